@@ -1,0 +1,587 @@
+//! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
+
+use crate::id::AppId;
+use crate::operation::Operation;
+use crate::time::Period;
+use crate::value::Attributes;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The definition of a connected app. Unknown keys are refused; only `id` and `connector` are required.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The app's id.
+    pub id: AppId,
+    /// The name shown to people; the id where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether requests are sent. Decisions are recorded either way.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Where the app's tile leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_url: Option<String>,
+    /// The picture of the app's tile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
+    /// How the target is reached.
+    pub connector: ConnectorDefinition,
+    /// Whom the app is for: any of these grants entitles a user.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub assigned_to: Grants,
+    /// A condition on top of the grants, an expression that gives true or false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// Who is provisioned while the app is tried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pilot: Option<Pilot>,
+    /// Which operations are allowed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub operations: Operations,
+    /// The user attributes whose change makes an Update; every attribute that the mapping reads where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_on: Option<Vec<String>>,
+    /// The attribute mapping.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mapping: Vec<Rule>,
+    /// How existing accounts are found, first rule first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matching: Vec<MatchRule>,
+    /// Whether accounts may be created though no matching rule says how an existing one would be found.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub create_without_match: bool,
+    /// Grants that stand for groups at the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entitlements: Vec<Attributes>,
+    /// Whether memberships nobody asked for are removed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub authoritative: bool,
+    /// Which operations wait for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// What happens when a user may no longer have the account.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deprovision: Deprovision,
+    /// What Freeze does at a target that has no freeze.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub freeze_fallback: FreezeFallback,
+    /// Accounts that are never touched.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protected: Protected,
+    /// Reconciliation settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile: Option<Attributes>,
+    /// Brake settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Attributes>,
+    /// How failed attempts are repeated.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retry: RetryPolicy,
+    /// How many requests the target may be sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rate: Rate,
+    /// Circuit breaker settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Attributes>,
+    /// How long the target may take.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub timeouts: Timeouts,
+    /// How long an unanswered request may still take effect.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settle: Settle,
+}
+
+impl App {
+    /// The label, or the id where there is none.
+    pub fn display_label(&self) -> &str {
+        self.label.as_deref().unwrap_or(self.id.as_str())
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Which connector serves the app, and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ConnectorDefinition {
+    /// The built-in SCIM 2.0 connector.
+    Scim(ScimDefinition),
+    /// The built-in mock target, in memory.
+    Mock {},
+    /// A connector that the host registered.
+    Custom {
+        /// The name under which it was registered.
+        name: String,
+        /// Settings for the connector; we do not read them.
+        #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+        settings: Attributes,
+    },
+}
+
+/// Settings of the SCIM 2.0 connector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScimDefinition {
+    /// The base URL, such as `https://crm.example.com/scim/v2`. `https` unless the host is a loopback address.
+    pub base_url: String,
+    /// The name of the quirk profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// How we prove who we are; nothing is sent where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// What the target is known to support or not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub features: ScimFeatures,
+    /// Whether addresses in private networks may be called.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub allow_private_addresses: bool,
+}
+
+/// What a SCIM target is known to do; what is left out is tried and learnt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScimFeatures {
+    /// Whether PATCH works; PUT is used where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<bool>,
+    /// How many accounts to ask for in one page, 1 to 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_size: Option<u32>,
+    /// Attributes of which the target refuses a second holder, in addition to `userName`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unique_keys: Vec<String>,
+}
+
+/// How we prove who we are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// A static bearer token (RFC 6750).
+    Bearer {
+        /// Where the token is had from.
+        token: SecretSource,
+    },
+}
+
+/// Where a secret is had from. The secret itself never stands in a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SecretSource {
+    /// From the host's `secrets` callback, by name.
+    Secret(String),
+    /// From an environment variable.
+    Env(String),
+    /// From a file's first line.
+    File(String),
+}
+
+/// Grants that entitle to an app; any one of them is enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grants {
+    /// Names of profiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<String>,
+    /// Names of permission sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permission_sets: Vec<String>,
+    /// Names of permission set groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permission_set_groups: Vec<String>,
+}
+
+/// Who is provisioned while an app is tried out. Removal of access is never held back by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pilot {
+    /// Ids of users.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
+    /// A stable share of all users, 0 to 100.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub percent: u8,
+}
+
+/// Which operations an app allows. Also read from Salesforce's list of switches (`Create`, `Update`,
+/// `EnableAndDisable`, `SuspendAndRestore`), where what is not listed is off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Operations(BTreeMap<&'static str, bool>);
+
+impl Operations {
+    const SWITCHES: [(&'static str, Operation, bool); 7] = [
+        ("create", Operation::Create, true),
+        ("update", Operation::Update, true),
+        ("deactivate", Operation::Deactivate, true),
+        ("activate", Operation::Activate, true),
+        ("freeze", Operation::Freeze, true),
+        ("unfreeze", Operation::Unfreeze, true),
+        ("delete", Operation::Delete, false),
+    ];
+
+    /// Whether `operation` may be sent. Operations without a switch are always allowed.
+    pub fn allows(&self, operation: Operation) -> bool {
+        Self::SWITCHES
+            .iter()
+            .find(|switch| switch.1 == operation)
+            .is_none_or(|switch| self.0.get(switch.0).copied().unwrap_or(switch.2))
+    }
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self(Self::SWITCHES.iter().map(|switch| (switch.0, switch.2)).collect())
+    }
+}
+
+impl<'de> Deserialize<'de> for Operations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let mut operations = Self::default();
+        match Value::deserialize(deserializer)? {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let switch = Self::SWITCHES.iter().find(|switch| switch.0 == key);
+                    let switch = switch.ok_or_else(|| D::Error::custom(format!("unknown operation `{key}`")))?;
+                    let on =
+                        value.as_bool().ok_or_else(|| D::Error::custom(format!("`{key}` must be true or false")))?;
+                    operations.0.insert(switch.0, on);
+                }
+            }
+            Value::Array(names) => {
+                operations.0.values_mut().for_each(|on| *on = false);
+                for name in &names {
+                    let on: &[&'static str] = match name.as_str() {
+                        Some("Create") => &["create"],
+                        Some("Update") => &["update"],
+                        Some("EnableAndDisable") => &["activate", "deactivate"],
+                        Some("SuspendAndRestore") => &["freeze", "unfreeze"],
+                        _ => return Err(D::Error::custom("unknown operation in the list of switches")),
+                    };
+                    operations.0.extend(on.iter().map(|switch| (*switch, true)));
+                }
+            }
+            _ => return Err(D::Error::custom("operations must be an object or a list")),
+        }
+        Ok(operations)
+    }
+}
+
+/// One mapping rule: a target attribute and where its value comes from. Exactly one of `source`, `constant`,
+/// `expression` is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// The attribute path at the target: `userName`, `name.familyName`, `emails[type eq "work"].value`,
+    /// `urn:…:User:department`.
+    pub target: String,
+    /// A user attribute path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// A fixed value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<Value>,
+    /// An expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// Whether a missing value stops the request.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub required: bool,
+    /// The value where the rule has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<DefaultValue>,
+    /// What a missing value means.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_null: OnNull,
+    /// Whether `""` counts as missing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub blank: Blank,
+    /// When the rule is used.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub apply: Apply,
+    /// How firmly it holds.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strength: Strength,
+    /// How several values are joined with those at the target.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub multi: Multi,
+    /// Whether the target is asked for a free value.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unique: bool,
+    /// Whether the value is kept out of logs, plans and reports.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sensitive: bool,
+}
+
+/// The value of a rule that has none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultValue {
+    /// The value.
+    pub value: Value,
+    /// Whether only on create, or always.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub when: DefaultWhen,
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$note])* $variant),+ }
+    };
+}
+
+choice! {
+    /// When a default value is used.
+    DefaultWhen {
+        /// On create alone.
+        Create,
+        /// On create and update.
+        #[default]
+        Always,
+    }
+}
+choice! {
+    /// What a missing value means.
+    OnNull {
+        /// The attribute is left as it is.
+        #[default]
+        Skip,
+        /// The attribute is removed at the target.
+        Clear,
+        /// The default value is used.
+        Default,
+    }
+}
+choice! {
+    /// Whether `""` is a value.
+    Blank {
+        /// It is.
+        #[default]
+        Value,
+        /// It counts as missing.
+        Null,
+    }
+}
+choice! {
+    /// When a rule is used.
+    Apply {
+        /// On create and update.
+        #[default]
+        Always,
+        /// On create alone.
+        Create,
+        /// On update alone.
+        Update,
+    }
+}
+choice! {
+    /// How firmly a rule holds.
+    Strength {
+        /// Enforced also by reconciliation.
+        Strong,
+        /// Sent when the source changed.
+        #[default]
+        Normal,
+        /// Sent only while the target has no value.
+        Weak,
+    }
+}
+choice! {
+    /// How several values are joined with those at the target.
+    Multi {
+        /// Ours take their place.
+        #[default]
+        Replace,
+        /// Ours are added.
+        Merge,
+        /// Ours are used only while there are none.
+        Keep,
+    }
+}
+choice! {
+    /// What Freeze does at a target that has no freeze.
+    FreezeFallback {
+        /// The account is disabled.
+        #[default]
+        Disable,
+        /// The request fails as unsupported.
+        Refuse,
+    }
+}
+
+/// A matching rule: every pair must be equal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchRule {
+    /// The pairs, at least one.
+    pub all: Vec<MatchPair>,
+}
+
+/// One pair of attributes that must be equal after normalisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchPair {
+    /// The user attribute path.
+    pub user: String,
+    /// The account attribute path.
+    pub account: String,
+    /// What is done to both sides before they are compared, in this order; exact where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub normalize: Vec<Normalization>,
+}
+
+/// What is done to a value before it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// White space at both ends is dropped.
+    Trim,
+    /// Letter case is folded.
+    Casefold,
+    /// Unicode normalisation form KC.
+    Nfkc,
+    /// Only digits are kept.
+    Digits,
+}
+
+/// Which operations wait for approval, by whom, for how long.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Names of operations, in lower case.
+    pub operations: Vec<Operation>,
+    /// `manager`, or names of principals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// After which time an unanswered request expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Period>,
+}
+
+/// What happens when a user may no longer have the account, by cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deprovision {
+    /// The last grant went, or the user left the scope.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unassigned: DeprovisionAction,
+    /// The user was disabled.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deactivated: DeprovisionAction,
+    /// The user was deleted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deleted: DeprovisionAction,
+    /// `valid_until` passed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub expired: DeprovisionAction,
+}
+
+/// What is done to the account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DeprovisionAction {
+    /// Nothing.
+    Nothing {},
+    /// It is disabled.
+    #[default]
+    Disable,
+    /// It is deleted.
+    Delete {},
+    /// It is disabled at once and deleted later.
+    DisableThenDelete {
+        /// How much later.
+        after: Period,
+    },
+}
+
+/// Accounts that are never touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protected {
+    /// Their ids at the target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_ids: Vec<String>,
+}
+
+/// How failed attempts are repeated: full jitter between zero and `first` · 2ⁿ, at most `cap`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetryPolicy {
+    /// How many attempts in all, 1 to 100.
+    pub attempts: u32,
+    /// The longest wait after the first attempt.
+    pub first: Period,
+    /// The longest wait ever.
+    pub cap: Period,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 8, first: Period::from_seconds(1), cap: Period::from_seconds(6 * 3600) }
+    }
+}
+
+/// How many requests the target may be sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rate {
+    /// Requests a second; unlimited where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// Requests at the same time, 1 to 256.
+    pub concurrency: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { per_second: None, concurrency: 4 }
+    }
+}
+
+/// How long the target may take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For one request, from the first byte sent to the last received.
+    pub request: Period,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { request: Period::from_seconds(30) }
+    }
+}
+
+/// How long a request without an answer may still take effect at the target, and be invisible there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settle {
+    /// How long a request may live on its way.
+    pub life: Period,
+    /// How far look-ups may lag behind writes.
+    pub visible: Period,
+}
+
+impl Default for Settle {
+    fn default() -> Self {
+        Self { life: Period::from_seconds(120), visible: Period::from_seconds(60) }
+    }
+}
+
+impl Settle {
+    /// The whole wait before a look-up can be believed.
+    pub fn whole(&self) -> Period {
+        self.life.plus(self.visible)
+    }
+}

@@ -1,0 +1,5 @@
+//! Records: plain data, with the shape in which they are stored and shown.
+
+mod app;
+
+pub use app::*;

@@ -1,0 +1,87 @@
+//! JSON values in one canonical form: sorted keys, no white space. The same record gives the same bytes everywhere,
+//! which is what digests, the log's chain and the comparison of the four faces rest on.
+//!
+//! `serde_json` keeps object keys sorted unless somebody in the program switches on its `preserve_order` feature;
+//! [`canonical`] sorts by itself and is right in both cases.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// An object: attribute names and their JSON values.
+pub type Attributes = serde_json::Map<String, Value>;
+
+/// Writes `value` with sorted keys and without white space.
+///
+/// ```
+/// let value = serde_json::json!({"b": [1, true], "a": "ü"});
+/// assert_eq!(rollkeeper::value::canonical(&value), r#"{"a":"ü","b":[1,true]}"#);
+/// ```
+pub fn canonical(value: &Value) -> String {
+    let mut text = String::new();
+    write(value, &mut text);
+    text
+}
+
+/// [`canonical`] for an object that is not wrapped in a [`Value`].
+pub fn canonical_object(object: &Attributes) -> String {
+    let mut text = String::new();
+    write_object(object, &mut text);
+    text
+}
+
+/// SHA-256 as lower-case hexadecimal text, 64 characters.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes as lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+        text
+    })
+}
+
+/// The value at a dotted path (`name.givenName`), `None` where a step is missing, null or no object.
+pub fn at_path<'a>(object: &'a Attributes, path: &str) -> Option<&'a Value> {
+    let mut steps = path.split('.');
+    let mut value = object.get(steps.next()?)?;
+    for step in steps {
+        value = value.as_object()?.get(step)?;
+    }
+    (!value.is_null()).then_some(value)
+}
+
+fn write(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(object) => write_object(object, text),
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                write(item, text);
+            }
+            text.push(']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
+    }
+}
+
+fn write_object(object: &Attributes, text: &mut String) {
+    let mut entries: Vec<(&String, &Value)> = object.iter().collect();
+    entries.sort_by_key(|(key, _)| key.as_str());
+    text.push('{');
+    for (index, (key, value)) in entries.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&Value::from(key.as_str()).to_string());
+        text.push(':');
+        write(value, text);
+    }
+    text.push('}');
+}
