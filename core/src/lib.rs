@@ -9,6 +9,7 @@ pub mod time;
 pub mod value;
 
 pub mod model;
+pub mod lifecycle;
 
 pub mod connector;
 
