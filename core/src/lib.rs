@@ -4,23 +4,49 @@
 pub mod fault;
 pub mod id;
 mod operation;
+pub mod path;
 mod secret;
 pub mod time;
 pub mod value;
 
 pub mod model;
+
+pub mod expression;
 pub mod lifecycle;
+pub mod mapping;
+pub mod matching;
+pub mod retry;
+pub mod scope;
+
+mod definition;
 
 pub mod connector;
+pub mod http;
+
+pub mod scim;
+mod store;
+#[cfg(feature = "http")]
+pub mod transport;
+
+mod delivery;
+mod governance;
+mod intake;
+
+mod engine;
 
 // The public interface is:
+pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
+pub use engine::{can_change, evaluate, next_state, render};
 pub use fault::{Blame, Code, Fault, Retry};
 pub use id::{AppId, RequestId, UserId};
 pub use operation::Operation;
 pub use secret::Secret;
-pub use time::{Clock, Period, Timestamp};
+pub use time::{Clock, Period, SystemClock, Timestamp};
 
-/// What tests need: a clock that moves only when told to.
+/// What tests need: a clock that moves only when told to, a target in memory with scripted faults, and the suite that
+/// every connector must pass.
 pub mod testing {
+    pub use crate::connector::conformance::{Check, Options, Report, check as check_connector};
+    pub use crate::connector::mock::MockTarget;
     pub use crate::time::VirtualClock;
 }

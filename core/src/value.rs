@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
 
 /// An object: attribute names and their JSON values.
 pub type Attributes = serde_json::Map<String, Value>;
@@ -52,6 +53,15 @@ pub fn at_path<'a>(object: &'a Attributes, path: &str) -> Option<&'a Value> {
         value = value.as_object()?.get(step)?;
     }
     (!value.is_null()).then_some(value)
+}
+
+/// A key for comparing text without regard to letter case: full case folding, so that `STRASSE` equals `Straße`.
+pub fn fold_case(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    // By way of upper case, because some letters have two lower-case forms and some become two letters.
+    text.nfc().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
 }
 
 fn write(value: &Value, text: &mut String) {

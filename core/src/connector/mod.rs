@@ -1,10 +1,16 @@
 //! What a target must offer: the [`Connector`] trait, what it answers, how it fails.
 
+pub mod conformance;
+pub mod mock;
+pub mod path;
+
 use crate::time::Period;
 use crate::value::Attributes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
+
+pub use crate::model::{Change, ChangeKind, Page, SchemaAttribute, TargetAccount};
 
 /// A target's face towards the engine. Everything but [`Connector::create`] has a default that says «not supported»;
 /// what is not implemented is not supported. Calls may come from several threads at once; they carry no lock and no open
@@ -172,101 +178,6 @@ pub struct Capabilities {
     pub groups: bool,
     /// `changes` works.
     pub changes: bool,
-}
-
-/// One attribute of a target's schema (RFC 7643 §7).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SchemaAttribute {
-    /// The path: `userName`, `name.familyName`, `emails.value`, `urn:…:User:department`.
-    pub path: String,
-    /// `string`, `boolean`, `decimal`, `integer`, `dateTime`, `reference`, `binary` or `complex`.
-    #[serde(rename = "type", default = "string_type")]
-    pub kind: String,
-    /// Whether it holds several values.
-    #[serde(default)]
-    pub multi_valued: bool,
-    /// Whether the target refuses an account without it.
-    #[serde(default)]
-    pub required: bool,
-    /// Whether letter case matters.
-    #[serde(default)]
-    pub case_exact: bool,
-    /// Whether it cannot be written.
-    #[serde(default)]
-    pub read_only: bool,
-    /// The values that the target knows; empty where it does not say.
-    #[serde(default)]
-    pub canonical_values: Vec<String>,
-}
-
-fn string_type() -> String {
-    "string".to_owned()
-}
-
-/// An account as the target shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TargetAccount {
-    /// The account's id at the target, never empty.
-    pub external_id: String,
-    /// The name to log in with, where the target has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// Whether it can be used.
-    #[serde(default = "active")]
-    pub active: bool,
-    /// Whether it is suspended.
-    #[serde(default)]
-    pub frozen: bool,
-    /// Everything the target showed.
-    #[serde(default)]
-    pub attributes: Attributes,
-    /// The target's version of the account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-}
-
-fn active() -> bool {
-    true
-}
-
-/// One page of accounts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Page {
-    /// The accounts.
-    pub accounts: Vec<TargetAccount>,
-    /// Where the next page starts; `None` after the last.
-    pub next: Option<String>,
-    /// On the last page: whether the listing is proved to be whole.
-    pub complete: bool,
-}
-
-/// What a change does (RFC 7644 §3.5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// Adds a value.
-    Add,
-    /// Removes a value.
-    Remove,
-    /// Puts a value in the place of what is there.
-    Replace,
-}
-
-/// One change of one attribute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// What is done.
-    #[serde(rename = "op")]
-    pub kind: ChangeKind,
-    /// The attribute path.
-    pub path: String,
-    /// The value; `None` for a removal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
 }
 
 /// What a failed call means for the target's state. Only `NotApplied` may be repeated blindly.

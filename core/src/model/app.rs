@@ -115,7 +115,11 @@ pub enum ConnectorDefinition {
     /// The built-in SCIM 2.0 connector.
     Scim(ScimDefinition),
     /// The built-in mock target, in memory.
-    Mock {},
+    Mock {
+        /// How it behaves, as [`MockOptions`](crate::connector::mock::MockOptions) has it.
+        #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+        settings: Attributes,
+    },
     /// A connector that the host registered.
     Custom {
         /// The name under which it was registered.

@@ -4,12 +4,14 @@ mod account;
 mod app;
 mod evidence;
 mod request;
+mod target;
 mod user;
 
 pub use account::*;
 pub use app::*;
 pub use evidence::*;
 pub use request::*;
+pub use target::*;
 pub use user::*;
 
 use crate::fault::{Code, Fault};

@@ -87,13 +87,11 @@ pub enum WaitingFor {
     Maintenance,
     /// The app is not enabled.
     Disabled,
-    /// The user is not part of the pilot.
-    Pilot,
 }
 
 impl WaitingFor {
     /// All reasons.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::Approval,
         Self::Hold,
         Self::Schedule,
@@ -105,7 +103,6 @@ impl WaitingFor {
         Self::Breaker,
         Self::Maintenance,
         Self::Disabled,
-        Self::Pilot,
     ];
 
     /// The stored and spoken name.
@@ -122,7 +119,6 @@ impl WaitingFor {
             Self::Breaker => "breaker",
             Self::Maintenance => "maintenance",
             Self::Disabled => "disabled",
-            Self::Pilot => "pilot",
         }
     }
 

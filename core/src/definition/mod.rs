@@ -1,0 +1,129 @@
+//! An app's definition, parsed and checked once: a [`Definition`] that exists can be used.
+
+use crate::expression::{Expression, Reads, Variable};
+use crate::fault::{Code, Fault};
+use crate::mapping::Mapping;
+use crate::matching::Matching;
+use crate::model::{App, ConnectorDefinition, SchemaAttribute, User};
+use crate::scope::{Standing, standing};
+use crate::time::Timestamp;
+use crate::value::{Attributes, at_path, canonical, canonical_object};
+use std::collections::BTreeSet;
+
+/// Everything that an app's definition says, ready for use.
+pub(crate) struct Definition {
+    pub(crate) app: App,
+    pub(crate) mapping: Mapping,
+    pub(crate) matching: Matching,
+    scope: Option<Expression>,
+    reads: Reads,
+    watched: Reads,
+    mapping_text: String,
+}
+
+/// What only matters for whether an account is wanted, not for its attributes.
+const STANDING_KEYS: [&str; 5] = ["id", "active", "frozen", "valid_from", "valid_until"];
+
+const SCOPE_VARIABLES: [Variable; 3] = [Variable::User, Variable::App, Variable::Now];
+
+impl Definition {
+    /// Checks a definition against what is known of the target's attributes.
+    pub(crate) fn compile(app: App, schema: Option<&[SchemaAttribute]>) -> Result<Self, Vec<Fault>> {
+        let mut faults = settings_faults(&app);
+        let mapping = collect(Mapping::compile(&app.mapping, schema), &mut faults);
+        let matching = collect(Matching::compile(&app.matching), &mut faults);
+        let scope = app.scope.as_ref().map(|text| {
+            Expression::compile(text, &SCOPE_VARIABLES)
+                .map_err(|found| found.into_iter().map(|fault| fault.at("scope")).collect())
+        });
+        let scope = match scope {
+            None => None,
+            Some(scope) => collect(scope, &mut faults),
+        };
+        let (Some(mapping), Some(matching), true) = (mapping, matching, faults.is_empty()) else {
+            return Err(faults);
+        };
+        let read = mapping.reads();
+        let watched = match &app.update_on {
+            None => read.clone(),
+            Some(update_on) => watched(update_on, read),
+        };
+        let mut reads = read.clone().and(&matching.reads()).and(&watched);
+        if let Some(scope) = &scope {
+            reads = reads.and(scope.reads());
+        }
+        let mapping_text = serde_json::to_value(&app.mapping).map(|value| canonical(&value)).unwrap_or_default();
+        Ok(Self { app, mapping, matching, scope, reads, watched, mapping_text })
+    }
+
+    /// Where a user stands with the app.
+    pub(crate) fn standing(&self, user: Option<&User>, now: Timestamp) -> Result<Standing, Fault> {
+        standing(&self.app, self.scope.as_ref(), user, now)
+    }
+
+    /// The names of the top-level user attributes that anything in the definition reads; `None` = all.
+    pub(crate) fn reads(&self) -> Option<BTreeSet<&str>> {
+        self.reads.roots()
+    }
+
+    /// The bytes of everything whose change asks for an Update: the watched attributes and the mapping itself.
+    pub(crate) fn watched_bytes(&self, user: &User) -> Vec<u8> {
+        let mut text = match &self.watched {
+            Reads::All => {
+                let mut record = user.record.clone();
+                STANDING_KEYS.iter().for_each(|key| drop(record.remove(*key)));
+                canonical_object(&record)
+            }
+            Reads::Paths(paths) => {
+                let values: Attributes = paths
+                    .iter()
+                    .filter_map(|path| Some((path.clone(), at_path(&user.record, path)?.clone())))
+                    .collect();
+                canonical_object(&values)
+            }
+        };
+        text.push('\n');
+        text.push_str(&self.mapping_text);
+        text.into_bytes()
+    }
+}
+
+fn collect<T>(result: Result<T, Vec<Fault>>, faults: &mut Vec<Fault>) -> Option<T> {
+    result.map_err(|found| faults.extend(found)).ok()
+}
+
+/// The attributes listed, and the roles that the mapping reads.
+fn watched(update_on: &[String], reads: &Reads) -> Reads {
+    let roles = ["profile", "permission_sets", "permission_set_groups"];
+    let mut paths: BTreeSet<String> = update_on.iter().cloned().collect();
+    match reads {
+        Reads::All => paths.extend(roles.map(str::to_owned)),
+        Reads::Paths(read) => paths.extend(read.iter().filter(|path| roles.contains(&path.as_str())).cloned()),
+    }
+    Reads::Paths(paths)
+}
+
+/// What is wrong with the plain settings.
+fn settings_faults(app: &App) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut check = |sound: bool, place: &str, message: &str| {
+        if !sound {
+            faults.push(Fault::new(Code::InvalidArgument, format!("`{place}` {message}")).at(place));
+        }
+    };
+    check((1..=100).contains(&app.retry.attempts), "retry.attempts", "must be from 1 to 100");
+    check((1..=256).contains(&app.rate.concurrency), "rate.concurrency", "must be from 1 to 256");
+    check(app.rate.per_second.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "rate.per_second", "must be above 0");
+    check(app.pilot.as_ref().is_none_or(|pilot| pilot.percent <= 100), "pilot.percent", "must be from 0 to 100");
+    check(app.timeouts.request.as_micros() > 0, "timeouts.request", "must be above 0");
+    check(app.matching.iter().all(|rule| !rule.all.is_empty()), "matching", "has a rule without a pair");
+    if let ConnectorDefinition::Scim(scim) = &app.connector {
+        let page = scim.features.page_size;
+        check(
+            page.is_none_or(|size| (1..=10_000).contains(&size)),
+            "connector.features.page_size",
+            "must be from 1 to 10,000",
+        );
+    }
+    faults
+}

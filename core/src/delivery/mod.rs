@@ -1,0 +1,36 @@
+//! Delivery: claim → render → call → settle. The intent is durable before the first byte goes out; no transaction is open
+//! and no lock held during a call; every outcome is stored before the next attempt. `core/docs/delivery.md` tells the
+//! protocol.
+
+mod claim;
+mod gates;
+mod perform;
+mod prepare;
+mod run;
+mod settle;
+
+pub(crate) use claim::interrupt;
+pub(crate) use gates::Gates;
+pub(crate) use perform::{Report, Work, perform};
+pub(crate) use run::{Host, RunState, lock, run, step};
+
+use crate::intake::LiveApp;
+use crate::store::RequestRow;
+use crate::time::Period;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One call to a target, with everything that is needed to make it and to settle it.
+pub(crate) struct Job {
+    pub(crate) row: RequestRow,
+    pub(crate) app: Arc<LiveApp>,
+    pub(crate) work: Work,
+    /// After that nothing may be sent any more: somebody else may have taken over.
+    pub(crate) send_by: Instant,
+}
+
+/// How long after the intent a request may still be sent.
+const SEND_WINDOW: Period = Period::from_seconds(5);
+
+/// What is added to a lease for clocks and schedulers.
+const SKEW: Period = Period::from_seconds(5);

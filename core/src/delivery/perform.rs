@@ -1,0 +1,263 @@
+//! The call itself: a connector, a piece of work, a report. No store, no lock, no decision beyond what the answers mean.
+
+use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount};
+use crate::fault::Code;
+use crate::matching::Matching;
+use crate::value::Attributes;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+/// What is asked of a target.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Create {
+        attributes: Attributes,
+        key: String,
+        /// Look for the account before making it.
+        look_up: bool,
+        user: Attributes,
+        user_id: String,
+    },
+    Update {
+        external_id: String,
+        changes: Vec<Change>,
+        attributes: Attributes,
+        version: Option<String>,
+    },
+    Activate {
+        external_id: String,
+    },
+    Deactivate {
+        external_id: String,
+    },
+    Freeze {
+        external_id: String,
+        by_disabling: bool,
+    },
+    Unfreeze {
+        external_id: String,
+        by_enabling: bool,
+    },
+    Delete {
+        external_id: String,
+    },
+    Read {
+        external_id: String,
+    },
+    /// Is the access really gone?
+    Verify {
+        external_id: String,
+        by_disabling: bool,
+    },
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// It was done; the account as the target shows it, where it does.
+    Applied(Option<TargetAccount>),
+    /// The account existed already and is the user's.
+    Found { account: TargetAccount, ours: bool },
+    /// The account belongs to somebody else.
+    Owned,
+    /// The target says that it exists and does not show it.
+    Ghost,
+    /// Several accounts match.
+    Several,
+    /// A removal of access was done; whether a read-back confirmed it, and whether the account is gone altogether.
+    Removed { verified: bool, gone: bool },
+    /// The account does not exist.
+    Missing,
+    /// It failed.
+    Failed(ConnectorError),
+}
+
+/// Makes the call. Nothing is sent after `send_by`.
+pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, send_by: Instant) -> Report {
+    let call = Call { connector, matching, send_by };
+    let result = match work {
+        Work::Create { attributes, key, look_up, user, user_id } => {
+            call.create(attributes, key, *look_up, &Wanted { user, user_id })
+        }
+        Work::Update { external_id, changes, version, .. } => {
+            call.write(|connector| connector.update(external_id, changes, version.as_deref())).map(Report::Applied)
+        }
+        Work::Activate { external_id } | Work::Unfreeze { external_id, by_enabling: true } => {
+            call.write(|connector| connector.activate(external_id)).map(|()| Report::Applied(None))
+        }
+        Work::Unfreeze { external_id, by_enabling: false } => {
+            call.write(|connector| connector.unfreeze(external_id)).map(|()| Report::Applied(None))
+        }
+        Work::Deactivate { external_id } | Work::Freeze { external_id, by_disabling: true } => call
+            .write(|connector| connector.deactivate(external_id))
+            .and_then(|()| call.confirm(external_id, |account| account.active)),
+        Work::Freeze { external_id, by_disabling: false } => call
+            .write(|connector| connector.freeze(external_id))
+            .and_then(|()| call.confirm(external_id, |account| account.active && !account.frozen)),
+        Work::Delete { external_id } => call
+            .write(|connector| connector.delete(external_id))
+            .and_then(|()| call.confirm(external_id, |account| account.active)),
+        Work::Verify { external_id, by_disabling } => {
+            let usable = |account: &TargetAccount| account.active && (*by_disabling || !account.frozen);
+            call.confirm(external_id, usable)
+        }
+        Work::Read { external_id } => call
+            .read(|connector| connector.read(external_id))
+            .map(|account| account.map_or(Report::Missing, |account| Report::Applied(Some(account)))),
+    };
+    let removes = matches!(work, Work::Deactivate { .. } | Work::Freeze { .. } | Work::Delete { .. });
+    match result {
+        Ok(report) => report,
+        Err(error) if is(&error, Code::AccountMissing) && removes => Report::Removed { verified: true, gone: true },
+        Err(error) if is(&error, Code::AccountMissing) => Report::Missing,
+        Err(error) => Report::Failed(error),
+    }
+}
+
+fn is(error: &ConnectorError, code: Code) -> bool {
+    error.code == code.name()
+}
+
+struct Wanted<'a> {
+    user: &'a Attributes,
+    user_id: &'a str,
+}
+
+/// What a look-up found.
+enum Found {
+    Nothing,
+    One { account: TargetAccount, ours: bool },
+    Foreign,
+    Several,
+}
+
+struct Call<'a> {
+    connector: &'a dyn Connector,
+    matching: &'a Matching,
+    send_by: Instant,
+}
+
+impl Call<'_> {
+    /// A write: a panic may have come before or after the target did it.
+    fn write<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
+        if Instant::now() > self.send_by {
+            let message = "it was too late to send; nothing was sent";
+            return Err(ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message));
+        }
+        catch_unwind(AssertUnwindSafe(|| call(self.connector))).unwrap_or_else(|_| Err(panicked(Outcome::Ambiguous)))
+    }
+
+    /// A read: whatever goes wrong, nothing was changed. A conflict or refusal of a read is a failure like any other.
+    fn read<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
+        let result = catch_unwind(AssertUnwindSafe(|| call(self.connector)))
+            .unwrap_or_else(|_| Err(panicked(Outcome::NotApplied)));
+        result.map_err(|error| match error.outcome {
+            Outcome::Ambiguous | Outcome::Conflict => ConnectorError { outcome: Outcome::NotApplied, ..error },
+            Outcome::NotApplied | Outcome::Rejected => error,
+        })
+    }
+
+    fn create(
+        &self,
+        attributes: &Attributes,
+        key: &str,
+        look_up: bool,
+        wanted: &Wanted<'_>,
+    ) -> Result<Report, ConnectorError> {
+        if look_up {
+            match self.look_up(wanted)? {
+                Found::Nothing => {}
+                found => return Ok(report(found)),
+            }
+        }
+        match self.write(|connector| connector.create(attributes, key)) {
+            Ok(account) => Ok(Report::Applied(Some(account))),
+            Err(error) if error.outcome == Outcome::Conflict => match self.look_up(wanted) {
+                Ok(found) => Ok(report(found)),
+                Err(look_up) if is(&look_up, Code::Unsupported) => Ok(Report::Ghost),
+                Err(look_up) => Err(look_up),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Looks for the user's account: by `externalId`, then by the matching rules, first rule with a hit. What the target
+    /// answers is compared again here, since some targets answer more than they were asked.
+    fn look_up(&self, wanted: &Wanted<'_>) -> Result<Found, ConnectorError> {
+        let ours = Value::from(wanted.user_id);
+        let by_id = match self.read(|connector| connector.find("externalId", &ours)) {
+            Ok(accounts) => accounts,
+            // A target that cannot search by externalId may still search by other attributes.
+            Err(error) if error.outcome == Outcome::Rejected && self.matching.rules() > 0 => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut hits: Vec<TargetAccount> =
+            by_id.into_iter().filter(|account| external_id_of(account) == Some(wanted.user_id)).collect();
+        if let Some(found) = single(&mut hits, true) {
+            return Ok(found);
+        }
+        for rule in 0..self.matching.rules() {
+            let Some(query) = self.matching.query(rule, wanted.user) else { continue };
+            let accounts = self.read(|connector| connector.find(&query.attribute, &query.value))?;
+            let mut hits: Vec<TargetAccount> = accounts
+                .into_iter()
+                .filter(|account| self.matching.matches(rule, wanted.user, &with_username(account)))
+                .collect();
+            if hits.len() == 1 && hits.iter().any(|account| external_id_of(account).is_some()) {
+                return Ok(Found::Foreign);
+            }
+            if let Some(found) = single(&mut hits, false) {
+                return Ok(found);
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.
+    fn confirm(&self, external_id: &str, usable: impl Fn(&TargetAccount) -> bool) -> Result<Report, ConnectorError> {
+        match self.read(|connector| connector.read(external_id)) {
+            Ok(None) => Ok(Report::Removed { verified: true, gone: true }),
+            Ok(Some(account)) if usable(&account) => Err(ConnectorError::new(
+                Outcome::Ambiguous,
+                Code::NotConfirmed.name(),
+                "the target answered success, but the account can still be used",
+            )),
+            Ok(Some(_)) => Ok(Report::Removed { verified: true, gone: false }),
+            Err(error) if is(&error, Code::Unsupported) => Ok(Report::Removed { verified: false, gone: false }),
+            Err(error) => Err(ConnectorError { outcome: Outcome::Ambiguous, ..error }),
+        }
+    }
+}
+
+fn panicked(outcome: Outcome) -> ConnectorError {
+    ConnectorError::new(outcome, Code::ConnectorFailed.name(), "the connector panicked")
+}
+
+fn single(hits: &mut Vec<TargetAccount>, ours: bool) -> Option<Found> {
+    let account = hits.pop()?;
+    Some(if hits.is_empty() { Found::One { account, ours } } else { Found::Several })
+}
+
+fn report(found: Found) -> Report {
+    match found {
+        Found::Nothing => Report::Ghost,
+        Found::One { account, ours } => Report::Found { account, ours },
+        Found::Foreign => Report::Owned,
+        Found::Several => Report::Several,
+    }
+}
+
+/// The account's `externalId`, which is our user's id where we made the account.
+fn external_id_of(account: &TargetAccount) -> Option<&str> {
+    account.attributes.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty())
+}
+
+/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
+fn with_username(account: &TargetAccount) -> Attributes {
+    let mut attributes = account.attributes.clone();
+    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
+        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
+    }
+    attributes
+}

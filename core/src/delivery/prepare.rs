@@ -1,0 +1,174 @@
+//! From a due request to the work that is asked of the target, or to the reason why there is none.
+
+use super::Work;
+use crate::fault::{Code, Fault};
+use crate::intake::LiveApp;
+use crate::mapping::RenderInputs;
+use crate::model::{Change, FreezeFallback};
+use crate::operation::Operation;
+use crate::store::{AccountRow, RequestRow, StoredUser, Tx, fingerprint};
+use crate::value::Attributes;
+use serde_json::{Value, json};
+
+/// What is to be done with a due request.
+pub(super) enum Prepared {
+    /// This is asked of the target; the payload is kept with the intent.
+    Work(Work, Option<Attributes>),
+    /// There is nothing to send.
+    Nothing(&'static str),
+    /// There is no account to which it could be done.
+    NoAccount,
+    /// It cannot be sent.
+    Faulty(Vec<Fault>),
+}
+
+/// Renders the request's payload, or takes the frozen one where an earlier attempt may still take effect.
+pub(super) fn prepare(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    row: &mut RequestRow,
+    stored: &StoredUser,
+    look_up: bool,
+) -> Result<Prepared, Fault> {
+    let definition = &app.definition;
+    let account = tx.linked_account(&definition.app.id, &stored.user.id, &stored.key)?;
+    if row.request.operation == Operation::Create {
+        return create(tx, app, row, stored, account.as_ref(), look_up);
+    }
+    let Some(account) = account else { return Ok(Prepared::NoAccount) };
+    let external_id = account.account.external_id.clone();
+    row.request.external_id = Some(external_id.clone());
+    if definition.app.protected.external_ids.contains(&external_id) {
+        let message = "the account is protected; it is never touched";
+        return Ok(Prepared::Faulty(vec![Fault::new(Code::OperationOff, message)]));
+    }
+    let by_disabling = !app.capabilities.freeze;
+    let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
+    let work = match row.request.operation {
+        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Update => return update(tx, app, row, stored, &account),
+        Operation::Activate => Work::Activate { external_id },
+        Operation::Deactivate => Work::Deactivate { external_id },
+        Operation::Freeze | Operation::Unfreeze if refuse_freeze => {
+            let message = "the target has no freeze, and the app does not disable instead";
+            return Ok(Prepared::Faulty(vec![Fault::new(Code::Unsupported, message)]));
+        }
+        Operation::Freeze => Work::Freeze { external_id, by_disabling },
+        Operation::Unfreeze => Work::Unfreeze { external_id, by_enabling: by_disabling },
+        Operation::Delete => Work::Delete { external_id },
+        Operation::Read => Work::Read { external_id },
+        Operation::Create | Operation::Reconcile | Operation::Linking => {
+            return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, "this operation is not delivered")]));
+        }
+    };
+    Ok(Prepared::Work(work, None))
+}
+
+fn create(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    row: &mut RequestRow,
+    stored: &StoredUser,
+    account: Option<&AccountRow>,
+    look_up: bool,
+) -> Result<Prepared, Fault> {
+    let (definition, capabilities) = (&app.definition, &app.capabilities);
+    if account.is_some() {
+        return Ok(Prepared::Nothing("the user has an account already"));
+    }
+    if definition.matching.rules() == 0 && !definition.app.create_without_match {
+        let message = "creating needs a matching rule or `create_without_match`";
+        return Ok(Prepared::Faulty(vec![Fault::new(Code::MatchingRequired, message).at("matching")]));
+    }
+    let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
+    let attributes = match frozen {
+        Some(attributes) => attributes,
+        None => match rendered(tx, app, row, stored, None) {
+            Ok(payload) => payload.attributes,
+            Err(faults) => return Ok(Prepared::Faulty(faults)),
+        },
+    };
+    // A target that refuses a second holder of the matched attribute tells by itself that the account exists.
+    let told = definition.matching.is_told_by(&capabilities.unique_keys);
+    let must_look = row.request.attempts > 0 || (definition.matching.rules() > 0 && !told);
+    let work = Work::Create {
+        attributes: attributes.clone(),
+        key: row.request.parent_id.as_ref().unwrap_or(&row.request.id).to_string(),
+        look_up: look_up && capabilities.search && must_look,
+        user: stored.user.record.clone(),
+        user_id: stored.user.id.to_string(),
+    };
+    Ok(Prepared::Work(work, Some(attributes)))
+}
+
+fn update(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    row: &mut RequestRow,
+    stored: &StoredUser,
+    account: &AccountRow,
+) -> Result<Prepared, Fault> {
+    let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
+    let (changes, attributes) = match frozen {
+        Some(payload) => thaw(payload)?,
+        None => match rendered(tx, app, row, stored, Some(account)) {
+            Ok(payload) => (payload.changes, payload.attributes),
+            Err(faults) => return Ok(Prepared::Faulty(faults)),
+        },
+    };
+    if changes.is_empty() {
+        return Ok(Prepared::Nothing("the account is as it should be"));
+    }
+    let mut payload = Attributes::new();
+    payload.insert("attributes".to_owned(), Value::Object(attributes.clone()));
+    payload.insert("changes".to_owned(), json!(changes));
+    let work = Work::Update {
+        external_id: account.account.external_id.clone(),
+        changes,
+        attributes,
+        version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
+    };
+    Ok(Prepared::Work(work, Some(payload)))
+}
+
+fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {
+    let damaged = || Fault::new(Code::StoreDamaged, "a frozen payload cannot be read");
+    let changes = payload.remove("changes").ok_or_else(damaged)?;
+    let Some(Value::Object(attributes)) = payload.remove("attributes") else { return Err(damaged()) };
+    Ok((serde_json::from_value(changes).map_err(|_| damaged())?, attributes))
+}
+
+/// What is sent: all wanted attributes, and the changes where there is an account.
+pub(crate) struct Payload {
+    pub(crate) attributes: Attributes,
+    pub(crate) changes: Vec<Change>,
+}
+
+fn rendered(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    row: &mut RequestRow,
+    stored: &StoredUser,
+    account: Option<&AccountRow>,
+) -> Result<Payload, Vec<Fault>> {
+    let definition = &app.definition;
+    let inputs = RenderInputs {
+        user: &stored.user.record,
+        current: account.map(|row| &row.account.attributes),
+        last: account.and_then(|row| row.applied.as_ref()),
+        app_id: definition.app.id.as_str(),
+        app_label: definition.app.display_label(),
+        iteration: 0,
+        token: "",
+        now: tx.now,
+        creating: account.is_none(),
+    };
+    let rendered = definition.mapping.render(&inputs)?;
+    row.fingerprint = Some(fingerprint(&stored.key, &definition.watched_bytes(&stored.user)));
+    let changes = rendered.changes.iter().map(|change| change.change()).collect();
+    let mut attributes = rendered.attributes;
+    if account.is_none() && !attributes.contains_key("externalId") {
+        attributes.insert("externalId".to_owned(), Value::from(stored.user.id.as_str()));
+    }
+    Ok(Payload { attributes, changes })
+}

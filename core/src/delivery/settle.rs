@@ -1,0 +1,393 @@
+//! Settling: the outcome of a call becomes state, account and log, in one transaction.
+
+use super::{Job, Report, Work};
+use crate::connector::{ConnectorError, Outcome, TargetAccount};
+use crate::fault::{Code, Fault};
+use crate::intake::{LiveApp, Trigger, decide_lane, elect};
+use crate::lifecycle::Event;
+use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
+use crate::operation::Operation;
+use crate::retry::{Facts, Next, after_failure};
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
+use crate::time::Period;
+use crate::value::Attributes;
+use serde_json::{Value, json};
+
+/// How often, and how far apart, a target is asked for an account that it says exists and does not show.
+const GHOST_LOOKS: u32 = 3;
+const GHOST_WAIT: Period = Period::from_seconds(300);
+
+/// Stores what came of a job.
+pub(super) fn settle(tx: &mut Tx<'_>, job: Job, report: Report) -> Result<(), Fault> {
+    let Job { row: claimed, app, work, .. } = job;
+    let current = tx.request(claimed.request.id.as_str())?;
+    let same = current.filter(|row| {
+        row.request.attempts == claimed.request.attempts
+            && row.sending == claimed.sending
+            && !row.request.state.is_finished()
+    });
+    let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+    let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, &claimed, &report) };
+    // What the claim decided and did not store by itself.
+    row.fingerprint = claimed.fingerprint;
+    row.request.external_id = claimed.request.external_id;
+    let mut settling = Settling { tx, app: &app, stored: &stored };
+    settling.report(row, work, report)
+}
+
+/// An answer to an attempt that was given up meanwhile. It changes nothing, and is kept as evidence.
+fn late(tx: &mut Tx<'_>, row: &RequestRow, report: &Report) -> Result<(), Fault> {
+    let details = json!({"attempt": row.request.attempts, "outcome": outcome_name(report)});
+    tx.log(LogEvent {
+        app: Some(&row.request.app),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        ..LogEvent::new("late_answer", details)
+    })
+}
+
+fn outcome_name(report: &Report) -> &'static str {
+    match report {
+        Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
+        Report::Owned | Report::Ghost | Report::Several => "conflict",
+        Report::Missing => "rejected",
+        Report::Failed(error) => error.outcome.name(),
+    }
+}
+
+struct Settling<'a, 'b> {
+    tx: &'a mut Tx<'b>,
+    app: &'a LiveApp,
+    stored: &'a StoredUser,
+}
+
+impl Settling<'_, '_> {
+    fn report(&mut self, row: RequestRow, work: Work, report: Report) -> Result<(), Fault> {
+        match report {
+            Report::Applied(account) => self.applied(row, work, account),
+            Report::Found { account, ours } => self.found(row, work, account, ours),
+            Report::Removed { verified, gone } => self.removed(row, verified, gone),
+            Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
+            Report::Several => self.conflict(row, Code::ConflictDuplicate, "several accounts match"),
+            Report::Ghost => self.ghost(row),
+            Report::Missing => {
+                let message = "the account no longer exists at the target";
+                let error = ConnectorError::new(Outcome::Rejected, Code::AccountMissing.name(), message);
+                self.failed(row, &error)
+            }
+            Report::Failed(error) => self.failed(row, &error),
+        }
+    }
+
+    fn applied(&mut self, row: RequestRow, work: Work, account: Option<TargetAccount>) -> Result<(), Fault> {
+        match (work, account) {
+            (Work::Create { attributes, .. }, Some(account)) => {
+                if account.external_id.is_empty() {
+                    let message = "the connector gave an account without an id";
+                    let error = ConnectorError::new(Outcome::Ambiguous, Code::InvalidAnswer.name(), message);
+                    return self.failed(row, &error);
+                }
+                if !self.may_link(&account.external_id)? {
+                    return self.conflict(row, Code::ConflictOwned, "the target gave the account of another user");
+                }
+                self.link(row, account, Some(attributes), "created", false)
+            }
+            (Work::Update { attributes, .. }, account) => self.updated(row, attributes, account),
+            (Work::Read { .. }, Some(account)) => self.seen(row, account),
+            (_, account) => self.switched(row, account.is_some()),
+        }
+    }
+
+    /// An account that was there already. Nothing is written to it in the same step; where it differs from what is wanted,
+    /// an Update follows.
+    fn found(&mut self, row: RequestRow, work: Work, account: TargetAccount, ours: bool) -> Result<(), Fault> {
+        if !self.may_link(&account.external_id)? {
+            return self.conflict(row, Code::ConflictOwned, "the matching account belongs to another user");
+        }
+        let sent = match work {
+            Work::Create { attributes, .. } if ours && row.unsettled => Some(attributes),
+            _ => None,
+        };
+        let kind = if sent.is_some() { "created before" } else { "adopted" };
+        self.link(row, account, sent, kind, true)
+    }
+
+    fn may_link(&mut self, external_id: &str) -> Result<bool, Fault> {
+        let app = &self.app.definition.app;
+        let owner = self.tx.account_owner(&app.id, external_id)?;
+        let protected = app.protected.external_ids.iter().any(|id| id == external_id);
+        Ok(!protected && owner.is_none_or(|owner| owner == self.stored.user.id))
+    }
+
+    fn link(
+        &mut self,
+        mut row: RequestRow,
+        found: TargetAccount,
+        sent: Option<Attributes>,
+        how: &str,
+        existed: bool,
+    ) -> Result<(), Fault> {
+        let now = self.tx.now;
+        let username = found.username.or_else(|| {
+            let sent = sent.as_ref()?.get("userName")?;
+            sent.as_str().map(str::to_owned)
+        });
+        let attributes = if found.attributes.is_empty() { sent.clone().unwrap_or_default() } else { found.attributes };
+        let account = Account {
+            app: self.app.definition.app.id.clone(),
+            external_id: found.external_id.clone(),
+            username,
+            user: Some(self.stored.user.id.clone()),
+            status: if found.active { AccountStatus::Active } else { AccountStatus::Deactivated },
+            frozen: found.frozen,
+            link_state: LinkState::Linked,
+            known_link: false,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            attributes,
+            version: found.version,
+        };
+        // Where we did not send what the account holds, its fingerprint is unknown: an Update compares and follows.
+        let fingerprint = sent.as_ref().and(row.fingerprint.clone());
+        self.tx.put_account(&AccountRow { account, applied: sent, fingerprint }, &self.stored.key)?;
+        row.request.external_id = Some(found.external_id);
+        self.log(&row, "linked", json!({"how": how, "external_id": row.request.external_id}))?;
+        self.close(&row, "applied", if existed { how } else { "" }, "")?;
+        self.complete(row)?;
+        let trigger = Trigger { text: "an existing account was linked", by: None };
+        if existed {
+            decide_lane(self.tx, &self.app.definition, self.stored, trigger)?;
+        }
+        Ok(())
+    }
+
+    fn updated(&mut self, row: RequestRow, wanted: Attributes, seen: Option<TargetAccount>) -> Result<(), Fault> {
+        if let Some(mut account) = self.account()? {
+            let known = &mut account.account;
+            match seen {
+                Some(seen) if !seen.attributes.is_empty() => {
+                    known.attributes = seen.attributes;
+                    known.username = seen.username.or(known.username.take());
+                    known.version = seen.version;
+                }
+                _ => known.attributes.extend(wanted.clone()),
+            }
+            let mut applied = account.applied.take().unwrap_or_default();
+            applied.extend(wanted);
+            account.applied = Some(applied);
+            account.fingerprint.clone_from(&row.fingerprint);
+            self.put(account)?;
+        }
+        self.close(&row, "applied", "", "")?;
+        self.complete(row)
+    }
+
+    /// Activate and Unfreeze.
+    fn switched(&mut self, row: RequestRow, _seen: bool) -> Result<(), Fault> {
+        if let Some(mut account) = self.account()? {
+            match row.request.operation {
+                Operation::Activate => account.account.status = AccountStatus::Active,
+                Operation::Unfreeze => account.account.frozen = false,
+                _ => {}
+            }
+            self.put(account)?;
+        }
+        self.close(&row, "applied", "", "")?;
+        self.complete(row)
+    }
+
+    fn seen(&mut self, row: RequestRow, seen: TargetAccount) -> Result<(), Fault> {
+        if let Some(mut account) = self.account()? {
+            let known = &mut account.account;
+            known.status = if seen.active { AccountStatus::Active } else { AccountStatus::Deactivated };
+            known.frozen = known.frozen || seen.frozen;
+            known.username = seen.username.or(known.username.take());
+            known.attributes = seen.attributes;
+            known.version = seen.version;
+            self.put(account)?;
+        }
+        self.close(&row, "applied", "", "")?;
+        self.complete(row)
+    }
+
+    /// Deactivate, Freeze and Delete. Beside an update that may still take effect, the removal is looked at once more after
+    /// that update's settle time: it may have undone it.
+    fn removed(&mut self, mut row: RequestRow, verified: bool, gone: bool) -> Result<(), Fault> {
+        if let Some(mut account) = self.account()? {
+            let known = &mut account.account;
+            let deleted = gone || row.request.operation == Operation::Delete;
+            match row.request.operation {
+                _ if deleted => {
+                    known.status = AccountStatus::Deleted;
+                    known.deleted_at = Some(self.tx.now);
+                }
+                Operation::Freeze => known.frozen = true,
+                _ => known.status = AccountStatus::Deactivated,
+            }
+            self.put(account)?;
+        }
+        row.request.verified = Some(verified);
+        let (was_sent, again_at) = (row.sending, self.other_settles_at(&row)?);
+        if was_sent {
+            self.close(&row, "applied", "", "")?;
+        }
+        if let Some(at) = again_at.filter(|_| verified && !gone) {
+            row.sending = false;
+            row.verifying = true;
+            row.request.waiting_for = Some(WaitingFor::Settle);
+            row.request.due_at = Some(at);
+            self.tx.save(&row)?;
+            return self.log(&row, "verify_later", json!({"at": at}));
+        }
+        self.complete(row)
+    }
+
+    /// Until when another request of the lane may still take effect.
+    fn other_settles_at(&mut self, row: &RequestRow) -> Result<Option<crate::time::Timestamp>, Fault> {
+        let lane = self.tx.lane(&self.app.definition.app.id, &self.stored.user.id)?;
+        let others = lane.iter().filter(|other| other.request.id != row.request.id && other.unsettled);
+        Ok(others.filter_map(|other| other.settle_at).filter(|at| *at > self.tx.now).max())
+    }
+
+    fn conflict(&mut self, row: RequestRow, code: Code, message: &str) -> Result<(), Fault> {
+        self.close(&row, "conflict", code.name(), message)?;
+        fail(self.tx, self.app, row, vec![Fault::new(code, message)])
+    }
+
+    fn ghost(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+        let message = "the target says that the account exists, but a search does not show it";
+        self.close(&row, "conflict", Code::ConflictGhost.name(), message)?;
+        if self.tx.attempts_with_code(&row.request.id, Code::ConflictGhost)? >= GHOST_LOOKS {
+            return fail(self.tx, self.app, row, vec![Fault::new(Code::ConflictGhost, message)]);
+        }
+        row.sending = false;
+        row.request.waiting_for = Some(WaitingFor::Settle);
+        row.request.due_at = Some(self.tx.now.plus(GHOST_WAIT));
+        self.tx.save(&row)?;
+        self.elect()
+    }
+
+    fn failed(&mut self, mut row: RequestRow, error: &ConnectorError) -> Result<(), Fault> {
+        if row.sending {
+            self.close(&row, error.outcome.name(), &error.code, &error.message)?;
+        }
+        let capabilities = &self.app.capabilities;
+        let policy = &self.app.definition.app;
+        let facts = Facts {
+            operation: row.request.operation,
+            attempts: row.request.attempts,
+            created_at: row.request.created_at,
+            policy: &policy.retry,
+            settle: policy.settle.whole(),
+            repeatable: capabilities.search || capabilities.idempotency_key,
+            now: self.tx.now,
+        };
+        let jitter = self.tx.random_below(u64::MAX)?;
+        let fault = |code: Option<Code>| {
+            let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::Rejected);
+            Fault::new(code, error.message.clone())
+        };
+        match after_failure(&facts, error, jitter) {
+            Next::Fail(code) => fail(self.tx, self.app, row, vec![fault(code)]),
+            Next::Again(at, waiting_for) => {
+                if error.outcome == Outcome::Ambiguous {
+                    row.unsettled = true;
+                    row.settle_at = Some(self.tx.now.plus(facts.settle));
+                }
+                // What was not confirmed is sent again, not only looked at again.
+                row.verifying = false;
+                row.sending = false;
+                row.request.faults = vec![fault(None)];
+                row.request.waiting_for = Some(waiting_for);
+                row.request.due_at = Some(at);
+                self.tx.save(&row)?;
+                self.elect()
+            }
+        }
+    }
+
+    fn account(&mut self) -> Result<Option<AccountRow>, Fault> {
+        self.tx.linked_account(&self.app.definition.app.id, &self.stored.user.id, &self.stored.key)
+    }
+
+    fn put(&mut self, mut account: AccountRow) -> Result<(), Fault> {
+        account.account.updated_at = self.tx.now;
+        self.tx.put_account(&account, &self.stored.key)
+    }
+
+    fn close(&mut self, row: &RequestRow, outcome: &str, code: &str, message: &str) -> Result<(), Fault> {
+        self.tx.close_attempt(row, outcome, code, message)?;
+        let mut details =
+            json!({"attempt": row.request.attempts, "operation": row.request.operation, "outcome": outcome});
+        if let (Some(object), false) = (details.as_object_mut(), code.is_empty()) {
+            object.insert("code".to_owned(), Value::from(code));
+        }
+        self.log(row, "answered", details)
+    }
+
+    fn complete(&mut self, row: RequestRow) -> Result<(), Fault> {
+        complete(self.tx, row, json!({}))?;
+        self.elect()
+    }
+
+    fn elect(&mut self) -> Result<(), Fault> {
+        elect(self.tx, &self.app.definition, &self.stored.user.id)
+    }
+
+    fn log(&mut self, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
+        log(self.tx, row, kind, details)
+    }
+}
+
+fn log(tx: &mut Tx<'_>, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
+    tx.log(LogEvent {
+        app: Some(&row.request.app),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        ..LogEvent::new(kind, details)
+    })
+}
+
+fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<(), Fault> {
+    row.unsettled = false;
+    row.verifying = false;
+    row.request.faults.clear();
+    tx.change(&mut row, Event::Complete)?;
+    if let Some(object) = details.as_object_mut() {
+        object.insert("operation".to_owned(), json!(row.request.operation));
+        if let Some(verified) = row.request.verified {
+            object.insert("verified".to_owned(), Value::from(verified));
+        }
+    }
+    log(tx, &row, "completed", details)
+}
+
+/// Completes a request for which there was nothing to send.
+pub(super) fn finish(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: RequestRow,
+    stored: &StoredUser,
+    why: &str,
+) -> Result<(), Fault> {
+    if row.request.operation == Operation::Update {
+        let account = tx.linked_account(&app.definition.app.id, &stored.user.id, &stored.key)?;
+        if let Some(mut account) = account {
+            account.fingerprint.clone_from(&row.fingerprint);
+            tx.put_account(&account, &stored.key)?;
+        }
+    }
+    complete(tx, row, json!({"nothing_sent": why}))?;
+    elect(tx, &app.definition, &stored.user.id)
+}
+
+/// Gives a request up, with everything that is wrong.
+pub(super) fn fail(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, faults: Vec<Fault>) -> Result<(), Fault> {
+    row.request.faults = faults;
+    row.unsettled = false;
+    tx.change(&mut row, Event::Fail)?;
+    log(tx, &row, "failed", json!({"operation": row.request.operation, "faults": row.request.faults}))?;
+    let user = row.request.user.clone();
+    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+}

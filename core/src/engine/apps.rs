@@ -1,0 +1,139 @@
+//! The verbs of apps.
+
+use super::{Engine, Error, Result};
+use crate::connector::mock::MockTarget;
+use crate::connector::{Connector, ConnectorError};
+use crate::delivery::{Host, lock};
+use crate::fault::{Code, Fault};
+use crate::intake;
+use crate::model::{App, AppTest, Request};
+use crate::store::definition_text;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+impl Engine {
+    /// Stores an app's definition in place of the one before, and makes the requests that the change asks for: for every
+    /// user who gains or loses the app, and, where the mapping changed, for everybody who has it.
+    ///
+    /// # Errors
+    /// Every fault of the definition at once (`unknown_connector`, `unknown_attribute`, `expression_invalid`, …); with
+    /// `enabled`, `not_ready` and the items that fail; store errors.
+    pub fn put_app(&self, app: App, by: Option<&str>) -> Result<Vec<Request>> {
+        let id = app.id.clone();
+        let failed = |faults| Error::of_faults("put_app", faults).about("app", id.as_str());
+        let live = Arc::new(self.make_live(app).map_err(failed)?);
+        let missing = self.unready(&live);
+        if live.definition.app.enabled && !missing.is_empty() {
+            return Err(failed(missing));
+        }
+        let requests = self.transact(|tx| intake::put_app(tx, &live, by)).map_err(|fault| failed(vec![fault]))?;
+        lock(&self.shared.apps).insert(id.clone(), live);
+        Ok(requests)
+    }
+
+    /// The app's definition.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such app; store errors.
+    pub fn app(&self, id: &str) -> Result<App> {
+        let failed = |fault| Error::new("app", fault).about("app", id);
+        let found = self.view(|tx| tx.app(id)).map_err(failed)?;
+        let alive = found.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
+        alive.ok_or_else(|| failed(no_app()))
+    }
+
+    /// Every app, by id.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn apps(&self) -> Result<Vec<App>> {
+        self.view(|tx| tx.apps()).map_err(|fault| Error::new("apps", fault))
+    }
+
+    /// Forgets an app. Nothing is sent: open requests are cancelled and given, accounts stay as they are.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such app; `invalid_transition` while one of its requests is being sent; store errors.
+    pub fn delete_app(&self, id: &str, by: Option<&str>) -> Result<Vec<Request>> {
+        let apps = self.shared.apps();
+        let cancelled = self
+            .transact(|tx| intake::delete_app(tx, &apps, id, by))
+            .map_err(|fault| Error::new("delete_app", fault).about("app", id))?;
+        lock(&self.shared.apps).retain(|app, _| app.as_str() != id);
+        Ok(cancelled)
+    }
+
+    /// The app's definition as canonical JSON; [`Engine::import_app`] and another export give the same bytes.
+    ///
+    /// # Errors
+    /// As [`Engine::app`].
+    pub fn export_app(&self, id: &str) -> Result<String> {
+        let app =
+            self.app(id).map_err(|error| Error::of_faults("export_app", error.faults().to_vec()).about("app", id))?;
+        definition_text(&app).map_err(|fault| Error::new("export_app", fault))
+    }
+
+    /// Stores an exported definition.
+    ///
+    /// # Errors
+    /// Document faults with their place, and as [`Engine::put_app`].
+    pub fn import_app(&self, json: &[u8], by: Option<&str>) -> Result<Vec<Request>> {
+        let app = App::from_json(json).map_err(|fault| Error::new("import_app", fault))?;
+        self.put_app(app, by)
+    }
+
+    /// Makes a connector known under a name, for apps with `{"kind": "custom", "name": …}`. A later one takes the place of
+    /// an earlier.
+    ///
+    /// # Errors
+    /// `invalid_argument` where the name is empty.
+    pub fn register_connector(&self, name: &str, connector: Arc<dyn Connector>) -> Result<()> {
+        if name.is_empty() {
+            let fault = Fault::new(Code::InvalidArgument, "a connector must have a name");
+            return Err(Error::new("register_connector", fault));
+        }
+        lock(&self.shared.registered).insert(name.to_owned(), connector);
+        self.shared.connect_named(name);
+        Ok(())
+    }
+
+    /// Asks the app's target whether it can be reached and accepts the credentials. Nothing is changed there.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such app. A target in trouble is an answer, not an error.
+    pub fn test_app(&self, id: &str) -> Result<AppTest> {
+        let apps = self.shared.apps();
+        let live = apps.values().find(|live| live.definition.app.id.as_str() == id);
+        let live = live.ok_or_else(|| Error::new("test_app", no_app()).about("app", id))?;
+        let Some(connector) = &live.connector else {
+            let fault = Fault::new(Code::UnknownConnector, "the app's connector is not registered");
+            return Ok(AppTest { passed: false, fault: Some(fault), capabilities: live.capabilities.clone() });
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| (connector.test(), connector.capabilities())));
+        let (tested, capabilities) = outcome.unwrap_or_else(|_| {
+            let message = "the connector panicked";
+            let outcome = crate::connector::Outcome::NotApplied;
+            (Err(ConnectorError::new(outcome, Code::ConnectorFailed.name(), message)), live.capabilities.clone())
+        });
+        let fault = tested
+            .err()
+            .filter(|error| error.code != Code::Unsupported.name())
+            .map(|error| Fault::new(Code::from_name(&error.code).unwrap_or(Code::ConnectorFailed), error.message));
+        Ok(AppTest { passed: fault.is_none(), fault, capabilities })
+    }
+
+    /// The target in memory of an app with `{"kind": "mock"}`.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such app or it has another connector.
+    pub fn mock_target(&self, app: &str) -> Result<MockTarget> {
+        let mocks = lock(&self.shared.mocks);
+        let found = mocks.iter().find(|(id, _)| id.as_str() == app).map(|(_, mock)| mock.clone());
+        let fault = || Fault::new(Code::NotFound, "there is no mock target of this app");
+        found.ok_or_else(|| Error::new("mock_target", fault()).about("app", app))
+    }
+}
+
+fn no_app() -> Fault {
+    Fault::new(Code::NotFound, "there is no such app")
+}

@@ -1,0 +1,168 @@
+//! The face: the [`Engine`] and its verbs. It alone holds the clock, the randomness and the lock on the store; it orders
+//! what the floors below do and decides nothing itself.
+
+mod apps;
+mod connectors;
+mod error;
+mod options;
+mod pure;
+mod requests;
+mod users;
+mod validation;
+mod views;
+mod work;
+
+pub use error::{Error, Result};
+pub use options::*;
+pub use pure::{can_change, evaluate, next_state, render};
+
+use crate::connector::Connector;
+use crate::connector::mock::MockTarget;
+use crate::delivery::{Host, RunState, interrupt, lock};
+use crate::fault::{Code, Fault};
+use crate::id::{AppId, Random};
+use crate::intake::LiveApps;
+use crate::model::LogEntry;
+use crate::store::{Store, Tx};
+use crate::time::{Clock, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// An engine over one store. Clones are the same engine; it may be used from any thread.
+///
+/// ```
+/// use rollkeeper::{Engine, RunOptions, model::{App, User}};
+/// let engine = Engine::builder().open()?;
+/// let app = br#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["Employees"]},
+///     "mapping": [{"target": "userName", "source": "username", "required": true}], "create_without_match": true}"#;
+/// engine.put_app(App::from_json(app)?, None)?;
+/// let user = br#"{"id": "u1", "username": "amelie", "profile": "Employees"}"#;
+/// let requests = engine.put_user(User::from_json(user)?, None)?;
+/// assert_eq!(requests[0].why, "entitled by profile `Employees`; the user joined the directory");
+/// engine.run(&RunOptions::default())?;
+/// assert_eq!(engine.mock_target("crm")?.accounts()[0].username.as_deref(), Some("amelie"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Mutex<Store>,
+    clock: Arc<dyn Clock>,
+    secrets: Option<SecretsCallback>,
+    log: Option<LogCallback>,
+    read_only: bool,
+    look_up: bool,
+    apps: Mutex<LiveApps>,
+    registered: Mutex<HashMap<String, Arc<dyn Connector>>>,
+    mocks: Mutex<HashMap<AppId, MockTarget>>,
+    run: RunState,
+}
+
+impl Engine {
+    /// A builder with the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn open_with(builder: Builder) -> Result<Self> {
+        let failed = |fault| Error::new("open", fault);
+        let random = Random::new(builder.seed);
+        let (store, alone) =
+            Store::open_at(builder.path.as_deref(), builder.key, random, !builder.read_only).map_err(failed)?;
+        let engine = Self {
+            shared: Arc::new(Shared {
+                store: Mutex::new(store),
+                clock: builder.clock,
+                secrets: builder.secrets,
+                log: builder.log,
+                read_only: builder.read_only,
+                look_up: builder.look_up,
+                apps: Mutex::default(),
+                registered: Mutex::default(),
+                mocks: Mutex::default(),
+                run: RunState::default(),
+            }),
+        };
+        engine.load_apps().map_err(failed)?;
+        if alone && !engine.shared.read_only {
+            engine.take_over().map_err(failed)?;
+        }
+        Ok(engine)
+    }
+
+    /// Nobody else has the file open, so whoever was sending is dead, and what was sent was sent before now.
+    fn take_over(&self) -> std::result::Result<(), Fault> {
+        let apps = self.shared.apps();
+        self.transact(|tx| {
+            for row in tx.left_sending()? {
+                let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now).min(tx.now);
+                if let Some(app) = apps.get(&row.request.app) {
+                    interrupt(tx, app, row, last_send)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// One writing transaction; what it logged is told when it is durable.
+    fn transact<T>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        if self.shared.read_only {
+            return Err(Fault::new(Code::ReadOnly, "the engine was opened for reading only"));
+        }
+        let now = self.now();
+        let (result, entries) = lock(&self.shared.store).write(now, work)?;
+        self.shared.tell(entries);
+        Ok(result)
+    }
+
+    /// One reading transaction.
+    fn view<T>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        let now = self.now();
+        lock(&self.shared.store).read(now, work)
+    }
+}
+
+impl Host for Shared {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        lock(&self.store)
+    }
+
+    fn apps(&self) -> LiveApps {
+        lock(&self.apps).clone()
+    }
+
+    fn state(&self) -> &RunState {
+        &self.run
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    fn looks_up(&self) -> bool {
+        self.look_up
+    }
+
+    fn tell(&self, entries: Vec<LogEntry>) {
+        if let Some(log) = &self.log {
+            entries.iter().for_each(|entry| log(entry));
+        }
+    }
+
+    fn forget_credentials(&self, app: &AppId) {
+        self.connect_again(app);
+    }
+}

@@ -1,0 +1,67 @@
+//! The pure functions: no engine, no file. JSON text in, canonical JSON text out, the same bytes in every language.
+
+use crate::expression::{self, Options};
+use crate::fault::{Code, Fault};
+use crate::lifecycle::{self, Event};
+use crate::mapping;
+use crate::model::{State, read_json};
+use crate::time::Timestamp;
+use crate::value::{Attributes, canonical};
+use serde_json::Value;
+
+/// Whether a request may change from one state to the other.
+pub fn can_change(from: State, to: State) -> bool {
+    lifecycle::can_change(from, to)
+}
+
+/// The state that `event` leads to from `state`.
+///
+/// # Errors
+/// `invalid_transition` where the event may not happen in that state.
+pub fn next_state(state: State, event: Event) -> std::result::Result<State, Fault> {
+    lifecycle::next(state, event)
+}
+
+/// The value of an expression for a user (a JSON object), as canonical JSON. `now` is what the variable `now` shows.
+///
+/// ```
+/// let now = rollkeeper::Timestamp::default();
+/// let value = rollkeeper::evaluate("user.firstName.lower()", br#"{"firstName": "ANN"}"#, now);
+/// assert_eq!(value.unwrap(), "\"ann\"");
+/// ```
+///
+/// # Errors
+/// `expression_invalid`, `unknown_variable`, `unknown_function` with positions, `expression_failed`; `invalid_json` and
+/// `invalid_document` for the user.
+pub fn evaluate(expression: &str, user: &[u8], now: Timestamp) -> std::result::Result<String, Vec<Fault>> {
+    let user = object(user, "user").map_err(|fault| vec![fault])?;
+    expression::evaluate(expression, &user, &Options::default(), now).map(|value| canonical(&value))
+}
+
+/// Renders a mapping (a JSON list of rules) for a user, as canonical JSON `{attributes, changes, skipped}`. With `current`
+/// (the account's attributes) or `last` (those rendered last), the account is being updated.
+///
+/// # Errors
+/// Every fault of the mapping and of the record at once; `invalid_json` and `invalid_document` for the documents.
+pub fn render(
+    mapping: &[u8],
+    user: &[u8],
+    current: Option<&[u8]>,
+    last: Option<&[u8]>,
+    now: Timestamp,
+) -> std::result::Result<String, Vec<Fault>> {
+    let read = || -> std::result::Result<_, Fault> {
+        let current = current.map(|json| object(json, "current")).transpose()?;
+        let last = last.map(|json| object(json, "last")).transpose()?;
+        Ok((read_json(mapping)?, object(user, "user")?, current, last))
+    };
+    let (mapping, user, current, last) = read().map_err(|fault| vec![fault])?;
+    mapping::render(&mapping, &user, current.as_ref(), last.as_ref(), now).map(|value| canonical(&value))
+}
+
+fn object(json: &[u8], what: &str) -> std::result::Result<Attributes, Fault> {
+    match read_json(json)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(Fault::new(Code::InvalidDocument, format!("`{what}` must be a JSON object")).at(what)),
+    }
+}

@@ -1,0 +1,148 @@
+//! The verbs of requests and accounts.
+
+use super::{Engine, Error, Result};
+use crate::delivery::Host;
+use crate::fault::{Code, Fault};
+use crate::governance::{self, Submission};
+use crate::model::{Account, AccountFilter, Request, RequestDetail, RequestFilter, WaitingFor};
+use crate::operation::Operation;
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Requests by id, which is by the time of making.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>> {
+        // What waits for a breaker is due by its row; the breaker is known to the process alone.
+        let stored = RequestFilter {
+            waiting_for: filter.waiting_for.filter(|wait| *wait != WaitingFor::Breaker),
+            ..filter.clone()
+        };
+        let mut requests = self.view(|tx| tx.requests(&stored)).map_err(|fault| Error::new("requests", fault))?;
+        requests.iter_mut().for_each(|request| self.show_breaker(request));
+        if filter.waiting_for.is_some() {
+            requests.retain(|request| request.waiting_for == filter.waiting_for);
+        }
+        Ok(requests)
+    }
+
+    /// One request with its attempts, and the payload that was sent last.
+    ///
+    /// # Errors
+    /// `not_found` where there is no such request; store errors.
+    pub fn request(&self, id: &str) -> Result<RequestDetail> {
+        let failed = |fault| Error::new("request", fault).about("request", id);
+        let mut detail = self
+            .view(|tx| {
+                let missing = || Fault::new(Code::NotFound, "there is no such request");
+                let row = tx.request(id)?.ok_or_else(missing)?;
+                let history = tx.attempts(&row.request.id)?;
+                let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+                let payload = stored.map(|stored| tx.payload(&row.request.id, &stored.key)).transpose()?.flatten();
+                Ok(RequestDetail { request: row.request, history, payload })
+            })
+            .map_err(failed)?;
+        self.show_breaker(&mut detail.request);
+        Ok(detail)
+    }
+
+    /// A request that is due while its target's breaker is open waits for that.
+    fn show_breaker(&self, request: &mut Request) {
+        let now = self.now();
+        let paused = self.shared.run.gates().paused_until(&request.app).filter(|until| *until > now);
+        let (Some(until), Some(due)) = (paused, request.due_at) else { return };
+        if due < until && matches!(request.waiting_for, None | Some(WaitingFor::Retry)) {
+            request.waiting_for = Some(WaitingFor::Breaker);
+            request.due_at = Some(until);
+        }
+    }
+
+    /// Asks for an operation by hand, at the end of the user's lane.
+    ///
+    /// # Errors
+    /// `not_found` for the app or the user; `operation_off` where the app does not allow it or the user may not have an
+    /// account; `invalid_argument` for Reconcile and Linking; store errors.
+    pub fn submit(
+        &self,
+        app: &str,
+        user: &str,
+        operation: Operation,
+        by: Option<&str>,
+        not_before: Option<Timestamp>,
+    ) -> Result<Request> {
+        let apps = self.shared.apps();
+        let asked = Submission { app, user, operation, by, not_before };
+        self.transact(|tx| governance::submit(tx, &apps, &asked))
+            .map_err(|fault| Error::new("submit", fault).about("app", app).about("user", user))
+    }
+
+    /// Cancels a request of which nothing was sent.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_transition` where it is finished, or was sent and may still take effect; store errors.
+    pub fn cancel(&self, id: &str, by: Option<&str>) -> Result<Request> {
+        let apps = self.shared.apps();
+        self.transact(|tx| governance::cancel_request(tx, &apps, id, by))
+            .map_err(|fault| Error::new("cancel", fault).about("request", id))
+    }
+
+    /// Agrees to a request that waits for approval.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_transition` where it does not wait for approval; `four_eyes` where `by` asked for it, is the
+    /// user concerned, or is not among the approvers; store errors.
+    pub fn approve(&self, id: &str, by: &str, comment: Option<&str>) -> Result<Request> {
+        self.answer("approve", id, true, by, comment)
+    }
+
+    /// Refuses a request that waits for approval; it is cancelled.
+    ///
+    /// # Errors
+    /// As [`Engine::approve`].
+    pub fn deny(&self, id: &str, by: &str, comment: Option<&str>) -> Result<Request> {
+        self.answer("deny", id, false, by, comment)
+    }
+
+    fn answer(
+        &self,
+        operation: &'static str,
+        id: &str,
+        agreed: bool,
+        by: &str,
+        comment: Option<&str>,
+    ) -> Result<Request> {
+        let apps = self.shared.apps();
+        self.transact(|tx| governance::answer(tx, &apps, id, agreed, by, comment))
+            .map_err(|fault| Error::new(operation, fault).about("request", id))
+    }
+
+    /// Has a failed request tried again by a clone, which is given; the failed one becomes `Retried`.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_transition` where it has not failed; store errors.
+    pub fn retry(&self, id: &str, by: &str) -> Result<Request> {
+        let apps = self.shared.apps();
+        self.transact(|tx| governance::retry(tx, &apps, id, by))
+            .map_err(|fault| Error::new("retry", fault).about("request", id))
+    }
+
+    /// Says that a person did what a failed request was for. With `external_id` a Create links that account.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_transition` where it has not failed; `conflict_owned` where the account is another user's;
+    /// store errors.
+    pub fn complete_manually(&self, id: &str, by: &str, note: &str, external_id: Option<&str>) -> Result<Request> {
+        let apps = self.shared.apps();
+        self.transact(|tx| governance::complete_manually(tx, &apps, id, by, note, external_id))
+            .map_err(|fault| Error::new("complete_manually", fault).about("request", id))
+    }
+
+    /// Accounts by app and external id.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub fn accounts(&self, filter: &AccountFilter) -> Result<Vec<Account>> {
+        self.view(|tx| tx.accounts(filter)).map_err(|fault| Error::new("accounts", fault))
+    }
+}

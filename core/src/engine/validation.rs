@@ -1,0 +1,98 @@
+//! What is wrong with a definition, and what has to hold before it is enabled.
+
+use super::{Engine, Result};
+use crate::fault::{Code, Fault};
+use crate::intake::LiveApp;
+use crate::model::{App, Auth, ConnectorDefinition, Readiness, Validation};
+use crate::operation::Operation;
+
+impl Engine {
+    /// Everything that is wrong with a definition (JSON), and the readiness list. Nothing is stored, no target is asked.
+    ///
+    /// # Errors
+    /// None: a document that cannot be read is a finding.
+    pub fn validate_app(&self, json: &[u8]) -> Result<Validation> {
+        let live = App::from_json(json).map_err(|fault| vec![fault]).and_then(|app| self.make_live(app));
+        Ok(match live {
+            Err(findings) => Validation { findings, readiness: Vec::new(), ready: false },
+            Ok(live) => {
+                let readiness = self.readiness(&live);
+                let ready = readiness.iter().all(|item| item.ready);
+                Validation { findings: Vec::new(), readiness, ready }
+            }
+        })
+    }
+
+    /// The items of the readiness list that fail, as faults.
+    pub(super) fn unready(&self, live: &LiveApp) -> Vec<Fault> {
+        let failing = self.readiness(live).into_iter().filter(|item| !item.ready);
+        failing
+            .map(|item| {
+                let code = match item.item.as_str() {
+                    "connector" => Code::UnknownConnector,
+                    "credentials" => Code::SecretMissing,
+                    "mapping" => Code::MissingRequired,
+                    "matching" => Code::MatchingRequired,
+                    _ => Code::NotReady,
+                };
+                Fault::new(code, format!("the app is not ready: {}: {}", item.item, item.detail)).at(item.item)
+            })
+            .collect()
+    }
+
+    fn readiness(&self, live: &LiveApp) -> Vec<Readiness> {
+        let app = &live.definition.app;
+        let item = |item: &str, ready: bool, detail: String| Readiness { item: item.to_owned(), ready, detail };
+        let credentials = self.has_credentials(app);
+        let connector = live.connector.is_some() || !credentials;
+        let user_name = writes_user_name(app);
+        let matching = !app.matching.is_empty() || app.create_without_match;
+        let removes = app.operations.allows(Operation::Deactivate) || app.operations.allows(Operation::Delete);
+        vec![
+            item("connector", connector, connector_detail(app, connector)),
+            item("credentials", credentials, text(credentials, "known or not needed", "the secret cannot be had")),
+            item("mapping", user_name, text(user_name, "complete", "no rule writes `userName`, which SCIM requires")),
+            item(
+                "matching",
+                matching,
+                text(matching, "existing accounts can be found", "no matching rule and no `create_without_match`"),
+            ),
+            item(
+                "operations",
+                removes || !app.operations.allows(Operation::Create),
+                text(removes, "access can be taken away", "accounts can be created and never disabled"),
+            ),
+            item("pilot", true, text(app.pilot.is_none(), "everybody", "only users of the pilot gain access")),
+        ]
+    }
+
+    fn has_credentials(&self, app: &App) -> bool {
+        match &app.connector {
+            ConnectorDefinition::Scim(scim) => match &scim.auth {
+                None => true,
+                Some(Auth::Bearer { token }) => self.shared.secret(token).is_some(),
+            },
+            ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => true,
+        }
+    }
+}
+
+fn text(good: bool, yes: &str, no: &str) -> String {
+    if good { yes } else { no }.to_owned()
+}
+
+fn connector_detail(app: &App, connected: bool) -> String {
+    match &app.connector {
+        ConnectorDefinition::Custom { name, .. } if !connected => {
+            format!("no connector is registered under the name `{name}`")
+        }
+        _ => "known; `test_app` asks the target itself".to_owned(),
+    }
+}
+
+/// SCIM requires `userName` (RFC 7643 §4.1.1); other targets have their own rules.
+fn writes_user_name(app: &App) -> bool {
+    !matches!(app.connector, ConnectorDefinition::Scim(_))
+        || !app.operations.allows(Operation::Create)
+        || app.mapping.iter().any(|rule| rule.target.eq_ignore_ascii_case("userName"))
+}

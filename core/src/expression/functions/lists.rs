@@ -1,0 +1,165 @@
+//! Functions of lists, of SCIM's lists of objects, and of optional values.
+
+use super::super::failure::Failure;
+use super::super::term::Term;
+use super::Arguments;
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+pub(super) fn size<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let value = call.value();
+    if let Term::Text(text) = &value {
+        call.budget.charge_text(text)?;
+    }
+    match value.size().and_then(|size| i64::try_from(size).ok()) {
+        Some(size) => Ok(Term::Int(size)),
+        None => Err(call.wrong("a string, a list or a map", &value)),
+    }
+}
+
+/// The first item; `null` where there is none.
+pub(super) fn first<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    Ok(call.items()?.into_iter().next().unwrap_or(Term::Null))
+}
+
+/// The last item; `null` where there is none.
+pub(super) fn last<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    Ok(call.items()?.pop().unwrap_or(Term::Null))
+}
+
+/// Each value once, where it stands first.
+pub(super) fn distinct<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let mut kept: Vec<Term<'a>> = Vec::new();
+    'items: for item in call.items()? {
+        for known in &kept {
+            if known.equals(&item, call.budget)? {
+                continue 'items;
+            }
+        }
+        kept.push(item);
+    }
+    Ok(Term::List(Rc::new(kept)))
+}
+
+pub(super) fn sorted<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let mut items = call.items()?;
+    // A comparison costs about a step; sorting takes a few for every item.
+    call.budget.charge(items.len().saturating_mul(usize::try_from(items.len().max(1).ilog2()).unwrap_or(0)))?;
+    let mut comparable = items.iter().all(|item| item.compare(item).is_some());
+    items.sort_by(|left, right| {
+        left.compare(right).unwrap_or_else(|| {
+            comparable = false;
+            Ordering::Equal
+        })
+    });
+    if comparable { Ok(Term::List(Rc::new(items))) } else { Err(call.fail("takes a list of texts, or of numbers")) }
+}
+
+/// One level of lists in a list.
+pub(super) fn flatten<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let mut flat = Vec::new();
+    for item in call.items()? {
+        match &item {
+            Term::Array(_) | Term::List(_) => flat.extend(item.items()?.unwrap_or_default()),
+            _ => flat.push(item),
+        }
+    }
+    call.budget.charge(flat.len())?;
+    Ok(Term::List(Rc::new(flat)))
+}
+
+pub(super) fn join<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let items = call.items()?;
+    let separator = match call.next() {
+        None => Cow::Borrowed(""),
+        Some(Term::Text(separator)) => separator,
+        Some(other) => return Err(call.wrong("a string as separator", &other)),
+    };
+    let mut joined = String::new();
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            joined.push_str(&separator);
+        }
+        joined.push_str(&item.plain_text()?);
+        if joined.len() > super::LONGEST_TEXT {
+            return Err(call.too_long());
+        }
+    }
+    call.made(joined)
+}
+
+/// The first object whose member of that name has that value; `null` where there is none.
+pub(super) fn pick<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let (items, name, wanted) = (call.items()?, call.text()?, call.value());
+    for item in items {
+        if let Some(value) = item.member(&name, call.budget)?
+            && value.equals(&wanted, call.budget)?
+        {
+            return Ok(item);
+        }
+    }
+    Ok(Term::Null)
+}
+
+/// The member of that name of every object that has it.
+pub(super) fn pluck<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let (items, name) = (call.items()?, call.text()?);
+    let mut values = Vec::new();
+    for item in items {
+        values.extend(item.member(&name, call.budget)?);
+    }
+    Ok(Term::List(Rc::new(values)))
+}
+
+/// The object with `primary: true`, else the first; `null` where there is none.
+pub(super) fn primary<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let items = call.items()?;
+    for item in &items {
+        if let Term::Object(_) | Term::Map(_) = item
+            && matches!(item.member("primary", call.budget)?, Some(Term::Bool(true)))
+        {
+            return Ok(item.clone());
+        }
+    }
+    Ok(items.into_iter().next().unwrap_or(Term::Null))
+}
+
+pub(super) fn of<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    Ok(Term::Optional(Some(Box::new(call.value()))))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every function of the table has this form")]
+pub(super) fn none<'a>(_: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    Ok(Term::Optional(None))
+}
+
+pub(super) fn has_value<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    Ok(Term::Bool(optional(&mut call)?.is_some()))
+}
+
+pub(super) fn value<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    optional(&mut call)?.ok_or_else(|| call.fail("was called on an optional without a value"))
+}
+
+pub(super) fn or_value<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let value = optional(&mut call)?;
+    let other = call.value();
+    Ok(value.unwrap_or(other))
+}
+
+pub(super) fn or<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let value = optional(&mut call)?;
+    match (value, call.value()) {
+        (Some(value), _) => Ok(Term::Optional(Some(Box::new(value)))),
+        (None, other @ Term::Optional(_)) => Ok(other),
+        (None, other) => Err(call.wrong("an optional", &other)),
+    }
+}
+
+fn optional<'a>(call: &mut Arguments<'_, 'a>) -> Result<Option<Term<'a>>, Failure> {
+    match call.value() {
+        Term::Optional(value) => Ok(value.map(|value| *value)),
+        other => Err(call.wrong("an optional, such as `user.?email`", &other)),
+    }
+}

@@ -1,0 +1,54 @@
+//! Functions of times. All times are in UTC.
+
+use super::super::failure::Failure;
+use super::super::term::Term;
+use super::Arguments;
+use crate::time::{Period, Timestamp};
+
+const DAY: i64 = 86_400_000_000;
+
+/// Reads RFC 3339 text; a date alone is its first moment.
+pub(super) fn timestamp<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    time(&mut call).map(Term::Time)
+}
+
+/// Reads an ISO 8601 duration of days or less.
+pub(super) fn duration<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let text = call.text()?;
+    match Period::parse(&text) {
+        Ok(period) => Ok(Term::Duration(period.as_micros())),
+        Err(_) => Err(call.fail("takes an ISO 8601 duration, such as `PT1H` or `P30D`")),
+    }
+}
+
+pub(super) fn add_days<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let time = time(&mut call)?;
+    let days = match call.value() {
+        Term::Int(days) => days,
+        other => return Err(call.wrong("an int", &other)),
+    };
+    let micros = days.checked_mul(DAY).and_then(|micros| time.as_micros().checked_add(micros));
+    micros
+        .map(|micros| Term::Time(Timestamp::from_micros(micros)))
+        .ok_or_else(|| call.fail("gives a time that is out of range"))
+}
+
+/// Whole days from one time to another, below zero where the other is earlier.
+pub(super) fn days_until<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
+    let (from, to) = (time(&mut call)?, time(&mut call)?);
+    match to.as_micros().checked_sub(from.as_micros()) {
+        Some(micros) => Ok(Term::Int(micros / DAY)),
+        None => Err(call.fail("takes times that are nearer to each other")),
+    }
+}
+
+fn time(call: &mut Arguments<'_, '_>) -> Result<Timestamp, Failure> {
+    let value = call.value();
+    match &value {
+        Term::Time(time) => Ok(*time),
+        Term::Text(text) => Timestamp::parse(text)
+            .or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z")))
+            .map_err(|_| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date")),
+        other => Err(call.wrong("a timestamp or a string", other)),
+    }
+}

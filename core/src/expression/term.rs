@@ -1,0 +1,332 @@
+//! Values while an expression is evaluated. What comes from a record is borrowed, never copied; nulls in its objects
+//! count as absent.
+
+use super::failure::{Budget, Failure};
+use crate::time::{Period, Timestamp};
+use crate::value::Attributes;
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+/// How deep a value may be nested; `serde_json` reads no deeper either.
+const DEEPEST: usize = 128;
+
+/// A value.
+#[derive(Clone, Debug)]
+pub(super) enum Term<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(Cow<'a, str>),
+    /// A record's list.
+    Array(&'a [Value]),
+    /// A record's object.
+    Object(&'a Attributes),
+    /// A list that the expression made.
+    List(Rc<Vec<Term<'a>>>),
+    /// A map that the expression made, in order of its keys as written.
+    Map(Rc<Vec<(Term<'a>, Term<'a>)>>),
+    Time(Timestamp),
+    /// A length of time in microseconds, of either sign.
+    Duration(i64),
+    Optional(Option<Box<Term<'a>>>),
+}
+
+impl<'a> Term<'a> {
+    /// A record's value. Whole numbers become `int` whatever their sign, so that `user.number / 1000` works.
+    ///
+    /// # Errors
+    /// `expression_failed` for a whole number that 64 bits with sign cannot hold: rounding it in silence would make
+    /// another number of it.
+    pub(super) fn from_json(value: &'a Value) -> Result<Self, Failure> {
+        Ok(match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => Self::Int(number),
+                None if number.is_u64() => return Err(Failure::new("a whole number is larger than 64 bits can hold")),
+                None => match number.as_f64().filter(|number| number.is_finite()) {
+                    Some(number) => Self::Double(number),
+                    None => return Err(Failure::new("a number is larger than 64 bits can hold")),
+                },
+            },
+            Value::String(text) => Self::Text(Cow::Borrowed(text)),
+            Value::Array(items) => Self::Array(items),
+            Value::Object(object) => Self::Object(object),
+        })
+    }
+
+    /// The result as JSON; `None` where there is no value. Nulls are dropped from objects.
+    ///
+    /// # Errors
+    /// `expression_failed` for a number that is not finite, for nesting that is too deep, and where the budget is used up.
+    pub(super) fn into_json(self, budget: &mut Budget) -> Result<Option<Value>, Failure> {
+        let value = self.to_json(budget, 0)?;
+        Ok((!value.is_null()).then_some(value))
+    }
+
+    fn to_json(&self, budget: &mut Budget, depth: usize) -> Result<Value, Failure> {
+        budget.charge(1)?;
+        if depth > DEEPEST {
+            return Err(Failure::new("a value is nested too deep"));
+        }
+        Ok(match self {
+            Self::Null | Self::Optional(None) => Value::Null,
+            Self::Optional(Some(term)) => return term.to_json(budget, depth + 1),
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Int(number) => Value::from(*number),
+            Self::Double(number) => {
+                Value::Number(Number::from_f64(*number).ok_or_else(|| Failure::new("the result is no finite number"))?)
+            }
+            Self::Text(text) => {
+                budget.charge_text(text)?;
+                Value::String(text.clone().into_owned())
+            }
+            Self::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .map(|item| copied(item).map_or_else(|| Self::from_json(item)?.to_json(budget, depth + 1), Ok))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Self::Object(object) => Value::Object(
+                object
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(key, value)| {
+                        let value =
+                            copied(value).map_or_else(|| Self::from_json(value)?.to_json(budget, depth + 1), Ok)?;
+                        Ok((key.clone(), value))
+                    })
+                    .collect::<Result<_, Failure>>()?,
+            ),
+            Self::List(items) => {
+                Value::Array(items.iter().map(|item| item.to_json(budget, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            Self::Map(entries) => {
+                let mut object = Attributes::new();
+                for (key, value) in entries.iter() {
+                    let value = value.to_json(budget, depth + 1)?;
+                    if !value.is_null() {
+                        object.insert(key.plain_text()?.into_owned(), value);
+                    }
+                }
+                Value::Object(object)
+            }
+            Self::Time(time) => Value::String(time.to_string()),
+            Self::Duration(micros) => Value::String(duration_text(*micros)),
+        })
+    }
+
+    /// The type's name, for messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Double(_) => "double",
+            Self::Text(_) => "string",
+            Self::Array(_) | Self::List(_) => "list",
+            Self::Object(_) | Self::Map(_) => "map",
+            Self::Time(_) => "timestamp",
+            Self::Duration(_) => "duration",
+            Self::Optional(_) => "optional",
+        }
+    }
+
+    /// A scalar as text, as `string()` gives it.
+    pub(super) fn plain_text(&self) -> Result<Cow<'_, str>, Failure> {
+        Ok(match self {
+            Self::Text(text) => Cow::Borrowed(text.as_ref()),
+            Self::Bool(value) => Cow::Owned(value.to_string()),
+            Self::Int(number) => Cow::Owned(number.to_string()),
+            Self::Double(number) => Cow::Owned(number.to_string()),
+            Self::Time(time) => Cow::Owned(time.to_string()),
+            Self::Duration(micros) => Cow::Owned(duration_text(*micros)),
+            Self::Null | Self::Array(_) | Self::Object(_) | Self::List(_) | Self::Map(_) | Self::Optional(_) => {
+                return Err(Failure::new(format!("a {} cannot be written as text", self.kind())));
+            }
+        })
+    }
+
+    /// Whether it stands for no value: `null`, or an optional without one.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Null | Self::Optional(None))
+    }
+
+    /// The items of a list or the keys of a map, `None` for anything else.
+    ///
+    /// # Errors
+    /// As for [`Term::from_json`].
+    pub(super) fn items(&self) -> Result<Option<Vec<Self>>, Failure> {
+        Ok(Some(match self {
+            Self::Array(items) => items.iter().map(Self::from_json).collect::<Result<_, _>>()?,
+            Self::List(items) => items.as_ref().clone(),
+            Self::Object(object) => present(object).map(|(key, _)| Self::Text(Cow::Borrowed(key.as_str()))).collect(),
+            Self::Map(entries) => entries.iter().map(|(key, _)| key.clone()).collect(),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// How many characters, items or keys it has; `None` where it has none to count.
+    pub(super) fn size(&self) -> Option<usize> {
+        Some(match self {
+            Self::Text(text) => text.chars().count(),
+            Self::Array(items) => items.len(),
+            Self::List(items) => items.len(),
+            Self::Object(object) => present(object).count(),
+            Self::Map(entries) => entries.len(),
+            _ => return None,
+        })
+    }
+
+    /// The value under `key`: a member of a map, an item of a list. `Ok(None)` where there is none.
+    ///
+    /// # Errors
+    /// `expression_failed` where the value has no members, or not under such a key.
+    pub(super) fn get(&self, key: &Term<'_>, budget: &mut Budget) -> Result<Option<Self>, Failure> {
+        let wrong = || Failure::new(format!("a {} has no member under a {}", self.kind(), key.kind()));
+        match (self, key) {
+            (Self::Object(object), Term::Text(name)) => {
+                object.get(name.as_ref()).filter(|value| !value.is_null()).map(Self::from_json).transpose()
+            }
+            (Self::Object(_), Term::Bool(_) | Term::Int(_)) => Ok(None),
+            (Self::Map(entries), Term::Text(_) | Term::Bool(_) | Term::Int(_)) => {
+                for (candidate, value) in entries.iter() {
+                    if candidate.equals(key, budget)? {
+                        return Ok(Some(value.clone()));
+                    }
+                }
+                Ok(None)
+            }
+            (Self::Array(items), Term::Int(index)) => {
+                let item = usize::try_from(*index).ok().and_then(|index| items.get(index));
+                item.map(Self::from_json).transpose()
+            }
+            (Self::List(items), Term::Int(index)) => {
+                Ok(usize::try_from(*index).ok().and_then(|index| items.get(index)).cloned())
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The member of that name.
+    ///
+    /// # Errors
+    /// `expression_failed` where the value is no map.
+    pub(super) fn member(&self, name: &str, budget: &mut Budget) -> Result<Option<Self>, Failure> {
+        match self {
+            Self::Object(object) => object.get(name).filter(|value| !value.is_null()).map(Self::from_json).transpose(),
+            Self::Map(_) => self.get(&Term::Text(Cow::Borrowed(name)), budget),
+            _ => Err(Failure::new(format!("a {} has no member `{name}`", self.kind()))),
+        }
+    }
+
+    /// Equality as CEL has it: numbers by value whatever their type, values of different types are different.
+    ///
+    /// # Errors
+    /// `expression_failed` for nesting that is too deep, and where the budget is used up.
+    pub(super) fn equals(&self, other: &Term<'_>, budget: &mut Budget) -> Result<bool, Failure> {
+        self.equals_at(other, budget, 0)
+    }
+
+    fn equals_at(&self, other: &Term<'_>, budget: &mut Budget, depth: usize) -> Result<bool, Failure> {
+        budget.charge(1)?;
+        if depth > DEEPEST {
+            return Err(Failure::new("a value is nested too deep"));
+        }
+        Ok(match (self, other) {
+            (Self::Null, Term::Null) => true,
+            (Self::Bool(left), Term::Bool(right)) => left == right,
+            (Self::Int(_) | Self::Double(_), Term::Int(_) | Term::Double(_)) => {
+                self.compare(other) == Some(Ordering::Equal)
+            }
+            (Self::Text(left), Term::Text(right)) => {
+                budget.charge_text(left)?;
+                left == right
+            }
+            (Self::Time(left), Term::Time(right)) => left == right,
+            (Self::Duration(left), Term::Duration(right)) => left == right,
+            (Self::Optional(left), Term::Optional(right)) => match (left, right) {
+                (None, None) => true,
+                (Some(left), Some(right)) => left.equals_at(right, budget, depth + 1)?,
+                _ => false,
+            },
+            (Self::Array(_) | Self::List(_), Term::Array(_) | Term::List(_)) => {
+                let (Some(left), Some(right)) = (self.items()?, other.items()?) else { return Ok(false) };
+                if left.len() != right.len() {
+                    return Ok(false);
+                }
+                for (left, right) in left.iter().zip(&right) {
+                    if !left.equals_at(right, budget, depth + 1)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            (Self::Object(_) | Self::Map(_), Term::Object(_) | Term::Map(_)) => {
+                let Some(keys) = self.items()?.filter(|keys| Some(keys.len()) == other.size()) else {
+                    return Ok(false);
+                };
+                for key in &keys {
+                    let (Some(left), Some(right)) = (self.get(key, budget)?, other.get(key, budget)?) else {
+                        return Ok(false);
+                    };
+                    if !left.equals_at(&right, budget, depth + 1)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            _ => false,
+        })
+    }
+
+    /// The order of two values of one kind; `None` where there is none.
+    pub(super) fn compare(&self, other: &Term<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(left), Term::Int(right)) => Some(left.cmp(right)),
+            (Self::Double(left), Term::Double(right)) => left.partial_cmp(right),
+            (Self::Int(left), Term::Double(right)) => compare_mixed(*left, *right),
+            (Self::Double(left), Term::Int(right)) => compare_mixed(*right, *left).map(Ordering::reverse),
+            (Self::Text(left), Term::Text(right)) => Some(left.as_ref().cmp(right.as_ref())),
+            (Self::Bool(left), Term::Bool(right)) => Some(left.cmp(right)),
+            (Self::Time(left), Term::Time(right)) => Some(left.cmp(right)),
+            (Self::Duration(left), Term::Duration(right)) => Some(left.cmp(right)),
+            _ => None,
+        }
+    }
+}
+
+/// Numbers beyond what `int` and `double` hold can be passed on as they are, though not reckoned with.
+fn copied(value: &Value) -> Option<Value> {
+    value.is_number().then(|| value.clone())
+}
+
+fn present(object: &Attributes) -> impl Iterator<Item = (&String, &Value)> {
+    object.iter().filter(|(_, value)| !value.is_null())
+}
+
+/// Compares without rounding: a `double` beyond the range of `int` is decided by its sign, within it by its whole part
+/// and then its fraction.
+fn compare_mixed(int: i64, double: f64) -> Option<Ordering> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if double.is_nan() {
+        return None;
+    }
+    if double >= LIMIT {
+        return Some(Ordering::Less);
+    }
+    if double < -LIMIT {
+        return Some(Ordering::Greater);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the range was checked above")]
+    let whole = double.trunc() as i64;
+    Some(int.cmp(&whole).then_with(|| 0.0_f64.partial_cmp(&double.fract()).unwrap_or(Ordering::Equal)))
+}
+
+fn duration_text(micros: i64) -> String {
+    let period = Period::from_micros(micros.saturating_abs());
+    if micros < 0 { format!("-{period}") } else { period.to_string() }
+}

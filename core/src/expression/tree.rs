@@ -1,0 +1,145 @@
+//! An expression as a tree: what [`super::lower`] writes and [`super::evaluate`] reads. Every name in it is known, every
+//! call has as many arguments as its function takes, and every pattern is compiled.
+
+use super::Variable;
+use super::functions::Function;
+use regex::Regex;
+use std::fmt::Write;
+
+/// A node and where it stands in the text, in characters from 0.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) position: usize,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    Text(String),
+    Variable(Variable),
+    /// The variable of a comprehension, counted from the outermost.
+    Local(usize),
+    Member {
+        of: Box<Node>,
+        name: String,
+        access: Access,
+    },
+    Index {
+        of: Box<Node>,
+        index: Box<Node>,
+        access: Access,
+    },
+    /// `has(a.b)`.
+    Has(Box<Node>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    And(Box<[Node; 2]>),
+    Or(Box<[Node; 2]>),
+    /// `a ? b : c`.
+    Conditional(Box<[Node; 3]>),
+    Binary(Operator, Box<[Node; 2]>),
+    List(Vec<Element>),
+    Map(Vec<(Node, Element)>),
+    Comprehension(Box<Comprehension>),
+    Coalesce(Vec<Node>),
+    IsBlank(Box<Node>),
+    Call {
+        function: &'static Function,
+        arguments: Vec<Node>,
+        pattern: Option<Regex>,
+    },
+}
+
+/// Whether a member must be there (`a.b`) or may be absent (`a.?b`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Certain,
+    Optional,
+}
+
+/// An element of a list or map; an optional one (`[?a]`) is left out where it has no value.
+#[derive(Debug)]
+pub(super) struct Element {
+    pub(super) value: Node,
+    pub(super) optional: bool,
+}
+
+/// `range.map(x, condition, body)` and its like.
+#[derive(Debug)]
+pub(super) struct Comprehension {
+    pub(super) kind: ComprehensionKind,
+    pub(super) range: Node,
+    pub(super) condition: Option<Node>,
+    pub(super) body: Node,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ComprehensionKind {
+    All,
+    Exists,
+    ExistsOne,
+    Map,
+    Filter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+}
+
+impl Operator {
+    /// How it is written.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::In => "in",
+        }
+    }
+}
+
+impl Node {
+    /// What the node reads, as it is written: `user.manager.name`. Names alone, for messages; never a value.
+    pub(super) fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Variable(variable) => variable.name().to_owned(),
+            Kind::Member { of, name, .. } => format!("{}.{name}", of.describe()),
+            Kind::Index { of, index, .. } => {
+                let mut text = of.describe();
+                // Writing into a `String` cannot fail.
+                let _ = match &index.kind {
+                    Kind::Text(key) => write!(text, "['{key}']"),
+                    Kind::Int(index) => write!(text, "[{index}]"),
+                    _ => write!(text, "[…]"),
+                };
+                text
+            }
+            Kind::Local(_) => "…".to_owned(),
+            _ => "(…)".to_owned(),
+        }
+    }
+}

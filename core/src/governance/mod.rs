@@ -1,0 +1,256 @@
+//! What people do to requests: ask for one, agree, refuse, cancel, have it tried again, say that they did it themselves.
+
+use crate::fault::{Code, Fault};
+use crate::id::RequestId;
+use crate::intake::{LiveApp, LiveApps, NewRequest, cancel, elect, insert};
+use crate::lifecycle::Event;
+use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
+use crate::operation::Operation;
+use crate::store::{AccountRow, LogEvent, RequestRow, Tx, UserState};
+use crate::time::Timestamp;
+use serde_json::{Value, json};
+
+/// An operation that a person asks for.
+pub(crate) struct Submission<'a> {
+    pub(crate) app: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) operation: Operation,
+    pub(crate) by: Option<&'a str>,
+    pub(crate) not_before: Option<Timestamp>,
+}
+
+/// Makes a request by hand.
+pub(crate) fn submit(tx: &mut Tx<'_>, apps: &LiveApps, asked: &Submission<'_>) -> Result<Request, Fault> {
+    let live = live(apps, asked.app)?;
+    let app = &live.definition.app;
+    if matches!(asked.operation, Operation::Reconcile | Operation::Linking) {
+        let message = format!("{} has a verb of its own and is not submitted", asked.operation);
+        return Err(Fault::new(Code::InvalidArgument, message));
+    }
+    if !app.operations.allows(asked.operation) {
+        let message = format!("the app does not allow {}", asked.operation);
+        return Err(Fault::new(Code::OperationOff, message).at("operations"));
+    }
+    let missing = || Fault::new(Code::NotFound, "there is no such user");
+    let stored = tx.user(asked.user)?.ok_or_else(missing)?;
+    let raises = matches!(asked.operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
+    let present = (stored.state == UserState::Present).then_some(&stored.user);
+    let standing = live.definition.standing(present, tx.now)?;
+    if raises && !standing.wants_account() {
+        let reasons = standing.because.join(", ");
+        return Err(Fault::new(Code::OperationOff, format!("the user may not have an account in the app: {reasons}")));
+    }
+    let new = NewRequest {
+        operation: asked.operation,
+        why: "asked for by hand".to_owned(),
+        by: asked.by,
+        not_before: asked.not_before,
+        by_hand: true,
+        fingerprint: None,
+    };
+    let row = insert(tx, app, &stored, new)?;
+    elect(tx, &live.definition, &stored.user.id)?;
+    reload(tx, &row.request.id)
+}
+
+/// Cancels a request that was not sent.
+pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Request, Fault> {
+    let row = find(tx, id)?;
+    if row.sending || row.unsettled || row.verifying {
+        let message = "the request was sent and may still take effect; it cannot be taken back";
+        return Err(Fault::new(Code::InvalidTransition, message));
+    }
+    let id = row.request.id.clone();
+    cancel(tx, row.clone(), by, "cancelled by hand")?;
+    elect_again(tx, apps, &row)?;
+    reload(tx, &id)
+}
+
+/// Agrees to a request, or refuses it.
+pub(crate) fn answer(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    id: &str,
+    agreed: bool,
+    by: &str,
+    comment: Option<&str>,
+) -> Result<Request, Fault> {
+    let mut row = find(tx, id)?;
+    if row.request.approval != ApprovalStatus::Required || row.request.state != State::New {
+        return Err(Fault::new(Code::InvalidTransition, "the request does not wait for approval"));
+    }
+    let subject = row.request.user.as_ref().map(|user| user.as_str());
+    if row.request.by.as_deref() == Some(by) || subject == Some(by) {
+        let message = "who asked for it, or whom it concerns, may not answer";
+        return Err(Fault::new(Code::FourEyes, message));
+    }
+    may_answer(tx, apps, &row, by)?;
+    let kind = if agreed { "approved" } else { "denied" };
+    log(tx, &row, kind, Some(by), json!({"operation": row.request.operation, "comment": comment}))?;
+    let id = row.request.id.clone();
+    if agreed {
+        row.request.approval = ApprovalStatus::Approved;
+        tx.save(&row)?;
+    } else {
+        row.request.approval = ApprovalStatus::Denied;
+        cancel(tx, row.clone(), Some(by), "denied")?;
+    }
+    elect_again(tx, apps, &row)?;
+    reload(tx, &id)
+}
+
+/// Approvers are the user's manager (`manager`) and named principals; everybody where none is named.
+fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Result<(), Fault> {
+    let app = live(apps, row.request.app.as_str())?;
+    let approvers =
+        app.definition.app.approval.as_ref().map(|approval| approval.approvers.as_slice()).unwrap_or_default();
+    let manager = match &row.request.user {
+        Some(user) => tx.user(user.as_str())?.and_then(|stored| stored.user.manager),
+        None => None,
+    };
+    let allowed = approvers.is_empty()
+        || approvers.iter().any(|name| name == by || (name == "manager" && manager.as_deref() == Some(by)));
+    if allowed { Ok(()) } else { Err(Fault::new(Code::FourEyes, "this principal is not among the approvers")) }
+}
+
+/// Has a failed request tried again: a clone takes over, in the same transaction.
+pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request, Fault> {
+    let mut row = find(tx, id)?;
+    let live = live(apps, row.request.app.as_str())?;
+    let missing = || Fault::new(Code::NotFound, "the user's record was erased");
+    let user = row.request.user.clone().ok_or_else(missing)?;
+    let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
+    tx.change(&mut row, Event::Retry)?;
+    let new = NewRequest {
+        operation: row.request.operation,
+        why: format!("tried again: {}", row.request.why),
+        by: Some(by),
+        not_before: None,
+        by_hand: true,
+        fingerprint: row.fingerprint.clone(),
+    };
+    let clone = insert_clone(tx, &live.definition.app, &stored, new, &row)?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
+    elect(tx, &live.definition, &user)?;
+    reload(tx, &clone.request.id)
+}
+
+fn insert_clone(
+    tx: &mut Tx<'_>,
+    app: &crate::model::App,
+    stored: &crate::store::StoredUser,
+    new: NewRequest<'_>,
+    parent: &RequestRow,
+) -> Result<RequestRow, Fault> {
+    let row = insert(tx, app, stored, new)?;
+    tx.set_parent(&row.request.id, &parent.request.id, parent.request.retry_count + 1)?;
+    Ok(row)
+}
+
+/// Notes that a person did what a failed request was for; with `external_id`, which account it was.
+pub(crate) fn complete_manually(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    id: &str,
+    by: &str,
+    note: &str,
+    external_id: Option<&str>,
+) -> Result<Request, Fault> {
+    let mut row = find(tx, id)?;
+    let live = live(apps, row.request.app.as_str())?;
+    tx.change(&mut row, Event::CompleteManually)?;
+    let user = row.request.user.clone();
+    if let Some(user) = &user {
+        note_account(tx, live, &row, user, external_id)?;
+    }
+    let details = json!({"operation": row.request.operation, "note": note, "external_id": external_id});
+    log(tx, &row, "completed_manually", Some(by), details)?;
+    user.map_or(Ok(()), |user| elect(tx, &live.definition, &user))?;
+    reload(tx, &row.request.id)
+}
+
+/// What the person did is what the account is like now.
+fn note_account(
+    tx: &mut Tx<'_>,
+    live: &LiveApp,
+    row: &RequestRow,
+    user: &crate::id::UserId,
+    external_id: Option<&str>,
+) -> Result<(), Fault> {
+    let app = &live.definition.app.id;
+    let Some(stored) = tx.user(user.as_str())? else { return Ok(()) };
+    let known = tx.linked_account(app, user, &stored.key)?;
+    let mut account = match (known, external_id) {
+        (Some(account), _) => account,
+        (None, Some(external_id)) if row.request.operation == Operation::Create => {
+            if tx.account_owner(app, external_id)?.is_some_and(|owner| owner != *user) {
+                return Err(Fault::new(Code::ConflictOwned, "the account is linked to another user"));
+            }
+            AccountRow { account: new_account(app, user, external_id, tx.now), applied: None, fingerprint: None }
+        }
+        (None, _) => return Ok(()),
+    };
+    let record = &mut account.account;
+    match row.request.operation {
+        Operation::Create | Operation::Activate => record.status = AccountStatus::Active,
+        Operation::Deactivate => record.status = AccountStatus::Deactivated,
+        Operation::Freeze => record.frozen = true,
+        Operation::Unfreeze => record.frozen = false,
+        Operation::Delete => {
+            record.status = AccountStatus::Deleted;
+            record.deleted_at = Some(tx.now);
+        }
+        Operation::Update => account.fingerprint.clone_from(&row.fingerprint),
+        Operation::Read | Operation::Reconcile | Operation::Linking => {}
+    }
+    account.account.updated_at = tx.now;
+    tx.put_account(&account, &stored.key)
+}
+
+fn new_account(app: &crate::id::AppId, user: &crate::id::UserId, external_id: &str, now: Timestamp) -> Account {
+    Account {
+        app: app.clone(),
+        external_id: external_id.to_owned(),
+        username: None,
+        user: Some(user.clone()),
+        status: AccountStatus::Active,
+        frozen: false,
+        link_state: LinkState::Linked,
+        known_link: false,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        attributes: crate::value::Attributes::new(),
+        version: None,
+    }
+}
+
+fn live<'a>(apps: &'a LiveApps, id: &str) -> Result<&'a LiveApp, Fault> {
+    let found = apps.values().find(|live| live.definition.app.id.as_str() == id);
+    found.map(AsRef::as_ref).ok_or_else(|| Fault::new(Code::NotFound, "there is no such app"))
+}
+
+fn find(tx: &Tx<'_>, id: &str) -> Result<RequestRow, Fault> {
+    tx.request(id)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such request"))
+}
+
+fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
+    find(tx, id.as_str()).map(|row| row.request)
+}
+
+fn elect_again(tx: &mut Tx<'_>, apps: &LiveApps, row: &RequestRow) -> Result<(), Fault> {
+    match (apps.get(&row.request.app), &row.request.user) {
+        (Some(app), Some(user)) => elect(tx, &app.definition, user),
+        _ => Ok(()),
+    }
+}
+
+fn log(tx: &mut Tx<'_>, row: &RequestRow, kind: &str, by: Option<&str>, details: Value) -> Result<(), Fault> {
+    tx.log(LogEvent {
+        app: Some(&row.request.app),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        by,
+        ..LogEvent::new(kind, details)
+    })
+}

@@ -1,0 +1,125 @@
+//! The HTTP port: what the SCIM connector needs from an HTTP client. [`crate::transport`] is ours; a host may supply its own.
+
+use crate::fault::Code;
+use crate::secret::Secret;
+use crate::time::Period;
+use std::fmt;
+
+/// An HTTP client. It follows no redirect, takes no proxy from the environment, repeats no write, and answers every status
+/// as a [`Response`]. Calls may come from several threads at once.
+pub trait Http: Send + Sync {
+    /// Sends one request and waits for the whole answer.
+    ///
+    /// # Errors
+    /// [`HttpError`] where there is no answer, with the code `unreachable`, `timeout`, `tls_failed`, `blocked_address`,
+    /// `redirected`, `answer_too_large` or `invalid_answer`.
+    fn send(&self, request: &Request) -> Result<Response, HttpError>;
+}
+
+/// A request method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// A request. `Debug` shows neither credentials nor values: the query of the URL and the body are left out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL, percent-encoded.
+    pub url: String,
+    /// Header names and values besides `Authorization`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<Secret>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// How long everything may take, from the first byte sent to the last received.
+    pub timeout: Period,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split_once('?').map_or(self.url.as_str(), |(path, _)| path);
+        formatter
+            .debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &url)
+            .field("headers", &self.headers)
+            .field("authorization", &self.authorization)
+            .field("body_length", &self.body.as_ref().map(Vec::len))
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// An answer. `Debug` leaves the body out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Header names in lower case, and their values.
+    pub headers: Vec<(String, String)>,
+    /// The body, decompressed.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The value of the first header of that lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Response").field("status", &self.status).field("length", &self.body.len()).finish()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct HttpError {
+    /// Whether a byte of the request may have been written. Only where it is false a write is known not to have happened.
+    pub sent: bool,
+    /// What went wrong.
+    pub code: Code,
+    /// The same in one line, without values and secrets.
+    pub message: String,
+}
+
+impl HttpError {
+    /// A failure before the first byte of the request was written.
+    pub fn not_sent(code: Code, message: impl Into<String>) -> Self {
+        Self { sent: false, code, message: message.into() }
+    }
+
+    /// A failure after which nobody knows what became of the request.
+    pub fn sent(code: Code, message: impl Into<String>) -> Self {
+        Self { sent: true, code, message: message.into() }
+    }
+}

@@ -1,0 +1,26 @@
+//! A change comes in: what it means is decided, and user, requests and log rows are stored in one transaction. Nothing is
+//! ever sent from here.
+
+mod apps;
+mod lane;
+mod users;
+
+pub(crate) use apps::{delete_app, put_app};
+pub(crate) use lane::{NewRequest, Trigger, cancel, decide_lane, elect, insert};
+pub(crate) use users::{begin_and_end, delete_user, put_user};
+
+use crate::connector::{Capabilities, Connector};
+use crate::definition::Definition;
+use crate::id::AppId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// An app in use: its definition, and the connector where there is one.
+pub(crate) struct LiveApp {
+    pub(crate) definition: Definition,
+    pub(crate) connector: Option<Arc<dyn Connector>>,
+    pub(crate) capabilities: Capabilities,
+}
+
+/// Every app in use, by id.
+pub(crate) type LiveApps = BTreeMap<AppId, Arc<LiveApp>>;

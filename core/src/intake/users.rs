@@ -1,0 +1,82 @@
+//! Users come, change and leave.
+
+use super::{LiveApps, Trigger, decide_lane};
+use crate::fault::{Code, Fault};
+use crate::model::{RESERVED_KEYS, Request, User};
+use crate::scope::describe_change;
+use crate::store::{LogEvent, StoredUser, Tx, UserState};
+use serde_json::json;
+
+/// Stores a user's record whole and decides for every app. Attributes that nothing reads are left out; their names are
+/// kept.
+pub(crate) fn put_user(tx: &mut Tx<'_>, apps: &LiveApps, user: User, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    let before = tx.user(user.id.as_str())?;
+    let known = before.as_ref().filter(|stored| stored.state == UserState::Present);
+    if known.is_some_and(|stored| !stored.user.active) && !user.active_given {
+        let message = "`active` is left out for a user known as inactive; say true or false";
+        return Err(Fault::new(Code::ActiveRequired, message).at("active"));
+    }
+    let (user, dropped) = keep_what_is_read(user, apps);
+    let text = match (&before, known) {
+        (Some(_), None) => "the user joined the directory again".to_owned(),
+        (_, known) => describe_change(known.map(|stored| &stored.user), &user),
+    };
+    let key = tx.put_user(&user, &dropped, before.map(|stored| stored.key))?;
+    let event = LogEvent { user: Some(&user.id), by, ..LogEvent::new("user_put", json!({"change": text})) };
+    tx.log(event)?;
+    let stored = StoredUser { user, state: UserState::Present, dropped, key };
+    decide_everywhere(tx, apps, &stored, Trigger { text: &text, by })
+}
+
+/// The user has left the directory.
+pub(crate) fn delete_user(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    let stored = tx.user(id)?.filter(|stored| stored.state == UserState::Present);
+    let mut stored = stored.ok_or_else(|| Fault::new(Code::NotFound, "there is no such user"))?;
+    tx.delete_user(&stored.user.id)?;
+    tx.log(LogEvent { user: Some(&stored.user.id), by, ..LogEvent::new("user_deleted", json!({})) })?;
+    stored.state = UserState::Deleted;
+    decide_everywhere(tx, apps, &stored, Trigger { text: "the user was deleted", by })
+}
+
+/// Decides for users whose validity began or ended. Gives how many there were.
+pub(crate) fn begin_and_end(tx: &mut Tx<'_>, apps: &LiveApps, limit: u32) -> Result<usize, Fault> {
+    let users = tx.users_to_change(limit)?;
+    for stored in &users {
+        tx.note_next_change(&stored.user)?;
+        let ended = stored.user.valid_until.is_some_and(|until| until <= tx.now);
+        let text = if ended { "`valid_until` passed" } else { "`valid_from` passed" };
+        let details = json!({"change": text});
+        tx.log(LogEvent { user: Some(&stored.user.id), ..LogEvent::new("validity_changed", details) })?;
+        decide_everywhere(tx, apps, stored, Trigger { text, by: None })?;
+    }
+    Ok(users.len())
+}
+
+fn decide_everywhere(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    stored: &StoredUser,
+    trigger: Trigger<'_>,
+) -> Result<Vec<Request>, Fault> {
+    let mut made = Vec::new();
+    for app in apps.values() {
+        made.extend(decide_lane(tx, &app.definition, stored, trigger)?);
+    }
+    Ok(made)
+}
+
+/// Leaves out what no app reads. Without an app everything would go; the names tell what has to be put again.
+fn keep_what_is_read(mut user: User, apps: &LiveApps) -> (User, Vec<String>) {
+    let mut dropped = Vec::new();
+    for key in user.record.keys().map(String::as_str) {
+        let read =
+            |app: &std::sync::Arc<super::LiveApp>| app.definition.reads().is_none_or(|reads| reads.contains(key));
+        if !RESERVED_KEYS.contains(&key) && !apps.values().any(read) {
+            dropped.push(key.to_owned());
+        }
+    }
+    for key in &dropped {
+        user.record.remove(key);
+    }
+    (user, dropped)
+}

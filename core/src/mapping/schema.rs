@@ -1,0 +1,125 @@
+//! The target's schema, as far as a mapping is checked against it.
+
+use crate::fault::{Code, Fault};
+use crate::model::SchemaAttribute;
+use crate::path::Path;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Attributes that every resource has though no schema lists them (RFC 7643 §3.1), and whether they can be written.
+const COMMON: [(&str, bool); 4] = [("externalid", true), ("schemas", true), ("id", false), ("meta", false)];
+
+/// Attributes by their path in lower case.
+#[derive(Debug)]
+pub(super) struct Schema {
+    attributes: HashMap<String, SchemaAttribute>,
+}
+
+impl Schema {
+    pub(super) fn new(attributes: &[SchemaAttribute]) -> Self {
+        let key = |attribute: &SchemaAttribute| {
+            Path::parse(&attribute.path).map_or_else(|_| attribute.path.clone(), |path| path.attribute()).to_lowercase()
+        };
+        Self { attributes: attributes.iter().map(|attribute| (key(attribute), attribute.clone())).collect() }
+    }
+
+    /// The attribute of that path, filters left out.
+    pub(super) fn find(&self, attribute: &str) -> Option<&SchemaAttribute> {
+        self.attributes.get(attribute).or_else(|| self.attributes.get(&attribute.to_lowercase()))
+    }
+
+    /// What is wrong with writing this attribute.
+    pub(super) fn check_target(&self, target: &Path) -> Option<Fault> {
+        let path = target.attribute().to_lowercase();
+        let root = path.split('.').next().unwrap_or_default();
+        if let Some((_, writable)) = COMMON.iter().find(|(name, _)| *name == root) {
+            return (!writable).then(|| read_only(target));
+        }
+        // A list, too, may be what cannot be written, and its elements with it.
+        let parents = path.match_indices('.').filter_map(|(end, _)| path.get(..end)).chain([path.as_str()]);
+        if parents.filter_map(|parent| self.attributes.get(parent)).any(|attribute| attribute.read_only) {
+            return Some(read_only(target));
+        }
+        if !self.knows(&path) {
+            let message = format!("the target has no attribute `{}`", target.attribute());
+            return Some(Fault::new(Code::UnknownAttribute, message));
+        }
+        let list = path.rfind('.').and_then(|end| self.attributes.get(path.get(..end)?));
+        if list.is_some_and(|list| list.multi_valued) && target.list().is_none() {
+            let message = format!("`{target}` has several values: say which, as in `emails[type eq \"work\"].value`");
+            return Some(Fault::new(Code::InvalidPath, message));
+        }
+        None
+    }
+
+    /// Whether the path is listed, lies above one that is, or below a complex attribute of which no parts are listed.
+    fn knows(&self, path: &str) -> bool {
+        let below = |parent: &str, path: &str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.'));
+        if self.attributes.contains_key(path) || self.attributes.keys().any(|known| below(path, known)) {
+            return true;
+        }
+        self.attributes.iter().any(|(known, attribute)| {
+            attribute.kind == "complex"
+                && below(known, path)
+                && !self.attributes.keys().any(|other| below(known, other))
+        })
+    }
+
+    /// What is wrong with writing this value, judged by its JSON type alone.
+    pub(super) fn check_value(&self, target: &Path, value: &Value) -> Option<Fault> {
+        let attribute = self.find(&target.attribute())?;
+        let wrong = |wanted: &str| {
+            let message = format!("`{target}` takes {wanted}, not {}", kind_of(value));
+            Some(Fault::new(Code::TypeMismatch, message))
+        };
+        let whole_list = attribute.multi_valued && target.list().is_none();
+        if whole_list {
+            return match value.as_array() {
+                Some(items) if items.iter().all(|item| fits(&attribute.kind, item)) => None,
+                Some(_) => wrong(&format!("a list with {} in it", name_of(&attribute.kind))),
+                None => wrong("a list"),
+            };
+        }
+        if value.is_null() || fits(&attribute.kind, value) {
+            return None;
+        }
+        wrong(name_of(&attribute.kind))
+    }
+}
+
+fn read_only(target: &Path) -> Fault {
+    Fault::new(Code::ReadOnlyAttribute, format!("the target does not let `{target}` be written"))
+}
+
+fn fits(kind: &str, value: &Value) -> bool {
+    match kind {
+        "string" | "dateTime" | "reference" | "binary" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "decimal" => value.is_number(),
+        "complex" => value.is_object(),
+        // A type that we do not know is the target's own affair.
+        _ => true,
+    }
+}
+
+fn name_of(kind: &str) -> &'static str {
+    match kind {
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "decimal" => "a number",
+        "complex" => "an object",
+        _ => "a text",
+    }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

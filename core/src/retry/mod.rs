@@ -1,0 +1,88 @@
+//! What follows a failed attempt. Pure: randomness and time are arguments.
+
+use crate::connector::{ConnectorError, Outcome};
+use crate::fault::Code;
+use crate::model::{RetryPolicy, WaitingFor};
+use crate::operation::Operation;
+use crate::time::{Period, Timestamp};
+
+const DAY: Period = Period::from_seconds(86_400);
+const PARKED_DAYS: u32 = 30;
+
+/// What is known about a request whose attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What it does.
+    pub operation: Operation,
+    /// How many attempts there were, this one included.
+    pub attempts: u32,
+    /// When the request was made.
+    pub created_at: Timestamp,
+    /// How failed attempts are repeated.
+    pub policy: &'a RetryPolicy,
+    /// The wait before a look-up can be believed.
+    pub settle: Period,
+    /// Whether a second Create can be kept from making a second account: by looking up, or by a key.
+    pub repeatable: bool,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing: it is given up with this code, or with the failure's own.
+    Fail(Option<Code>),
+    /// Another attempt at that time.
+    Again(Timestamp, WaitingFor),
+}
+
+/// What follows a failed attempt. `jitter` is a random number; the wait is spread evenly from zero to its bound.
+pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -> Next {
+    let code = Code::from_name(&failure.code);
+    // Neither says anything about this request: the target asks for patience, or for other credentials.
+    let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized));
+    match failure.outcome {
+        Outcome::Rejected if code != Some(Code::Unauthorized) => return Next::Fail(None),
+        Outcome::Conflict => return Next::Fail(None),
+        Outcome::Ambiguous if facts.operation == Operation::Create => {
+            if !facts.repeatable {
+                return Next::Fail(Some(Code::Uncertain));
+            }
+            if facts.attempts >= facts.policy.attempts {
+                return Next::Fail(Some(Code::Uncertain));
+            }
+            let wait = facts.settle.max(failure.retry_after.unwrap_or_default());
+            return Next::Again(facts.now.plus(wait), WaitingFor::Settle);
+        }
+        Outcome::Rejected | Outcome::Ambiguous | Outcome::NotApplied => {}
+    }
+    if facts.attempts >= facts.policy.attempts && !blameless {
+        let parked = matches!(facts.operation, Operation::Deactivate | Operation::Delete);
+        let age = facts.now.since(facts.created_at).as_micros() / DAY.as_micros();
+        if parked && age < i64::from(PARKED_DAYS) {
+            return Next::Again(facts.now.plus(DAY), WaitingFor::Retry);
+        }
+        return Next::Fail(None);
+    }
+    let asked = failure.retry_after.unwrap_or_default();
+    let wait = asked.plus(back_off(facts.policy, facts.attempts, jitter));
+    let waiting_for = if code == Some(Code::RateLimited) { WaitingFor::Rate } else { WaitingFor::Retry };
+    Next::Again(facts.now.plus(wait), waiting_for)
+}
+
+/// Capped exponential back-off with full jitter: a wait between zero and `first` · 2ⁿ⁻¹, at most `cap`.
+///
+/// ```
+/// use rollkeeper::{Period, model::RetryPolicy, retry::back_off};
+/// let policy = RetryPolicy::default();
+/// assert_eq!(back_off(&policy, 1, u64::MAX), Period::from_seconds(1));
+/// assert_eq!(back_off(&policy, 99, u64::MAX), Period::from_seconds(6 * 3600));
+/// assert_eq!(back_off(&policy, 99, 0), Period::ZERO);
+/// ```
+pub fn back_off(policy: &RetryPolicy, attempts: u32, jitter: u64) -> Period {
+    let factor = 1_i64.checked_shl(attempts.saturating_sub(1)).filter(|factor| *factor > 0).unwrap_or(i64::MAX);
+    let bound = policy.first.as_micros().saturating_mul(factor).min(policy.cap.as_micros());
+    let share = i128::from(jitter) * i128::from(bound) / i128::from(u64::MAX);
+    Period::from_micros(i64::try_from(share).unwrap_or(bound))
+}

@@ -1,0 +1,182 @@
+//! One request and its answer: headers, content types, and what a status means for the target's state.
+
+use super::url::BaseUrl;
+use crate::connector::{ConnectorError, Outcome};
+use crate::fault::Code;
+use crate::http::{Http, HttpError, Method, Request, Response};
+use crate::secret::Secret;
+use crate::time::Period;
+use jiff::fmt::rfc2822::DateTimeParser;
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The error types of RFC 7644 §3.12 and RFC 9865 §4. Only these are repeated in messages: other text of the target's may
+/// hold attribute values.
+const SCIM_TYPES: [&str; 14] = [
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+    "invalidVers",
+    "sensitive",
+    "invalidCursor",
+    "expiredCursor",
+    "invalidCount",
+    "schemaViolated",
+];
+
+/// Sends requests to one target, and remembers which content types it takes.
+pub(super) struct Exchange {
+    http: Arc<dyn Http>,
+    pub(super) base: BaseUrl,
+    authorization: Option<Secret>,
+    timeout: Period,
+    plain_json: AtomicBool,
+}
+
+impl Exchange {
+    pub(super) fn new(http: Arc<dyn Http>, base: BaseUrl, token: Option<Secret>, timeout: Period) -> Self {
+        let authorization = token.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
+        Self { http, base, authorization, timeout, plain_json: AtomicBool::new(false) }
+    }
+
+    /// Reads. Every failure leaves the target as it was.
+    pub(super) fn get(&self, url: &str) -> Result<Response, ConnectorError> {
+        self.send(Method::Get, url, None)
+    }
+
+    /// Sends one request. Statuses are the caller's to judge, but for content types that the target does not take: those
+    /// requests were refused and are sent once more as plain JSON.
+    pub(super) fn send(&self, method: Method, url: &str, body: Option<&Value>) -> Result<Response, ConnectorError> {
+        let plain = self.plain_json.load(Ordering::Relaxed);
+        let response = self.send_as(method, url, body, plain)?;
+        if plain || !matches!(response.status, 406 | 415) {
+            return Ok(response);
+        }
+        let again = self.send_as(method, url, body, true)?;
+        if !matches!(again.status, 406 | 415) {
+            self.plain_json.store(true, Ordering::Relaxed);
+        }
+        Ok(again)
+    }
+
+    fn send_as(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+        plain: bool,
+    ) -> Result<Response, ConnectorError> {
+        let (content, accept) = if plain {
+            ("application/json", "application/json, */*;q=0.1")
+        } else {
+            ("application/scim+json", "application/scim+json, application/json;q=0.9, */*;q=0.1")
+        };
+        let mut headers = vec![("accept", accept.to_owned())];
+        if body.is_some() {
+            headers.push(("content-type", content.to_owned()));
+        }
+        let request = Request {
+            method,
+            url: url.to_owned(),
+            headers,
+            authorization: self.authorization.clone(),
+            body: body.map(|body| body.to_string().into_bytes()),
+            timeout: self.timeout,
+        };
+        self.http.send(&request).map_err(|error| without_answer(method, error))
+    }
+}
+
+/// The failure of a request that got no answer.
+fn without_answer(method: Method, error: HttpError) -> ConnectorError {
+    let outcome = match error.code {
+        // These do not get better by waiting.
+        Code::BlockedAddress | Code::InvalidUrl | Code::Redirected => Outcome::Rejected,
+        Code::AnswerTooLarge if method == Method::Get => Outcome::Rejected,
+        _ if error.sent => doubt(method),
+        _ => Outcome::NotApplied,
+    };
+    ConnectorError::new(outcome, error.code.name(), error.message)
+}
+
+/// What not knowing means: a read changed nothing, whatever became of it.
+fn doubt(method: Method) -> Outcome {
+    if method == Method::Get { Outcome::NotApplied } else { Outcome::Ambiguous }
+}
+
+/// The failure that a status means, by the table of outcome classes.
+pub(super) fn failure(method: Method, response: &Response) -> ConnectorError {
+    let status = response.status;
+    let scim_type = scim_type(response);
+    let wait = retry_after(response);
+    let (outcome, code) = match status {
+        429 => (Outcome::NotApplied, Code::RateLimited),
+        // Google and GitHub ask for fewer requests with 403.
+        403 if wait.is_some() => (Outcome::NotApplied, Code::RateLimited),
+        401 => (Outcome::NotApplied, Code::Unauthorized),
+        403 => (Outcome::Rejected, Code::Forbidden),
+        409 if method != Method::Get => (Outcome::Conflict, Code::Conflict),
+        400 if scim_type == Some("uniqueness") => (Outcome::Conflict, Code::Conflict),
+        300..=399 => (Outcome::Rejected, Code::Redirected),
+        // Something on the way may have answered after it had passed the request on.
+        408 | 504 => (doubt(method), Code::Timeout),
+        500..=599 => (doubt(method), Code::TargetFailed),
+        405 => (Outcome::Rejected, Code::Unsupported),
+        400..=499 => (Outcome::Rejected, Code::Rejected),
+        _ => (doubt(method), Code::InvalidAnswer),
+    };
+    let message = match scim_type {
+        Some(scim_type) => format!("the target answered {} with {status} (`{scim_type}`)", method.name()),
+        None => format!("the target answered {} with {status}", method.name()),
+    };
+    ConnectorError { retry_after: wait, ..ConnectorError::new(outcome, code.name(), message) }
+}
+
+/// Success, or the failure that the status means.
+pub(super) fn succeeded(method: Method, response: Response) -> Result<Response, ConnectorError> {
+    if (200..300).contains(&response.status) { Ok(response) } else { Err(failure(method, &response)) }
+}
+
+/// An answer of success that cannot be read.
+pub(super) fn unreadable(method: Method, message: &str) -> ConnectorError {
+    ConnectorError::new(doubt(method), Code::InvalidAnswer.name(), message)
+}
+
+/// The account does not exist.
+pub(super) fn missing() -> ConnectorError {
+    ConnectorError::new(Outcome::Rejected, Code::AccountMissing.name(), "the account does not exist at the target")
+}
+
+/// Whether the answer says that the account does not exist. A web page does not: it comes from something that is not the
+/// SCIM server, or from an address that is not its own.
+pub(super) fn is_missing(response: &Response) -> bool {
+    let is_page = response.body.trim_ascii_start().first() == Some(&b'<');
+    matches!(response.status, 404 | 410) && !is_page
+}
+
+/// The error type, where it is one of the standard's.
+pub(super) fn scim_type(response: &Response) -> Option<&'static str> {
+    let body = super::answer::json(&response.body)?;
+    let given = crate::connector::path::entry(body.as_object()?, "scimType")?.as_str()?;
+    SCIM_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(given))
+}
+
+/// How long the target asks to wait: seconds, or a date, which is read against the target's own clock.
+fn retry_after(response: &Response) -> Option<Period> {
+    let text = response.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(Period::from_seconds(seconds));
+    }
+    let moment = |text: &str| {
+        let zoned = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
+        Some(zoned.as_microsecond())
+    };
+    let (until, now) = (moment(text)?, moment(response.header("date")?.trim())?);
+    Some(Period::from_micros(until.saturating_sub(now)))
+}

@@ -1,0 +1,114 @@
+//! Looking for accounts by one attribute. Only `eq` is sent, since that is what targets know; every row is compared again,
+//! since some targets answer everything or nothing whatever was asked.
+
+use super::answer::{self, Rows};
+use super::exchange::{Exchange, failure, unreadable};
+use super::listing;
+use crate::connector::path::AttributePath;
+use crate::connector::{ConnectorError, Outcome, TargetAccount};
+use crate::fault::Code;
+use crate::http::Method;
+use serde_json::Value;
+
+/// How many pages are read where the target ignores the filter or refuses it.
+const MOST_PAGES: usize = 100;
+/// Up to how many rows that do not show the attribute are read one by one.
+const MOST_READS: usize = 5;
+
+type Read<'a> = &'a dyn Fn(&str) -> Result<Option<TargetAccount>, ConnectorError>;
+
+/// The accounts whose attribute holds `value`. An answer that may have left some out is an error.
+pub(super) fn find(
+    exchange: &Exchange,
+    size: u32,
+    attribute: &str,
+    value: &Value,
+    read: Read<'_>,
+) -> Result<Vec<TargetAccount>, ConnectorError> {
+    let (Some(path), true) = (AttributePath::parse(attribute), is_plain(value)) else {
+        let message = format!("accounts cannot be found by `{attribute}`");
+        return Err(ConnectorError::new(Outcome::Rejected, Code::InvalidPath.name(), message));
+    };
+    // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
+    let path = AttributePath { filter: Vec::new(), ..path };
+    let filter = format!("{path} eq {value}");
+    let response = exchange.get(&exchange.base.endpoint("Users", &[("filter", &filter)]))?;
+    match response.status {
+        200..=299 => {
+            let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
+            let rows = answer::rows(&response.body).ok_or_else(unreadable)?;
+            if is_whole(&rows) {
+                matches(rows.accounts, &path, value, read)
+            } else {
+                walk(exchange, size, Some(&filter), &path, value)
+            }
+        }
+        // The value or the filter is refused, for instance for its quotes. What cannot be asked for can be looked through.
+        400 | 501 => walk(exchange, size, None, &path, value).map_err(|_| failure(Method::Get, &response)),
+        _ => Err(failure(Method::Get, &response)),
+    }
+}
+
+fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_))
+}
+
+fn is_whole(rows: &Rows) -> bool {
+    let shown = u64::try_from(rows.accounts.len()).unwrap_or(u64::MAX);
+    rows.next_cursor.is_none() && rows.total.is_none_or(|total| shown >= total)
+}
+
+fn matches(
+    accounts: Vec<TargetAccount>,
+    path: &AttributePath,
+    value: &Value,
+    read: Read<'_>,
+) -> Result<Vec<TargetAccount>, ConnectorError> {
+    let few = accounts.len() <= MOST_READS;
+    let mut found = Vec::new();
+    for account in accounts {
+        let hidden = path.values(&account.attributes).is_empty();
+        // A listing may show less of an account than reading it does.
+        let account = if hidden && few { read(&account.external_id)? } else { Some(account) };
+        found.extend(account.filter(|account| holds(account, path, value)));
+    }
+    Ok(found)
+}
+
+/// Reads page after page and keeps the rows that match.
+fn walk(
+    exchange: &Exchange,
+    size: u32,
+    filter: Option<&str>,
+    path: &AttributePath,
+    value: &Value,
+) -> Result<Vec<TargetAccount>, ConnectorError> {
+    let mut found: Vec<TargetAccount> = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MOST_PAGES {
+        let page = listing::page(exchange, size, cursor.as_deref(), filter)?;
+        for account in page.accounts.into_iter().filter(|account| holds(account, path, value)) {
+            if !found.iter().any(|known| known.external_id == account.external_id) {
+                found.push(account);
+            }
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None if page.complete => return Ok(found),
+            None => break,
+        }
+    }
+    Err(unreadable(Method::Get, "the target did not show every account that a search asked for"))
+}
+
+/// Whether the account holds the value. Letter case counts for `externalId` alone (RFC 7643 §3.1); elsewhere the engine
+/// decides.
+fn holds(account: &TargetAccount, path: &AttributePath, value: &Value) -> bool {
+    let exact = path.attribute.eq_ignore_ascii_case("externalId");
+    path.values(&account.attributes).into_iter().any(|shown| match (shown, value) {
+        (Value::String(shown), Value::String(value)) if !exact => shown.to_lowercase() == value.to_lowercase(),
+        // Some targets show an external id that is all digits as a number.
+        (Value::Number(shown), Value::String(value)) => shown.to_string() == *value,
+        (shown, value) => shown == value,
+    })
+}

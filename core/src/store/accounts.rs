@@ -1,0 +1,192 @@
+//! Accounts and their links. Attributes are sealed under the key of the user who owns the account.
+
+use super::{Tx, UserKey, limit_of, time_of, unknown_word, unseal_object};
+use crate::fault::Fault;
+use crate::id::{AppId, UserId};
+use crate::model::{Account, AccountFilter, AccountStatus, LinkState};
+use crate::time::Timestamp;
+use crate::value::Attributes;
+use rusqlite::{Row, params};
+
+const COLUMNS: &str =
+    "app_id, external_id, username, user_id, status, frozen, link_state, known_link, attributes, applied,
+    fingerprint, version, created_at, updated_at, deleted_at";
+
+/// An account with what only the engine needs.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountRow {
+    pub(crate) account: Account,
+    /// The attributes that we sent last.
+    pub(crate) applied: Option<Attributes>,
+    /// The fingerprint of the inputs from which they were rendered.
+    pub(crate) fingerprint: Option<String>,
+}
+
+struct Raw {
+    texts: [Option<String>; 8],
+    frozen: bool,
+    known_link: bool,
+    attributes: Option<Vec<u8>>,
+    applied: Option<Vec<u8>>,
+    times: [Option<i64>; 3],
+}
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok(Raw {
+        texts: [
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(6)?,
+            row.get(10)?,
+            row.get(11)?,
+        ],
+        frozen: row.get(5)?,
+        known_link: row.get(7)?,
+        attributes: row.get(8)?,
+        applied: row.get(9)?,
+        times: [row.get(12)?, row.get(13)?, row.get(14)?],
+    })
+}
+
+impl Tx<'_> {
+    /// The living account that is linked to the user.
+    pub(crate) fn linked_account(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        key: &UserKey,
+    ) -> Result<Option<AccountRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM account WHERE app_id = $1 AND user_id = $2 AND link_state = 'Linked'
+             AND status <> 'Deleted'"
+        );
+        let row = self.row(&text, params![app.as_str(), user.as_str()], raw)?;
+        row.map(|row| account(row, Some(key))).transpose()
+    }
+
+    /// Who owns the account, where it is known and alive.
+    pub(crate) fn account_owner(&self, app: &AppId, external_id: &str) -> Result<Option<UserId>, Fault> {
+        let owner = self.row(
+            "SELECT user_id FROM account WHERE app_id = $1 AND external_id = $2 AND status <> 'Deleted'",
+            params![app.as_str(), external_id],
+            |row| row.get::<_, Option<String>>(0),
+        )?;
+        owner.flatten().map(UserId::new).transpose()
+    }
+
+    /// Accounts by app and external id.
+    pub(crate) fn accounts(&self, filter: &AccountFilter) -> Result<Vec<Account>, Fault> {
+        let (condition, owner) = match &filter.user {
+            Some(user) => ("user_id = $1", Some(user)),
+            None => ("$1 IS NULL", None),
+        };
+        let text = format!(
+            "SELECT {COLUMNS} FROM account WHERE {condition} AND ($2 IS NULL OR app_id = $2)
+             AND ($3 IS NULL OR status = $3) AND ($4 IS NULL OR link_state = $4)
+             AND ($5 IS NULL OR app_id > $5 OR (app_id = $5 AND external_id > $6))
+             ORDER BY app_id, external_id LIMIT $7"
+        );
+        let after = filter.after.as_ref();
+        let rows = self.rows(
+            &text,
+            params![
+                owner,
+                filter.app,
+                filter.status.map(AccountStatus::name),
+                filter.link_state.map(LinkState::name),
+                after.map(|after| &after.0),
+                after.map(|after| &after.1),
+                limit_of(filter.limit)
+            ],
+            raw,
+        )?;
+        rows.into_iter()
+            .map(|row| {
+                let key = match &row.texts[3] {
+                    Some(user) => self.user_key(&UserId::new(user.clone())?)?,
+                    None => None,
+                };
+                Ok(account(row, key.as_ref())?.account)
+            })
+            .collect()
+    }
+
+    fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
+        let stored =
+            self.row("SELECT key FROM user_key WHERE user_id = $1", [user.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
+        stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()
+    }
+
+    /// Stores an account whole.
+    pub(crate) fn put_account(&mut self, row: &AccountRow, key: &UserKey) -> Result<(), Fault> {
+        let account = &row.account;
+        let place = place(account.app.as_str(), &account.external_id);
+        let attributes = self.seal_object(key, &place, &account.attributes)?;
+        let applied = row.applied.as_ref().map(|applied| self.seal_object(key, &place, applied)).transpose()?;
+        self.execute(
+            "INSERT INTO account (app_id, external_id, username, user_id, status, frozen, link_state, known_link,
+             attributes, applied, fingerprint, version, created_at, updated_at, deleted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             ON CONFLICT (app_id, external_id) DO UPDATE SET username = excluded.username, user_id = excluded.user_id,
+             status = excluded.status, frozen = excluded.frozen, link_state = excluded.link_state,
+             known_link = excluded.known_link, attributes = excluded.attributes, applied = excluded.applied,
+             fingerprint = excluded.fingerprint, version = excluded.version, updated_at = excluded.updated_at,
+             deleted_at = excluded.deleted_at",
+            params![
+                account.app.as_str(),
+                account.external_id,
+                account.username,
+                account.user.as_ref().map(UserId::as_str),
+                account.status.name(),
+                account.frozen,
+                account.link_state.name(),
+                account.known_link,
+                attributes,
+                applied,
+                row.fingerprint,
+                account.version,
+                account.created_at.as_micros(),
+                account.updated_at.as_micros(),
+                account.deleted_at.map(Timestamp::as_micros)
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn account(row: Raw, key: Option<&UserKey>) -> Result<AccountRow, Fault> {
+    let [app, external_id, username, user, status, link_state, fingerprint, version] = row.texts;
+    let (app, external_id) = (app.unwrap_or_default(), external_id.unwrap_or_default());
+    let place = place(&app, &external_id);
+    let open = |sealed: Option<Vec<u8>>| -> Result<Option<Attributes>, Fault> {
+        sealed.zip(key).map(|(sealed, key)| unseal_object(key, &place, &sealed)).transpose()
+    };
+    let [created_at, updated_at, deleted_at] = row.times;
+    let account = Account {
+        app: AppId::new(app.clone())?,
+        external_id: external_id.clone(),
+        username,
+        user: user.map(UserId::new).transpose()?,
+        status: status
+            .and_then(|name| AccountStatus::from_name(&name))
+            .ok_or_else(|| unknown_word("account.status"))?,
+        frozen: row.frozen,
+        link_state: link_state
+            .and_then(|name| LinkState::from_name(&name))
+            .ok_or_else(|| unknown_word("account.link_state"))?,
+        known_link: row.known_link,
+        created_at: Timestamp::from_micros(created_at.unwrap_or_default()),
+        updated_at: Timestamp::from_micros(updated_at.unwrap_or_default()),
+        deleted_at: time_of(deleted_at),
+        attributes: open(row.attributes)?.unwrap_or_default(),
+        version,
+    };
+    Ok(AccountRow { applied: open(row.applied)?, fingerprint, account })
+}
+
+fn place(app: &str, external_id: &str) -> String {
+    format!("account/{app}/{external_id}")
+}

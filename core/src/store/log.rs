@@ -1,0 +1,140 @@
+//! The log: append-only, chained by SHA-256.
+
+use super::{Tx, limit_of};
+use crate::fault::Fault;
+use crate::id::{AppId, RequestId, UserId};
+use crate::model::{LogEntry, LogFilter, LogVerdict};
+use crate::time::Timestamp;
+use crate::value::{canonical, sha256_hex};
+use rusqlite::{Row, params};
+use serde_json::{Value, json};
+
+const COLUMNS: &str = "sequence, at, kind, app_id, user_id, request_id, author, details, hash";
+
+/// What is logged.
+pub(crate) struct Event<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) app: Option<&'a AppId>,
+    pub(crate) user: Option<&'a UserId>,
+    pub(crate) request: Option<&'a RequestId>,
+    pub(crate) by: Option<&'a str>,
+    pub(crate) details: Value,
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn new(kind: &'a str, details: Value) -> Self {
+        Self { kind, app: None, user: None, request: None, by: None, details }
+    }
+}
+
+impl Tx<'_> {
+    /// Appends an entry in this transaction.
+    pub(crate) fn log(&mut self, event: Event<'_>) -> Result<(), Fault> {
+        let (sequence, previous) = match self.head.take() {
+            Some(head) => head,
+            None => self
+                .row("SELECT sequence, hash FROM log ORDER BY sequence DESC LIMIT 1", [], |row| {
+                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+                })?
+                .unwrap_or_default(),
+        };
+        let mut entry = LogEntry {
+            sequence: sequence + 1,
+            at: self.now,
+            kind: event.kind.to_owned(),
+            app: event.app.map(ToString::to_string),
+            user: event.user.map(ToString::to_string),
+            request: event.request.map(ToString::to_string),
+            by: event.by.map(str::to_owned),
+            details: event.details,
+            hash: String::new(),
+        };
+        entry.hash = chained(&previous, &entry);
+        self.execute(
+            "INSERT INTO log (sequence, at, kind, app_id, user_id, request_id, author, details, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            params![
+                entry.sequence.cast_signed(),
+                entry.at.as_micros(),
+                entry.kind,
+                entry.app,
+                entry.user,
+                entry.request,
+                entry.by,
+                canonical(&entry.details),
+                entry.hash
+            ],
+        )?;
+        self.head = Some((entry.sequence, entry.hash.clone()));
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Entries in order.
+    pub(crate) fn log_entries(&self, filter: &LogFilter) -> Result<Vec<LogEntry>, Fault> {
+        let (condition, id) = match (&filter.request, &filter.user) {
+            (Some(request), _) => ("request_id = $1", Some(request)),
+            (None, Some(user)) => ("user_id = $1", Some(user)),
+            (None, None) => ("$1 IS NULL", None),
+        };
+        let text = format!(
+            "SELECT {COLUMNS} FROM log WHERE {condition} AND sequence > $2 AND ($3 IS NULL OR app_id = $3)
+             AND ($4 IS NULL OR user_id = $4) ORDER BY sequence LIMIT $5"
+        );
+        let after = filter.after.unwrap_or(0).cast_signed();
+        self.rows(&text, params![id, after, filter.app, filter.user, limit_of(filter.limit)], entry)
+    }
+
+    /// Walks the whole chain.
+    pub(crate) fn verify_log(&self) -> Result<LogVerdict, Fault> {
+        let mut verdict = LogVerdict { whole: true, entries: 0, head: String::new(), broken_at: None };
+        loop {
+            let filter = LogFilter { after: Some(verdict.entries), limit: Some(10_000), ..LogFilter::default() };
+            let entries = self.log_entries(&filter)?;
+            if entries.is_empty() {
+                return Ok(verdict);
+            }
+            for entry in entries {
+                let fits = entry.sequence == verdict.entries + 1 && chained(&verdict.head, &entry) == entry.hash;
+                if !fits {
+                    return Ok(LogVerdict { whole: false, broken_at: Some(verdict.entries + 1), ..verdict });
+                }
+                verdict.entries = entry.sequence;
+                verdict.head = entry.hash;
+            }
+        }
+    }
+}
+
+/// The hash of an entry that follows the one with the hash `previous`.
+fn chained(previous: &str, entry: &LogEntry) -> String {
+    let fields = json!([
+        "rollkeeper log 1",
+        previous,
+        entry.sequence,
+        entry.at.as_micros(),
+        entry.kind,
+        entry.app,
+        entry.user,
+        entry.request,
+        entry.by,
+        entry.details
+    ]);
+    sha256_hex(canonical(&fields).as_bytes())
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
+    let details: String = row.get(7)?;
+    Ok(LogEntry {
+        sequence: row.get::<_, i64>(0)?.cast_unsigned(),
+        at: Timestamp::from_micros(row.get(1)?),
+        kind: row.get(2)?,
+        app: row.get(3)?,
+        user: row.get(4)?,
+        request: row.get(5)?,
+        by: row.get(6)?,
+        // Text that is no JSON was changed by other hands; the chain tells.
+        details: serde_json::from_str(&details).unwrap_or(Value::String(details)),
+        hash: row.get(8)?,
+    })
+}

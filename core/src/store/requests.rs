@@ -1,0 +1,317 @@
+//! Requests. A request changes state in one function and one statement, guarded by the state it leaves.
+
+use super::{Tx, limit_of, time_of, unknown_word};
+use crate::fault::{Code, Fault};
+use crate::id::{AppId, RequestId, UserId};
+use crate::lifecycle::{self, Event};
+use crate::model::{ApprovalStatus, Request, RequestFilter, State, WaitingFor};
+use crate::operation::Operation;
+use crate::time::Timestamp;
+use rusqlite::{Row, params};
+
+const COLUMNS: &str =
+    "id, app_id, user_id, operation, state, approval, waiting_for, why, author, parent_id, external_id,
+    fingerprint, faults, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
+    not_before, expires_at, due_at, settle_at, finished_at";
+
+/// A request with what only the engine needs.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestRow {
+    pub(crate) request: Request,
+    /// It is the first of its lane.
+    pub(crate) head: bool,
+    /// A person asked for it.
+    pub(crate) by_hand: bool,
+    /// An attempt is open.
+    pub(crate) sending: bool,
+    /// Some attempt may still take effect: the payload is frozen, the request cannot be taken back.
+    pub(crate) unsettled: bool,
+    /// It was sent and waits to be confirmed.
+    pub(crate) verifying: bool,
+    /// The fingerprint of the inputs from which the payload was rendered.
+    pub(crate) fingerprint: Option<String>,
+    /// When nobody has answered by then, it expires.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// From when on a look-up can be believed.
+    pub(crate) settle_at: Option<Timestamp>,
+}
+
+struct Raw {
+    texts: [Option<String>; 13],
+    flags: [bool; 5],
+    attempts: u32,
+    retry_count: u32,
+    verified: Option<bool>,
+    times: [Option<i64>; 6],
+}
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    let mut texts: [Option<String>; 13] = Default::default();
+    for (index, text) in texts.iter_mut().enumerate() {
+        *text = row.get(index)?;
+    }
+    Ok(Raw {
+        texts,
+        flags: [row.get(13)?, row.get(14)?, row.get(15)?, row.get(16)?, row.get(17)?],
+        attempts: row.get(18)?,
+        retry_count: row.get(19)?,
+        verified: row.get(20)?,
+        times: [row.get(21)?, row.get(22)?, row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?],
+    })
+}
+
+fn parse(row: Raw) -> Result<RequestRow, Fault> {
+    let [id, app, user, operation, state, approval, waiting_for, why, by, parent_id, external_id, fingerprint, faults] =
+        row.texts;
+    let [head, by_hand, sending, unsettled, verifying] = row.flags;
+    let [created_at, not_before, expires_at, due_at, settle_at, finished_at] = row.times.map(time_of);
+    let word = |text: Option<String>| text.unwrap_or_default();
+    let waiting_for = waiting_for
+        .map(|name| WaitingFor::from_name(&name).ok_or_else(|| unknown_word("request.waiting_for")))
+        .transpose()?;
+    let request = Request {
+        id: RequestId::new(word(id))?,
+        app: AppId::new(word(app))?,
+        user: user.map(UserId::new).transpose()?,
+        operation: Operation::from_name(&word(operation)).ok_or_else(|| unknown_word("request.operation"))?,
+        state: State::from_name(&word(state)).ok_or_else(|| unknown_word("request.state"))?,
+        approval: ApprovalStatus::from_name(&word(approval)).ok_or_else(|| unknown_word("request.approval"))?,
+        waiting_for,
+        why: word(why),
+        by,
+        created_at: created_at.unwrap_or_default(),
+        not_before,
+        due_at,
+        finished_at,
+        attempts: row.attempts,
+        retry_count: row.retry_count,
+        parent_id: parent_id.map(RequestId::new).transpose()?,
+        external_id,
+        verified: row.verified,
+        faults: parse_faults(&word(faults))?,
+    };
+    Ok(RequestRow { request, head, by_hand, sending, unsettled, verifying, fingerprint, expires_at, settle_at })
+}
+
+fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
+    let damaged = || Fault::new(Code::StoreDamaged, "the column `request.faults` cannot be read");
+    let values: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|_| damaged())?;
+    let fault = |value: &serde_json::Value| -> Option<Fault> {
+        let code = Code::from_name(value.get("code")?.as_str()?)?;
+        let mut fault = Fault::new(code, value.get("message")?.as_str()?);
+        fault.attribute = value.get("attribute").and_then(|place| place.as_str()).map(str::to_owned);
+        fault.position = value.get("position").and_then(|at| at.as_u64()).and_then(|at| usize::try_from(at).ok());
+        Some(fault)
+    };
+    values.iter().map(|value| fault(value).ok_or_else(damaged)).collect()
+}
+
+fn faults_text(faults: &[Fault]) -> String {
+    serde_json::to_value(faults).map_or_else(|_| "[]".to_owned(), |value| crate::value::canonical(&value))
+}
+
+impl Tx<'_> {
+    /// The request of that id.
+    pub(crate) fn request(&self, id: &str) -> Result<Option<RequestRow>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM request WHERE id = $1");
+        self.row(&text, [id], raw)?.map(parse).transpose()
+    }
+
+    /// The unfinished requests of a lane, oldest first.
+    pub(crate) fn lane(&self, app: &AppId, user: &UserId) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE app_id = $1 AND user_id = $2 AND finished_at IS NULL ORDER BY id"
+        );
+        self.rows(&text, params![app.as_str(), user.as_str()], raw)?.into_iter().map(parse).collect()
+    }
+
+    /// The newest finished request of a lane with that operation.
+    pub(crate) fn last_finished(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        operation: Operation,
+    ) -> Result<Option<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3
+             AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+        );
+        self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
+    }
+
+    /// Requests of an app that are due, removals of access first.
+    pub(crate) fn due(&self, app: &AppId, limit: usize) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE app_id = $1 AND urgent = $2 AND head = 1 AND finished_at IS NULL
+             AND due_at IS NOT NULL AND due_at <= $3 ORDER BY due_at, id LIMIT $4"
+        );
+        let mut found = Vec::new();
+        for urgent in [1, 0] {
+            let room = i64::try_from(limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
+            if room > 0 {
+                found.extend(self.rows(&text, params![app.as_str(), urgent, self.now.as_micros(), room], raw)?);
+            }
+        }
+        found.into_iter().map(parse).collect()
+    }
+
+    /// When a request of the app is due next.
+    pub(crate) fn next_due(&self, app: &AppId) -> Result<Option<Timestamp>, Fault> {
+        let mut next: Option<i64> = None;
+        for urgent in [1, 0] {
+            let due = self.row(
+                "SELECT min(due_at) FROM request WHERE app_id = $1 AND urgent = $2 AND head = 1
+                 AND finished_at IS NULL AND due_at IS NOT NULL",
+                params![app.as_str(), urgent],
+                |row| row.get::<_, Option<i64>>(0),
+            )?;
+            next = [next, due.flatten()].into_iter().flatten().min();
+        }
+        Ok(time_of(next))
+    }
+
+    /// Requests with an attempt that never got an outcome.
+    pub(crate) fn left_sending(&self) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE finished_at IS NULL AND id IN
+             (SELECT request_id FROM attempt WHERE ended_at IS NULL) ORDER BY id"
+        );
+        self.rows(&text, [], raw)?.into_iter().map(parse).collect()
+    }
+
+    /// The unfinished requests of an app, oldest first.
+    pub(crate) fn open_of_app(&self, app: &AppId) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM request WHERE app_id = $1 AND finished_at IS NULL ORDER BY id");
+        self.rows(&text, [app.as_str()], raw)?.into_iter().map(parse).collect()
+    }
+
+    /// How many requests are not finished.
+    pub(crate) fn open_count(&self) -> Result<u64, Fault> {
+        let count =
+            self.row("SELECT count(*) FROM request WHERE finished_at IS NULL", [], |row| row.get::<_, i64>(0))?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Requests by id.
+    pub(crate) fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+        let (condition, id) = match (&filter.user, &filter.app) {
+            (Some(user), _) => ("user_id = $1", Some(user)),
+            (None, Some(app)) => ("app_id = $1", Some(app)),
+            (None, None) => ("$1 IS NULL", None),
+        };
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE {condition} AND id > $2 AND ($3 IS NULL OR app_id = $3)
+             AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR operation = $5)
+             AND ($6 IS NULL OR waiting_for = $6) ORDER BY id LIMIT $7"
+        );
+        let rows = self.rows(
+            &text,
+            params![
+                id,
+                filter.after.as_deref().unwrap_or(""),
+                filter.app,
+                filter.state.map(State::name),
+                filter.operation.map(Operation::name),
+                filter.waiting_for.map(WaitingFor::name),
+                limit_of(filter.limit)
+            ],
+            raw,
+        )?;
+        rows.into_iter().map(|row| parse(row).map(|row| row.request)).collect()
+    }
+
+    /// Stores a new request.
+    pub(crate) fn insert_request(&self, row: &RequestRow) -> Result<(), Fault> {
+        let request = &row.request;
+        self.execute(
+            "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, by_hand, why, author, created_at,
+             not_before, expires_at, retry_count, parent_id, head, sending, unsettled, verifying, attempts, faults)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, 0, 0, '[]')",
+            params![
+                request.id.as_str(),
+                request.app.as_str(),
+                request.user.as_ref().map(UserId::as_str),
+                request.operation.name(),
+                request.state.name(),
+                request.approval.name(),
+                request.operation.reduces_access(),
+                row.by_hand,
+                request.why,
+                request.by,
+                request.created_at.as_micros(),
+                request.not_before.map(Timestamp::as_micros),
+                row.expires_at.map(Timestamp::as_micros),
+                request.retry_count,
+                request.parent_id.as_ref().map(RequestId::as_str)
+            ],
+        )?;
+        self.save(row)
+    }
+
+    /// Notes which failed request a new one takes over from.
+    pub(crate) fn set_parent(&self, id: &RequestId, parent: &RequestId, retry_count: u32) -> Result<(), Fault> {
+        self.execute(
+            "UPDATE request SET parent_id = $1, retry_count = $2 WHERE id = $3",
+            params![parent.as_str(), retry_count, id.as_str()],
+        )?;
+        Ok(())
+    }
+
+    /// Stores everything of a request that may change while its state stays.
+    pub(crate) fn save(&self, row: &RequestRow) -> Result<(), Fault> {
+        self.write_row(row, row.request.state)
+    }
+
+    /// Moves a request to the state that `event` leads to, and stores it.
+    ///
+    /// # Errors
+    /// `invalid_transition` where the event may not happen, also where another process was first.
+    pub(crate) fn change(&self, row: &mut RequestRow, event: Event) -> Result<(), Fault> {
+        let from = row.request.state;
+        row.request.state = lifecycle::next(from, event)?;
+        if row.request.state.is_finished() {
+            row.request.finished_at = Some(row.request.finished_at.unwrap_or(self.now));
+            row.request.due_at = None;
+            row.request.waiting_for = None;
+            row.head = false;
+            row.sending = false;
+        }
+        self.write_row(row, from)
+    }
+
+    fn write_row(&self, row: &RequestRow, from: State) -> Result<(), Fault> {
+        let request = &row.request;
+        let changed = self.execute(
+            "UPDATE request SET state = $1, approval = $2, waiting_for = $3, why = $4, external_id = $5, fingerprint = $6,
+             faults = $7, head = $8, sending = $9, unsettled = $10, verifying = $11, attempts = $12, verified = $13,
+             not_before = $14, expires_at = $15, due_at = $16, settle_at = $17, finished_at = $18
+             WHERE id = $19 AND state = $20",
+            params![
+                request.state.name(),
+                request.approval.name(),
+                request.waiting_for.map(WaitingFor::name),
+                request.why,
+                request.external_id,
+                row.fingerprint,
+                faults_text(&request.faults),
+                row.head,
+                row.sending,
+                row.unsettled,
+                row.verifying,
+                request.attempts,
+                request.verified,
+                request.not_before.map(Timestamp::as_micros),
+                row.expires_at.map(Timestamp::as_micros),
+                request.due_at.map(Timestamp::as_micros),
+                row.settle_at.map(Timestamp::as_micros),
+                request.finished_at.map(Timestamp::as_micros),
+                request.id.as_str(),
+                from.name()
+            ],
+        )?;
+        if changed == 1 {
+            return Ok(());
+        }
+        Err(Fault::new(Code::InvalidTransition, format!("the request is no longer in state `{}`", from.name())))
+    }
+}

@@ -1,0 +1,97 @@
+//! Seals what is known about a user under a key of that user's own (XChaCha20-Poly1305), and that key under the host's
+//! key where there is one. Deleting the user's key erases everything that was sealed under it.
+
+use crate::fault::{Code, Fault};
+use crate::id::{Random, UserId};
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+const NONCE: usize = 24;
+const PLAIN: u8 = 0;
+const SEALED: u8 = 1;
+
+/// The key of one user, wiped on drop.
+pub(crate) type UserKey = Zeroizing<[u8; 32]>;
+
+/// Holds the host's key and the source of nonces.
+pub(super) struct Vault {
+    host_key: Option<Zeroizing<[u8; 32]>>,
+    pub(super) random: Random,
+}
+
+impl Vault {
+    pub(super) fn new(host_key: Option<[u8; 32]>, random: Random) -> Self {
+        Self { host_key: host_key.map(Zeroizing::new), random }
+    }
+
+    /// A new key for a user.
+    pub(super) fn new_user_key(&mut self) -> Result<UserKey, Fault> {
+        let mut key = Zeroizing::new([0; 32]);
+        self.random.fill(key.as_mut())?;
+        Ok(key)
+    }
+
+    /// The form in which a user's key is stored: sealed under the host's key, or plain where there is none.
+    pub(super) fn wrap(&mut self, user: &UserId, key: &UserKey) -> Result<Vec<u8>, Fault> {
+        let mut stored = vec![PLAIN];
+        match self.host_key.clone() {
+            None => stored.extend_from_slice(key.as_ref()),
+            Some(host_key) => {
+                stored = vec![SEALED];
+                stored.extend(self.seal(&host_key, user.as_str(), key.as_ref())?);
+            }
+        }
+        Ok(stored)
+    }
+
+    /// The user's key from its stored form.
+    pub(super) fn unwrap(&self, user: &UserId, stored: &[u8]) -> Result<UserKey, Fault> {
+        let missing = || Fault::new(Code::KeyMissing, "what is stored is sealed and no key, or another one, was given");
+        let plain = match (stored.split_first(), &self.host_key) {
+            (Some((&PLAIN, key)), _) => Zeroizing::new(key.to_vec()),
+            (Some((&SEALED, sealed)), Some(host_key)) => {
+                Zeroizing::new(open(host_key, user.as_str(), sealed).ok_or_else(missing)?)
+            }
+            _ => return Err(missing()),
+        };
+        let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| damaged())?;
+        Ok(Zeroizing::new(key))
+    }
+
+    /// Seals bytes; `place` is bound to them, so that a sealed value cannot be moved elsewhere.
+    pub(super) fn seal(&mut self, key: &Zeroizing<[u8; 32]>, place: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut nonce = [0; NONCE];
+        self.random.fill(&mut nonce)?;
+        let cipher = XChaCha20Poly1305::new((&**key).into());
+        let payload = Payload { msg: plain, aad: place.as_bytes() };
+        let sealed = cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| Fault::new(Code::Internal, "a value could not be sealed"))?;
+        let mut stored = nonce.to_vec();
+        stored.extend(sealed);
+        Ok(stored)
+    }
+}
+
+/// Opens sealed bytes of that place.
+pub(super) fn unseal(key: &UserKey, place: &str, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+    open(key, place, sealed).ok_or_else(damaged)
+}
+
+/// A fingerprint of bytes that tells nothing without the user's key.
+pub(crate) fn fingerprint(key: &UserKey, bytes: &[u8]) -> String {
+    crate::value::hex(&Sha256::new().chain_update(key.as_ref()).chain_update(bytes).finalize())
+}
+
+fn open(key: &Zeroizing<[u8; 32]>, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_at_checked(NONCE)?;
+    let nonce: [u8; NONCE] = nonce.try_into().ok()?;
+    let cipher = XChaCha20Poly1305::new((&**key).into());
+    cipher.decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: place.as_bytes() }).ok()
+}
+
+fn damaged() -> Fault {
+    Fault::new(Code::StoreDamaged, "a sealed value does not fit its place")
+}

@@ -1,0 +1,129 @@
+//! How connections come about: names are resolved at most once in half a minute, every address is checked, and what fails
+//! before a connection stands is marked as such. ureq's parts used here are outside its promise of stability, hence the
+//! tilde in the dependency.
+
+use super::address::{AddressPolicy, is_loopback_host};
+use crate::fault::Code;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+
+/// How long an address is believed.
+const BELIEVED: Duration = Duration::from_secs(30);
+/// How many names are kept; an engine has far fewer targets.
+const MOST_NAMES: usize = 1024;
+
+/// A failure before the first byte of the request.
+#[derive(Debug)]
+pub(super) struct BeforeSending {
+    pub(super) code: Code,
+    pub(super) message: &'static str,
+}
+
+impl fmt::Display for BeforeSending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.message)
+    }
+}
+
+impl std::error::Error for BeforeSending {}
+
+fn before_sending(code: Code, message: &'static str) -> ureq::Error {
+    ureq::Error::Other(Box::new(BeforeSending { code, message }))
+}
+
+/// Resolves names, remembers the answers, checks every address. ureq asks for the address on every request, also where a
+/// kept connection serves it; without the memory each request would be a look-up, and a thread to bound it.
+pub(super) struct CachingResolver {
+    policy: AddressPolicy,
+    system: DefaultResolver,
+    known: Mutex<HashMap<String, (ResolvedSocketAddrs, Instant)>>,
+}
+
+impl CachingResolver {
+    pub(super) fn new(policy: AddressPolicy) -> Self {
+        Self { policy, system: DefaultResolver::default(), known: Mutex::new(HashMap::new()) }
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, (ResolvedSocketAddrs, Instant)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(&self, uri: &Uri, addresses: &ResolvedSocketAddrs) -> Result<(), ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let clear = uri.scheme() != Some(&Scheme::HTTPS);
+        for address in addresses.iter() {
+            if !self.policy.allows(host, address.ip()) {
+                return Err(before_sending(Code::BlockedAddress, "the target's address is not one that may be called"));
+            }
+            if clear && !(is_loopback_host(host) && address.ip().to_canonical().is_loopback()) {
+                return Err(before_sending(Code::BlockedAddress, "`http` is for the machine itself, use `https`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for CachingResolver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CachingResolver").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl Resolver for CachingResolver {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let key = match (uri.scheme(), uri.authority()) {
+            (Some(scheme), Some(authority)) => DefaultResolver::host_and_port(scheme, authority),
+            _ => None,
+        };
+        let key = key.ok_or_else(|| before_sending(Code::InvalidUrl, "the URL has no host"))?;
+        if let Some((addresses, since)) = self.known().get(&key)
+            && since.elapsed() < BELIEVED
+        {
+            // The scheme is not part of the key, so that the rule for `http` is checked again.
+            self.check(uri, addresses)?;
+            return Ok(addresses.clone());
+        }
+        let addresses = self.system.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Timeout(_) => before_sending(Code::Timeout, "the target's name was not resolved in time"),
+            _ => before_sending(Code::Unreachable, "the target's name could not be resolved"),
+        })?;
+        self.check(uri, &addresses)?;
+        let mut known = self.known();
+        if known.len() >= MOST_NAMES {
+            known.clear();
+        }
+        known.insert(key, (addresses.clone(), Instant::now()));
+        Ok(addresses)
+    }
+}
+
+/// ureq's own connector, TLS handshake included, with its failures marked: none of them has sent a byte of the request.
+#[derive(Debug, Default)]
+pub(super) struct MarkingConnector(DefaultConnector);
+
+impl Connector<()> for MarkingConnector {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
+        self.0.connect(details, chained).map_err(|error| match error {
+            ureq::Error::Timeout(_) => before_sending(Code::Timeout, "no connection to the target came about in time"),
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::TlsRequired => tls_failed(),
+            ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| !inner.is::<ureq::Error>()) => tls_failed(),
+            _ => before_sending(Code::Unreachable, "the target could not be reached"),
+        })
+    }
+}
+
+fn tls_failed() -> ureq::Error {
+    before_sending(
+        Code::TlsFailed,
+        "no trusted TLS connection to the target came about; its certificate or the system's trusted authorities are in the way",
+    )
+}
