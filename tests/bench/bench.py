@@ -1,0 +1,246 @@
+"""Measures rollkeeper beside its peers and beside the raw limits, and writes .build/bench.json.
+
+    bench.py [--only P7,P11] [--rounds 5]
+
+Every row runs its parties alternately, round by round, on the same machine in the same minute; what counts is the
+median of the paired ratios (ours ÷ theirs). Absolute figures of a shared machine mean little. A peer that is missing
+is reported as missing; a measurement of our own that fails makes the exit code 1.
+Before it: tests/bench/install.sh, `cargo build --release -p rollkeeper-tests`, and the wheel in the interpreter that
+ROLLKEEPER_PYTHON names (this one by default).
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
+PEERS = ROOT / ".build" / "bench" / "bin" / "python"
+WHEEL = os.environ.get("ROLLKEEPER_PYTHON", sys.executable)
+LIMIT = 600
+
+
+class Missing(Exception):
+    """A measurement could not be made."""
+
+
+@dataclass
+class Measured:
+    """One party's figure of one round."""
+
+    value: float
+    peak_mib: float | None = None
+
+
+@dataclass
+class Row:
+    """One line of the table: who is measured, and how."""
+
+    id: str
+    name: str
+    unit: str
+    better: str
+    ours: callable
+    peers: dict = field(default_factory=dict)
+    limit: callable = None
+    gate: str = ""
+    notes: str = ""
+
+
+def line_of(command):
+    """Runs a program that prints its measurement as the last line."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command], capture_output=True, encoding="utf-8", timeout=LIMIT, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Missing(str(error)) from error
+    lines = done.stdout.splitlines()
+    if done.returncode != 0 or not lines:
+        said = done.stderr.strip().splitlines()
+        raise Missing(said[-1] if said else f"exit code {done.returncode}")
+    return json.loads(lines[-1])
+
+
+def rate(*command):
+    """A party whose figure is a rate."""
+
+    def measure():
+        line = line_of(command)
+        return Measured(line["rate"], line.get("peak_mib"))
+
+    return measure
+
+
+def bench(name, **arguments):
+    """A measurement of the Rust program, in a folder of its own on the disk where the repository is."""
+
+    def measure():
+        (ROOT / ".build").mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".build") as folder:
+            words = [word for key, value in arguments.items() for word in (f"--{key}", value)]
+            return rate(RELEASE / "bench", name, "--folder", folder, *words)()
+
+    return measure
+
+
+def against_stub(party):
+    """Gives the party the URL of a fresh stub."""
+
+    def measure():
+        with stub() as url:
+            return party(url)()
+
+    return measure
+
+
+@contextlib.contextmanager
+def stub():
+    """A fast SCIM server of our own, in a process of its own."""
+    try:
+        process = subprocess.Popen([RELEASE / "stub"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except OSError as error:
+        raise Missing(str(error)) from error
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+def weight(what):
+    """A figure of the wheel."""
+    return lambda: Measured(line_of([WHEEL, HERE / "weight.py", what])["value"])
+
+
+ROWS = [
+    Row("P11", "import rollkeeper", "ms", "lower", weight("import"), gate="≤ 25"),
+    Row("P11open", "open a file", "ms", "lower", weight("open"), gate="≤ 10"),
+    Row("P11size", "native library", "MB", "lower", weight("size"), gate="≤ 6"),
+    Row("P1map", "mapped users, one core", "users/s", "higher", bench("map", n=200_000)),
+    Row(
+        "P6enqueue",
+        "enqueued requests, 1,000 a call",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=50_000, batch=1000),
+        limit=bench("append", n=50_000, batch=1000),
+        notes="limit: rows appended to a bare SQLite file, 1,000 a commit",
+    ),
+    Row(
+        "P6single",
+        "enqueued requests, one a call",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=2_000, batch=1),
+        limit=bench("append", n=2_000, batch=1),
+        notes="limit: rows appended to a bare SQLite file, one a commit",
+    ),
+    Row(
+        "P7deliver",
+        "delivered creates, durable",
+        "requests/s",
+        "higher",
+        against_stub(lambda url: bench("deliver", n=5_000, threads=4, url=url)),
+        peers={
+            "scim2-client": against_stub(
+                lambda url: rate(PEERS, HERE / "peer_scim2_client.py", "--url", url, "--n", 500)
+            )
+        },
+        limit=against_stub(lambda url: bench("http", n=5_000, threads=4, url=url)),
+        notes="limit: ureq alone, nothing stored; scim2-client stores nothing, creates 500 a round",
+    ),
+]
+
+
+def measure(row, rounds):
+    """The row's finished entry and what went wrong with it."""
+    parties = {"ours": row.ours, **row.peers, **({"limit": row.limit} if row.limit else {})}
+    figures, missing = {party: [] for party in parties}, {}
+    for _ in range(rounds):
+        for party, run in parties.items():
+            if party not in missing:
+                try:
+                    figures[party].append(run())
+                except Missing as reason:
+                    missing[party] = str(reason)
+    values = {party: [one.value for one in figures[party]] for party in parties if party not in missing}
+    medians = {party: statistics.median(value) for party, value in values.items()}
+    ratios = {}
+    if "ours" in values:
+        for party in values.keys() - {"ours"}:
+            pairs = zip(values["ours"], values[party], strict=True)
+            ratios[party] = statistics.median(ours / theirs for ours, theirs in pairs)
+    peaks = [one.peak_mib for one in figures["ours"] if one.peak_mib is not None]
+    notes = [row.notes] if row.notes else []
+    notes += [f"gate {row.gate} {row.unit}"] if row.gate else []
+    notes += [f"{party} is missing: {reason}" for party, reason in missing.items()]
+    return {
+        "id": row.id,
+        "name": row.name,
+        "unit": row.unit,
+        "better": row.better,
+        "ours": medians.get("ours"),
+        "peers": {party: medians.get(party) for party in row.peers},
+        "limit": medians.get("limit"),
+        "ratios": ratios,
+        "peak_mib": max(peaks, default=None),
+        "notes": "; ".join(notes),
+    }
+
+
+def shown(value):
+    """A figure for the table."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def print_row(entry):
+    """One entry as lines of the table."""
+    print(f"{entry['id']:<11}{entry['name']:<36}{shown(entry['ours']):>12} {entry['unit']}")
+    others = entry["peers"] | ({"limit": entry["limit"]} if entry["limit"] is not None else {})
+    for party, value in others.items():
+        ratio = entry["ratios"].get(party)
+        beside = f"   ours ÷ it = {ratio:.2f}" if ratio is not None else ""
+        print(f"{'':<11}  {party:<34}{shown(value):>12}{beside}")
+    if entry["notes"]:
+        print(f"{'':<11}  {entry['notes']}")
+    sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="ids or beginnings of ids, with commas between")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    wanted = tuple(part for part in arguments.only.split(",") if part)
+    rows = [row for row in ROWS if not wanted or belongs(row.id, wanted)]
+    if not rows:
+        parser.error(f"no row is called {arguments.only}")
+    entries = []
+    for row in rows:
+        entries.append(measure(row, arguments.rounds))
+        print_row(entries[-1])
+    result = ROOT / ".build" / "bench.json"
+    result.parent.mkdir(exist_ok=True)
+    result.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return 1 if any(entry["ours"] is None for entry in entries) else 0
+
+
+def belongs(identifier, wanted):
+    """Whether a row is one of the wanted: P1 means P1 and P1map, and not P11."""
+    return any(identifier == one or identifier.startswith(one) and identifier[len(one)].isalpha() for one in wanted)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

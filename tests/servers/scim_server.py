@@ -1,0 +1,205 @@
+"""Starts real SCIM servers (scim2-server) on loopback, each an own process group that ends with its parent.
+
+From Python:    with ScimServer(token) as server: … server.base_url …
+From elsewhere: .build/servers/bin/python tests/servers/scim_server.py
+                prints {"base_url": …, "token": …} in one line and serves until its standard input is closed.
+"""
+
+import argparse
+import atexit
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(_HERE))
+
+from relay import Relay, listen_on, reserve_port  # noqa: E402
+
+BIN = _HERE.parent.parent / ".build" / "servers" / "bin"
+START_LIMIT = 60.0
+STOP_LIMIT = 10.0
+
+
+class ScimServer:
+    """One tenant of scim2-server with its data in memory.
+
+    `command`: `gunicorn` (HTTP/1.1, connections kept alive) or `own` (the server's own command, HTTP/1.0).
+    `paging`: `index`, or `cursor` for RFC 9865 as well.
+    `relay`: put a door in front, so that `down` and `up` work; `base_url` then leads through it and `direct_url` does
+    not.
+    """
+
+    def __init__(self, token=None, *, command="gunicorn", paging="index", relay=False):
+        if command == "own" and paging != "index":
+            raise ValueError("cursor paging needs the command `gunicorn`")
+        self.token = token or secrets.token_urlsafe(24)
+        self._command, self._paging = command, paging
+        self._reservation = reserve_port()
+        self._port = self._reservation.getsockname()[1]
+        self._relay = Relay(self._port) if relay else None
+        self._process = None
+        self._log = tempfile.TemporaryFile(prefix="scim-server-")
+        atexit.register(self.close)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def direct_url(self):
+        """The base URL of the server itself."""
+        return f"http://127.0.0.1:{self._port}/v2"
+
+    @property
+    def base_url(self):
+        """The base URL for clients."""
+        return f"http://127.0.0.1:{self._relay.port}/v2" if self._relay else self.direct_url
+
+    @property
+    def process_group(self):
+        """The process group while it runs, for a check that nothing was left."""
+        return self._process.pid if self._process else None
+
+    def start(self):
+        """Starts the server, empty, on its port, and returns when it answers."""
+        if self._process is not None:
+            return
+        environment = {**os.environ, "SCIM_TOKEN": self.token, "SCIM_PAGING": self._paging}
+        with contextlib.ExitStack() as stack:
+            if self._command == "gunicorn":
+                listener = stack.enter_context(listen_on(self._port))
+                descriptors, command = (listener.fileno(),), self._gunicorn(listener.fileno())
+            else:
+                # It binds by itself and would not share the port with a reservation.
+                self._reservation.close()
+                descriptors, command = (), self._own()
+            self._process = subprocess.Popen(
+                [sys.executable, str(_HERE / "serve.py"), str(os.getpid()), *command],
+                pass_fds=descriptors,
+                env=environment,
+                cwd=_HERE,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        """Ends the whole process group; the data are gone. Does nothing where it is not running."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            limit = time.monotonic() + STOP_LIMIT
+            while time.monotonic() < limit:
+                process.poll()
+                if not _group_lives(process.pid):
+                    process.wait()
+                    return
+                time.sleep(0.01)
+        raise RuntimeError(f"process group {process.pid} does not end")
+
+    def restart(self):
+        """Stops and starts again on the same port, without the data."""
+        self.stop()
+        self.start()
+
+    def down(self):
+        """Refuses every connection from now on and cuts open ones; the data are kept."""
+        self._door().shut()
+
+    def up(self):
+        """Ends `down`."""
+        self._door().open()
+
+    def close(self):
+        """Stops for good and gives the ports back."""
+        atexit.unregister(self.close)
+        self.stop()
+        self._reservation.close()
+        if self._relay:
+            self._relay.close()
+        self._log.close()
+
+    def _door(self):
+        if self._relay is None:
+            raise RuntimeError("start the server with `relay=True` to take it down")
+        return self._relay
+
+    def _gunicorn(self, descriptor):
+        return [
+            *(str(BIN / "python"), "-m", "gunicorn", "--bind", f"fd://{descriptor}"),
+            *("--workers", "1", "--threads", "8", "--keep-alive", "60", "--graceful-timeout", "1"),
+            *("--no-control-socket", "--log-level", "warning", "application:app"),
+        ]
+
+    def _own(self):
+        # Its own command takes the token as an argument only. These tokens are made for one run on loopback.
+        arguments = ("--hostname", "127.0.0.1", "--port", str(self._port), "--bearer-token", self.token)
+        return [str(BIN / "python"), str(BIN / "scim2-server"), *arguments]
+
+    def _wait_until_it_answers(self):
+        request = urllib.request.Request(
+            f"{self.direct_url}/ServiceProviderConfig", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        limit = time.monotonic() + START_LIMIT
+        while time.monotonic() < limit:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the SCIM server ended: {self._said()}")
+            try:
+                # A listening socket is open before the server is, so this waits in the kernel's queue, not in a loop.
+                with urllib.request.urlopen(request, timeout=1.0):
+                    return
+            except urllib.error.HTTPError as error:
+                raise RuntimeError(f"the SCIM server answers {error.code}: {self._said()}") from error
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"the SCIM server does not answer: {self._said()}")
+
+    def _said(self):
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")[-2000:]
+
+
+def _group_lives(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--command", choices=["gunicorn", "own"], default="gunicorn")
+    parser.add_argument("--paging", choices=["index", "cursor"], default="index")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    token = os.environ.get("SCIM_TOKEN")
+    with ScimServer(token, command=arguments.command, paging=arguments.paging) as server:
+        print(json.dumps({"base_url": server.base_url, "token": server.token}), flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+//! One measurement of `make bench`, as one line of JSON: `bench NAME [--n N] [--batch N] [--threads N] [--url URL]
+//! [--folder PATH]`. `tests/bench/bench.py` runs it beside the peers, alternately, and computes the ratios.
+//!
+//! | name | measures | unit |
+//! |---|---|---|
+//! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
+//! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
+
+mod limits;
+mod workload;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+/// The arguments after the name.
+struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    fn read(mut words: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut arguments = BTreeMap::new();
+        while let Some(word) = words.next() {
+            let name = word.strip_prefix("--").ok_or_else(|| format!("unexpected `{word}`"))?;
+            let value = words.next().ok_or_else(|| format!("`{word}` needs a value"))?;
+            arguments.insert(name.to_owned(), value);
+        }
+        Ok(Self(arguments))
+    }
+
+    fn number(&self, name: &str, default: usize) -> Result<usize, Box<dyn Error>> {
+        self.0.get(name).map_or(Ok(default), |text| Ok(text.parse()?))
+    }
+
+    fn text(&self, name: &str) -> Result<&str, Box<dyn Error>> {
+        Ok(self.0.get(name).ok_or_else(|| format!("`--{name}` is needed"))?)
+    }
+}
+
+/// How long `work` takes.
+fn timed(work: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result<Duration, Box<dyn Error>> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut words = std::env::args().skip(1);
+    let name = words.next().ok_or("which measurement?")?;
+    let arguments = Arguments::read(words)?;
+    let n = arguments.number("n", 10_000)?;
+    let took = match name.as_str() {
+        "append" => limits::append(n, &arguments)?,
+        "http" => limits::http(n, &arguments)?,
+        _ => return Err(format!("there is no measurement `{name}`").into()),
+    };
+    let line = serde_json::json!({
+        "name": name,
+        "n": n,
+        "seconds": took.as_secs_f64(),
+        "rate": f64::from(u32::try_from(n)?) / took.as_secs_f64(),
+        "peak_mib": peak_mib(),
+    });
+    writeln!(io::stdout(), "{line}")?;
+    Ok(())
+}
+
+/// The most memory this process ever held; nothing where the system does not say.
+fn peak_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(f64::from(kib) / 1024.0)
+}

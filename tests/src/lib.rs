@@ -1,0 +1,4 @@
+//! What rollkeeper's tests, demo and benchmarks share: a fast SCIM server for loopback. It uses nothing of rollkeeper, so
+//! that both can be wrong only on their own.
+
+pub mod stub;

@@ -1,0 +1,278 @@
+//! A deliberately fast SCIM 2.0 server on loopback, so that a client and not the server is what a benchmark measures.
+//!
+//! One thread per connection, connections kept alive, users in memory. It answers POST, GET, PATCH, PUT and DELETE on
+//! `/Users` (also under a prefix such as `/v2`), filters of the form `attribute eq "value"`, index paging over created and
+//! generated users, and counts what it was asked at `/_stats`. A PATCH is applied to whole attributes; one that reaches
+//! inside an attribute is counted and answered, which is all that a benchmark needs.
+
+mod http;
+mod users;
+
+use http::{Connection, Request, Response};
+use serde_json::{Value, json};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use users::Users;
+
+const SCHEMA_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+const SCHEMA_LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+const SCHEMA_CONFIGURATION: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
+
+/// How a stub behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many users it lists that nobody created. They cost no memory.
+    pub generated: usize,
+    /// Whether a second user with the same `userName` is refused.
+    pub unique: bool,
+    /// The largest page it gives.
+    pub page: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { generated: 0, unique: true, page: 1000 }
+    }
+}
+
+/// A running stub. It stops when it is dropped; connections that are open then are served until the client closes them.
+#[derive(Debug)]
+pub struct Stub {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+impl Stub {
+    /// Starts a stub on a free loopback port.
+    ///
+    /// # Errors
+    /// What the operating system says where no port can be had.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            options,
+            stopping: AtomicBool::new(false),
+            counters: Counters::default(),
+            users: Mutex::new(Users::new(options.generated, options.unique)),
+        });
+        let accepting = Arc::clone(&shared);
+        thread::Builder::new().name("stub".to_owned()).spawn(move || accepting.accept(&listener))?;
+        Ok(Self { address, shared })
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The base URL for a SCIM client.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it was asked so far, as `/_stats` shows it.
+    #[must_use]
+    pub fn stats(&self) -> Value {
+        self.shared.stats()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        // The accepting thread sleeps in the kernel; a connection wakes it. Where that fails, it is not listening any more.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    stopping: AtomicBool,
+    counters: Counters,
+    users: Mutex<Users>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    connections: AtomicU64,
+    create: AtomicU64,
+    find: AtomicU64,
+    list: AtomicU64,
+    read: AtomicU64,
+    update: AtomicU64,
+    delete: AtomicU64,
+    other: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Shared {
+    fn accept(self: Arc<Self>, listener: &TcpListener) {
+        for stream in listener.incoming() {
+            if self.stopping.load(Ordering::Acquire) {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            count(&self.counters.connections);
+            let serving = Arc::clone(&self);
+            // A connection that cannot have a thread is closed, which the client sees.
+            drop(thread::Builder::new().stack_size(256 * 1024).spawn(move || serving.serve(stream)));
+        }
+    }
+
+    /// Answers one connection's requests until the client closes it, sends nonsense or asks for the end.
+    fn serve(&self, stream: TcpStream) {
+        let Ok(mut connection) = Connection::new(stream) else { return };
+        while let Ok(Some(request)) = connection.read() {
+            let response = self.answer(&request);
+            if connection.write(&response, request.close).is_err() || request.close {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let path = request.path.trim_end_matches('/');
+        let (place, id) = match path.rsplit_once("/Users") {
+            Some((_, "")) => ("Users", None),
+            Some((_, rest)) => ("Users", rest.strip_prefix('/')),
+            None => (path.rsplit('/').next().unwrap_or_default(), None),
+        };
+        match (request.method.as_str(), place, id) {
+            ("POST", "Users", None) => self.create(request),
+            ("GET", "Users", None) => self.search(request),
+            ("GET", "Users", Some(id)) => self.read(id),
+            ("PATCH" | "PUT", "Users", Some(id)) => self.update(request, id),
+            ("DELETE", "Users", Some(id)) => self.delete(id),
+            ("GET", "_stats", None) => Response::new(200, self.stats()),
+            ("GET", "ServiceProviderConfig", None) => {
+                count(&self.counters.other);
+                Response::new(200, self.configuration())
+            }
+            _ => {
+                count(&self.counters.other);
+                failure(404, None, "no such endpoint")
+            }
+        }
+    }
+
+    fn create(&self, request: &Request) -> Response {
+        count(&self.counters.create);
+        let Ok(Value::Object(user)) = serde_json::from_slice(&request.body) else {
+            return failure(400, Some("invalidSyntax"), "the body is no JSON object");
+        };
+        match self.users().add(user) {
+            Ok(text) => Response::text(201, text),
+            Err(users::Taken) => failure(409, Some("uniqueness"), "`userName` is taken"),
+        }
+    }
+
+    fn search(&self, request: &Request) -> Response {
+        let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
+        let start = number("startIndex").unwrap_or(1).max(1);
+        let size = number("count").unwrap_or(100).min(self.options.page);
+        let (total, page) = match request.parameter("filter") {
+            None => {
+                count(&self.counters.list);
+                let users = self.users();
+                (users.len(), users.page(start - 1, size))
+            }
+            Some(filter) => {
+                count(&self.counters.find);
+                let Some((attribute, value)) = equality(&filter) else {
+                    return failure(400, Some("invalidFilter"), "only `attribute eq \"value\"` is understood");
+                };
+                let found = self.users().find(attribute, &value);
+                (found.len(), found.into_iter().skip(start - 1).take(size).collect())
+            }
+        };
+        let head = format!(
+            r#"{{"schemas":["{SCHEMA_LIST}"],"totalResults":{total},"startIndex":{start},"itemsPerPage":{},"Resources":["#,
+            page.len()
+        );
+        Response::text(200, format!("{head}{}]}}", page.join(",")))
+    }
+
+    fn read(&self, id: &str) -> Response {
+        count(&self.counters.read);
+        self.users().read(id).map_or_else(missing, |text| Response::text(200, text))
+    }
+
+    fn update(&self, request: &Request, id: &str) -> Response {
+        count(&self.counters.update);
+        let Ok(Value::Object(body)) = serde_json::from_slice(&request.body) else {
+            return failure(400, Some("invalidSyntax"), "the body is no JSON object");
+        };
+        let mut users = self.users();
+        let changed = if request.method == "PUT" { users.replace(id, body) } else { users.patch(id, &body) };
+        changed.map_or_else(missing, |text| Response::text(200, text))
+    }
+
+    fn delete(&self, id: &str) -> Response {
+        count(&self.counters.delete);
+        if self.users().remove(id) { Response::text(204, String::new()) } else { missing() }
+    }
+
+    fn users(&self) -> MutexGuard<'_, Users> {
+        // A panic under the lock leaves at worst a user half indexed, and the test that caused it has failed already.
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stats(&self) -> Value {
+        let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        json!({
+            "connections": number(&counters.connections),
+            "create": number(&counters.create),
+            "find": number(&counters.find),
+            "list": number(&counters.list),
+            "read": number(&counters.read),
+            "update": number(&counters.update),
+            "delete": number(&counters.delete),
+            "other": number(&counters.other),
+            "users": self.users().len(),
+        })
+    }
+
+    fn configuration(&self) -> Value {
+        json!({
+            "schemas": [SCHEMA_CONFIGURATION],
+            "patch": {"supported": true},
+            "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+            "filter": {"supported": true, "maxResults": self.options.page},
+            "changePassword": {"supported": false},
+            "sort": {"supported": false},
+            "etag": {"supported": false},
+            "authenticationSchemes": [],
+        })
+    }
+}
+
+/// The attribute and the value of `attribute eq "value"`.
+fn equality(filter: &str) -> Option<(&str, String)> {
+    let (attribute, rest) = filter.trim().split_once(' ')?;
+    let (operator, value) = rest.trim_start().split_once(' ')?;
+    let value = serde_json::from_str(value.trim()).ok()?;
+    operator.eq_ignore_ascii_case("eq").then_some((attribute, value))
+}
+
+fn missing() -> Response {
+    failure(404, None, "no such user")
+}
+
+fn failure(status: u16, kind: Option<&str>, detail: &str) -> Response {
+    let mut body = json!({"schemas": [SCHEMA_ERROR], "status": status.to_string(), "detail": detail});
+    if let (Some(kind), Some(object)) = (kind, body.as_object_mut()) {
+        object.insert("scimType".to_owned(), kind.into());
+    }
+    Response::new(status, body)
+}

@@ -1,0 +1,84 @@
+"""A target that survives its clients and refuses no duplicate: one JSON line asked, one answered.
+
+    target.py        prints its port in one line and serves until its standard input is closed
+
+Asked: {"do": "create", "attributes": {…}} · {"do": "find", "attribute": …, "value": …} · {"do": "read", "id": …} ·
+{"do": "change", "id": …, "attributes": {…}} · {"do": "set_active", "id": …, "active": …} · {"do": "all"}
+Answered: {"accounts": [{"id", "active", "attributes"}, …]}
+"""
+
+import itertools
+import json
+import socketserver
+import sys
+import threading
+
+
+class Accounts:
+    """Every account ever made."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._accounts = {}
+        self._numbers = itertools.count(1)
+
+    def answer(self, asked):
+        """The accounts that a question is about, after what it asked for was done."""
+        with self._lock:
+            match asked:
+                case {"do": "create", "attributes": attributes}:
+                    account = {"id": str(next(self._numbers)), "active": True, "attributes": attributes}
+                    self._accounts[account["id"]] = account
+                    return [account]
+                case {"do": "find", "attribute": attribute, "value": value}:
+                    return [one for one in self._accounts.values() if one["attributes"].get(attribute) == value]
+                case {"do": "all"}:
+                    return list(self._accounts.values())
+            account = self._accounts.get(asked["id"])
+            if account is not None:
+                match asked:
+                    case {"do": "change", "attributes": attributes}:
+                        account["attributes"] |= attributes
+                    case {"do": "set_active", "active": active}:
+                        account["active"] = active
+            return [account] if account else []
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """One connection. A client may be killed in the middle of it: what arrived whole is done, the rest is not."""
+
+    def handle(self):
+        for line in self.rfile:
+            if line.endswith(b"\n"):
+                accounts = self.server.accounts.answer(json.loads(line))
+                try:
+                    self.wfile.write(json.dumps({"accounts": accounts}).encode() + b"\n")
+                except OSError:  # nobody is there to read it any more
+                    return
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """The target's server."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.accounts = Accounts()
+
+    def handle_error(self, request, client_address):
+        """A killed client resets its connection; that is what this is about, and no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def main():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.server_address[1], flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
