@@ -59,13 +59,13 @@ fn the_schema_keeps_what_must_hold() {
         "UPDATE attempt SET ended_at = NULL",
         "INSERT INTO request SELECT 'other', app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
             unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
-            finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults
-            FROM request WHERE state = 'New'",
+            finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked,
+            retry_at, retry_for FROM request WHERE state = 'New'",
         "INSERT INTO attempt (request_id, number, app_id, user_id, started_at, send_by)
             SELECT id, 7, app_id, user_id, 1, 1 FROM request;
          INSERT INTO attempt (request_id, number, app_id, user_id, started_at, send_by)
             SELECT id, 8, app_id, user_id, 1, 1 FROM request",
-        "INSERT INTO account SELECT app_id, 'second', username, user_id, status, frozen, link_state, known_link, attributes,
+        "INSERT INTO account SELECT app_id, 'second', user_id, status, frozen, link_state, known_link, attributes,
             applied, fingerprint, version, created_at, updated_at, deleted_at FROM account",
         "DELETE FROM app",
     ] {

@@ -2,8 +2,8 @@
 //! engine (only `progress` does); what it threw goes to `sys.unraisablehook`, so that it is seen.
 
 use crate::convert::{to_python, to_timestamp};
-use crate::enter::{Inside, Interrupt, call_out, is_stopping};
-use pyo3::exceptions::{PyKeyError, PyTypeError};
+use crate::enter::{Inside, Interrupt, call_out, interrupt_verb, is_stopping};
+use pyo3::exceptions::{PyException, PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use rollkeeper::model::{LogEntry, Progress};
@@ -22,11 +22,17 @@ pub(crate) fn attached<T>(work: impl for<'py> FnOnce(Python<'py>) -> T) -> Optio
     if is_stopping() { None } else { Python::try_attach(work) }
 }
 
-/// Calls `work`; what it throws is reported, not passed on.
+/// Calls `work`; what it throws is reported, not passed on, but for Ctrl-C and the like, with which the verb ends.
 fn call<T>(object: &Held, work: impl for<'py> FnOnce(&Bound<'py, PyAny>) -> PyResult<T>) -> Option<T> {
     attached(|py| {
         let object = object.bind(py);
-        call_out(Inside::Callback, || work(object)).map_err(|error| error.write_unraisable(py, Some(object))).ok()
+        let report = |error: PyErr| error.write_unraisable(py, Some(object));
+        match call_out(Inside::Callback, || work(object)) {
+            Ok(answer) => return Some(answer),
+            Err(error) if error.is_instance_of::<PyException>(py) => report(error),
+            Err(error) => interrupt_verb(error).unwrap_or_else(report),
+        }
+        None
     })?
 }
 

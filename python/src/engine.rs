@@ -44,17 +44,18 @@ impl Engine {
     fn caller(&self, py: Python<'_>, operation: &'static str) -> PyResult<(rollkeeper::Engine, Caller)> {
         let closed = || Error::new(operation, Fault::new(Code::Closed, "the engine is closed"));
         let engine = lock(&self.engine).clone().ok_or_else(|| errors::exception(py, &closed()))?;
-        self.refresh_log_switch(py);
+        self.refresh_log_switch(py)?;
         let caller = Caller { owner: self.owner, engine: None };
         Ok((engine, caller))
     }
 
     /// Asks whether anybody reads the log, so that entries nobody reads never wait for the interpreter lock.
-    fn refresh_log_switch(&self, py: Python<'_>) {
+    fn refresh_log_switch(&self, py: Python<'_>) -> PyResult<()> {
         if let Some(switch) = &self.log_switch {
-            let wanted = switch.bind(py).call0().and_then(|wanted| wanted.is_truthy()).unwrap_or(true);
-            self.log_wanted.store(wanted, Ordering::Relaxed);
+            // Where Ctrl-C was pressed, this is where Python may say so: the exception must not be lost.
+            self.log_wanted.store(switch.bind(py).call0()?.is_truthy()?, Ordering::Relaxed);
         }
+        Ok(())
     }
 
     /// Does a verb and gives what it gave as Python objects.
@@ -137,7 +138,7 @@ impl Engine {
             log_wanted,
             log_switch,
         };
-        opened.refresh_log_switch(py);
+        opened.refresh_log_switch(py)?;
         let caller = Caller { owner: opened.owner, engine: None };
         let engine = enter(py, &caller, "open", || builder.open())?;
         *lock(&opened.engine) = Some(engine);

@@ -67,11 +67,7 @@ impl Interrupt {
     /// Keeps an exception that a connector threw and that is for the verb under way on this thread, or else for the
     /// run, which works on threads of its own.
     pub(crate) fn set_by_connector(&self, exception: PyErr) {
-        if WORKING.with(Cell::get) {
-            INTERRUPT.with(|slot| {
-                slot.borrow_mut().get_or_insert(exception);
-            });
-        } else {
+        if let Err(exception) = interrupt_verb(exception) {
             self.set(exception);
         }
     }
@@ -83,6 +79,20 @@ impl Interrupt {
     fn take(&self) -> Option<PyErr> {
         lock(&self.0).take()
     }
+}
+
+/// Keeps an exception for the verb under way on this thread, or gives it back where there is none.
+///
+/// # Errors
+/// The exception itself.
+pub(crate) fn interrupt_verb(exception: PyErr) -> std::result::Result<(), PyErr> {
+    if !WORKING.with(Cell::get) {
+        return Err(exception);
+    }
+    INTERRUPT.with(|slot| {
+        slot.borrow_mut().get_or_insert(exception);
+    });
+    Ok(())
 }
 
 /// Whose call it is: of which Python object, and the engine that has to be stopped when the interpreter ends.
@@ -192,7 +202,7 @@ pub(crate) fn enter_run<T: Send>(
     caller: &Caller,
     interrupts: [&Interrupt; 2],
     cancel: impl Fn() + Sync,
-    poll: impl Fn(Python<'_>) + Sync,
+    poll: impl Fn(Python<'_>) -> PyResult<()> + Sync,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
     let guard = begin(py, caller, "run", &[Inside::Nothing])?;
@@ -209,8 +219,8 @@ pub(crate) fn enter_run<T: Send>(
             };
             while ended.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
                 if let Some(Err(exception)) = Python::try_attach(|py| {
-                    poll(py);
-                    py.check_signals()
+                    py.check_signals()?;
+                    poll(py)
                 }) {
                     interrupts[0].set(exception);
                 }

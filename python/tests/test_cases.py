@@ -29,3 +29,34 @@ def faults(error: rollkeeper.Error, wanted: list[dict[str, Any]]) -> list[dict[s
         if "message" not in expected:
             del fault["message"]
     return found
+
+
+def check(case: dict[str, Any], answer: Any) -> None:
+    """Compares what a function gives or raises with what the case says."""
+    wanted = case.get("faults", [])
+    try:
+        value = answer()
+    except rollkeeper.Error as error:
+        assert wanted, f"unexpected: {error}"
+        assert faults(error, wanted) == wanted
+        assert error.code == wanted[0]["code"]
+    else:
+        assert not wanted
+        assert value == case.get("rendered", case.get("value"))
+
+
+@pytest.mark.parametrize("case", cases("expression"))
+def test_an_expression_gives_what_its_case_says(case: dict[str, Any]) -> None:
+    if "options" in case:
+        pytest.skip("the verb takes no options")
+    check(case, lambda: rollkeeper.evaluate(case["expression"], case.get("user", {}), now=NOW))
+
+
+@pytest.mark.parametrize("case", cases("mapping"))
+def test_a_mapping_gives_what_its_case_says(case: dict[str, Any]) -> None:
+    current, last = case.get("current"), case.get("last")
+    check(case, lambda: rollkeeper.render(case["mapping"], case["user"], current=current, last=last, now=NOW))
+
+
+def test_there_are_many_cases() -> None:
+    assert len(cases("expression")) > 100 and len(cases("mapping")) > 50

@@ -178,6 +178,14 @@ def test_an_exit_within_a_connector_ends_the_run(engine: rollkeeper.Engine) -> N
     assert caught.value.code == 3
 
 
+def test_an_exit_within_a_callback_ends_the_verb() -> None:
+    def leave(entry: rollkeeper.LogEntry) -> None:
+        raise KeyboardInterrupt
+
+    with rollkeeper.Engine.open(log=leave) as engine, pytest.raises(KeyboardInterrupt):
+        engine.put_app({**APP, "connector": {"kind": "mock"}})
+
+
 def test_a_connector_may_ask_the_engine_but_not_run_or_close_it(engine: rollkeeper.Engine) -> None:
     seen: list[Any] = []
 

@@ -1,6 +1,6 @@
 //! Apps come, change and go.
 
-use super::{LiveApp, LiveApps, Trigger, cancel, decide_lane};
+use super::{LiveApp, Trigger, cancel, decide_lane};
 use crate::fault::{Code, Fault};
 use crate::lifecycle::Event;
 use crate::model::{App, Request};
@@ -27,7 +27,7 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Resul
             format!("the app's {} changed", changed.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
         }
     };
-    let trigger = Trigger { text: &text, by };
+    let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -42,10 +42,10 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Resul
 
 /// Forgets an app. Nothing is sent: open requests are cancelled, or failed as uncertain where they were sent and nobody
 /// knows what came of it; accounts stay as they are.
-pub(crate) fn delete_app(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
-    let missing = || Fault::new(Code::NotFound, "there is no such app");
-    let app = apps.values().find(|app| app.definition.app.id.as_str() == id).ok_or_else(missing)?;
-    let id = &app.definition.app.id;
+pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    let alive = tx.app(id)?.filter(|(_, deleted)| deleted.is_none());
+    let (app, _) = alive.ok_or_else(|| Fault::new(Code::NotFound, "there is no such app"))?;
+    let id = &app.id;
     let open = tx.open_of_app(id)?;
     if open.iter().any(|row| row.sending) {
         let message = "a request of the app is being sent; delete the app when it has its answer";

@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[include_str!("sql/v001.sql")];
 
 /// Keeps the file «in use» as long as it lives.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Store {
@@ -49,10 +49,20 @@ impl Store {
         };
         set_up(&connection, writes).map_err(|error| store_fault(&error))?;
         migrate(&mut connection, writes)?;
-        let mut store = Self { connection, vault, _lock: lock };
-        store.check_key()?;
+        let mut store = Self { connection, vault, lock };
+        store.check_key(writes)?;
         store.remember_ids()?;
         Ok((store, alone))
+    }
+}
+
+impl Store {
+    /// Lets others open the file, after what a dead process left was cleared up.
+    pub(crate) fn share(&self) {
+        if let Some(lock) = &self.lock {
+            // On failure the file stays ours alone, which keeps others out and harms nothing.
+            let _ = lock.file.lock_shared();
+        }
     }
 }
 
@@ -120,11 +130,11 @@ fn acquire(path: &Path) -> Result<(Option<Lock>, bool), Fault> {
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(_)) => return Err(unwritable()),
     };
-    if alone {
-        file.unlock().map_err(|_| unwritable())?;
+    if !alone {
+        // Waits while the first is still clearing up what a dead process left.
+        file.lock_shared().map_err(|_| unwritable())?;
     }
-    file.lock_shared().map_err(|_| unwritable())?;
-    Ok((Some(Lock { _file: file }), alone))
+    Ok((Some(Lock { file }), alone))
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
