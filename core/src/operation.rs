@@ -1,10 +1,10 @@
 //! The operations of a provisioning request, by the names that Salesforce's `UserProvisioningRequest` has, plus Delete.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// What a request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a request does. In documents it is read in any letter case, as [`Operation::from_name`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub enum Operation {
     /// Makes an account.
     Create,
@@ -15,7 +15,6 @@ pub enum Operation {
     /// Disables an account.
     Deactivate,
     /// Enables a disabled account; `Reactivate` is read as the same.
-    #[serde(alias = "Reactivate")]
     Activate,
     /// Suspends an account, its status stays.
     Freeze,
@@ -71,6 +70,13 @@ impl Operation {
     /// Whether it takes access away. Such an operation overtakes others of its lane and is verified.
     pub fn reduces_access(self) -> bool {
         matches!(self, Self::Deactivate | Self::Freeze | Self::Delete)
+    }
+}
+
+impl<'de> Deserialize<'de> for Operation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown operation `{name}`")))
     }
 }
 

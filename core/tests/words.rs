@@ -4,7 +4,7 @@
 
 use rollkeeper::connector::Outcome;
 use rollkeeper::lifecycle::{self, Event};
-use rollkeeper::model::{AccountStatus, ApprovalStatus, LinkState, State};
+use rollkeeper::model::{AccountStatus, App, ApprovalStatus, LinkState, State};
 use rollkeeper::{Code, Operation, can_change, next_state};
 use std::collections::BTreeSet;
 
@@ -71,6 +71,20 @@ fn operations_are_read_in_any_letter_case_and_by_their_alias() {
     }
     assert_eq!(Operation::from_name("reactivate"), Some(Operation::Activate));
     assert_eq!(Operation::from_name("Obliterate"), None);
+}
+
+#[test]
+fn a_document_names_operations_in_any_letter_case() {
+    let read = |name: &str| {
+        let app = r#"{"id": "crm", "connector": {"kind": "mock"}, "approval": {"operations": ["NAME"]}}"#;
+        App::from_json(app.replace("NAME", name).as_bytes())
+    };
+    for name in ["create", "Create", "reactivate"] {
+        let approval = read(name).unwrap().approval.unwrap();
+        assert_eq!(approval.operations, [Operation::from_name(name).unwrap()]);
+    }
+    let fault = read("obliterate").unwrap_err();
+    assert_eq!((fault.code, fault.attribute.as_deref()), (Code::UnknownOperation, Some("approval.operations[0]")));
 }
 
 #[test]
