@@ -32,19 +32,16 @@ class Failure(Exception):
     """A program does not do what README.md says."""
 
 
-def programs(text: str) -> dict[str, tuple[str, str]]:
-    """The one program of each language, with the output block that follows it."""
+def block(text: str, language: str) -> tuple[str, str]:
+    """The one program of a language, and the output that is shown right after it."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    found: dict[str, tuple[str, str]] = {}
-    for (language, program), (kind, output) in zip(blocks, [*blocks[1:], ("", "")]):
-        if language not in LANGUAGES:
-            continue
-        if language in found:
-            raise Failure(f"README.md has two programs in {language}")
-        if kind != "text":
-            raise Failure(f"README.md does not show what the program in {language} prints")
-        found[language] = (program, output)
-    return found
+    places = [place for place, (kind, _) in enumerate(blocks) if kind == language]
+    if len(places) != 1:
+        raise Failure(f"README.md has {len(places)} programs in this language")
+    shown = blocks[places[0] + 1 : places[0] + 2]
+    if [kind for kind, _ in shown] != ["text"]:
+        raise Failure("README.md does not show what the program prints")
+    return blocks[places[0]][1], shown[0][1]
 
 
 def call(command: list[str], where: Path, **variables: str) -> str:
@@ -105,9 +102,9 @@ def rust(program: str, place: Path, options: argparse.Namespace) -> str:
     return call(["cargo", "run", "--quiet", "--offline"], place, CARGO_TARGET_DIR=target)
 
 
-def check(language: str, block: tuple[str, str], options: argparse.Namespace) -> None:
+def check(language: str, text: str, options: argparse.Namespace) -> None:
     """Runs one program and compares."""
-    program, expected = block
+    program, expected = block(text, language)
     lines = len(program.splitlines())
     if lines > LONGEST:
         raise Failure(f"the program has {lines} lines, more than {LONGEST}")
@@ -132,13 +129,11 @@ def main() -> int:
     unknown = set(options.languages) - set(LANGUAGES)
     if unknown:
         parser.error(f"unknown language: {', '.join(sorted(unknown))}")
-    found = programs(options.readme.read_text(encoding="utf-8"))
+    text = options.readme.read_text(encoding="utf-8")
     failed = []
     for language in options.languages or LANGUAGES:
         try:
-            if language not in found:
-                raise Failure("README.md has no program in this language")
-            check(language, found[language], options)
+            check(language, text, options)
             print(f"{language}: as README.md shows")
         except (Failure, OSError, subprocess.TimeoutExpired) as problem:
             failed.append(language)
