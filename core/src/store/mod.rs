@@ -4,6 +4,8 @@
 mod accounts;
 mod apps;
 mod attempts;
+#[cfg(test)]
+pub(crate) mod cost;
 mod dialect;
 mod log;
 mod open;
@@ -24,7 +26,7 @@ use crate::model::LogEntry;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use dialect::store_fault;
-use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, TransactionBehavior};
 use std::path::Path;
 use vault::Vault;
 
@@ -128,14 +130,27 @@ impl Tx<'_> {
         self.vault.random.request_id(self.now)
     }
 
+    /// Runs `work` as a part that stands or falls on its own: where it fails nothing of it stays, and the transaction goes on.
+    pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let (head, logged) = (self.head.clone(), self.entries.len());
+        self.execute("SAVEPOINT part", [])?;
+        let result = work(self);
+        if result.is_err() {
+            self.execute("ROLLBACK TO SAVEPOINT part", [])?;
+            self.head = head;
+            self.entries.truncate(logged);
+        }
+        self.execute("RELEASE SAVEPOINT part", [])?;
+        result
+    }
+
     /// A random number below `below`.
     pub(crate) fn random_below(&mut self, below: u64) -> Result<u64, Fault> {
         self.vault.random.below(below)
     }
 
     fn execute(&self, text: &str, params: impl Params) -> Result<usize, Fault> {
-        let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        statement.execute(params).map_err(|error| store_fault(&error))
+        self.with(text, |statement| statement.execute(params))
     }
 
     fn row<T>(
@@ -144,8 +159,7 @@ impl Tx<'_> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Fault> {
-        let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        statement.query_row(params, read).optional().map_err(|error| store_fault(&error))
+        self.with(text, |statement| statement.query_row(params, read).optional())
     }
 
     fn rows<T>(
@@ -154,9 +168,16 @@ impl Tx<'_> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Fault> {
+        self.with(text, |statement| statement.query_map(params, read)?.collect())
+    }
+
+    /// Prepares a statement, once for each text, and uses it.
+    fn with<T>(&self, text: &str, work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>) -> Result<T, Fault> {
         let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        let rows = statement.query_map(params, read).map_err(|error| store_fault(&error))?;
-        rows.collect::<rusqlite::Result<_>>().map_err(|error| store_fault(&error))
+        let result = work(&mut statement).map_err(|error| store_fault(&error));
+        #[cfg(test)]
+        cost::count(self.sql, text, &statement);
+        result
     }
 
     fn seal_object(&mut self, key: &UserKey, place: &str, object: &Attributes) -> Result<Vec<u8>, Fault> {
@@ -181,4 +202,53 @@ fn time_of(micros: Option<i64>) -> Option<Timestamp> {
 /// The limit of a listing: 1,000 where none is given.
 fn limit_of(limit: Option<u32>) -> i64 {
     i64::from(limit.unwrap_or(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every SQL text of the store, as it stands in the source.
+    const SOURCES: [&str; 8] = [
+        include_str!("mod.rs"),
+        include_str!("accounts.rs"),
+        include_str!("apps.rs"),
+        include_str!("attempts.rs"),
+        include_str!("log.rs"),
+        include_str!("open.rs"),
+        include_str!("requests.rs"),
+        include_str!("users.rs"),
+    ];
+
+    /// The numbers of the parameters in order of first appearance.
+    fn parameters(text: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        for part in text.split('$').skip(1) {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            if let Ok(number) = digits.parse() {
+                if !found.contains(&number) {
+                    found.push(number);
+                }
+            }
+        }
+        found
+    }
+
+    /// SQLite binds `$n` by order of first appearance, PostgreSQL by number: numbered in that order, both agree.
+    #[test]
+    fn parameters_are_numbered_in_order_of_appearance() {
+        let mut statements = 0;
+        for text in SOURCES.iter().flat_map(|source| source.split('"').skip(1).step_by(2)) {
+            let found = parameters(text);
+            // A text that is put together from parts may begin with the second parameter: the first stands in the part.
+            let first = found.first().copied().unwrap_or(1);
+            let expected: Vec<usize> = (first..first + found.len()).collect();
+            assert_eq!(found, expected, "{text}");
+            statements += usize::from(!found.is_empty());
+        }
+        assert!(statements > 25, "only {statements} statements were found");
+    }
+
+    #[test]
+    fn a_wrong_order_of_parameters_is_seen() {
+        assert_eq!(parameters("SELECT $2 WHERE x = $1 AND y = $2"), [2, 1]);
+    }
 }
