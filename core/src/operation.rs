@@ -1,14 +1,16 @@
 //! The operations of a provisioning request, by the names that Salesforce's `UserProvisioningRequest` has, plus Delete.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a request does. In documents it is read in any letter case, as [`Operation::from_name`] does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+/// What a request does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Operation {
     /// Makes an account.
     Create,
     /// Reads the account's state at the target into our record.
+    #[default]
     Read,
     /// Changes attributes of an account.
     Update,
@@ -73,10 +75,10 @@ impl Operation {
     }
 }
 
-impl<'de> Deserialize<'de> for Operation {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom(format!("unknown operation `{name}`")))
+impl TryFrom<String> for Operation {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::from_name(&name).ok_or_else(|| format!("unknown operation `{name}`"))
     }
 }
 

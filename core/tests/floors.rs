@@ -45,7 +45,7 @@ fn place(room: &str) -> Option<(usize, u8)> {
     STEPS.get(step).map(|(floor, _)| (step, *floor))
 }
 
-/// A source file: its path under `core/src`, and its text without comments.
+/// A source file: its path under `core/src`, and its text without comments and test modules.
 struct Source {
     path: String,
     code: String,
@@ -54,12 +54,22 @@ struct Source {
 impl Source {
     fn new(path: &str, text: &str) -> Self {
         let code = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+        // Tests inside a file stand at its end.
+        let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
         Self { path: path.to_owned(), code }
     }
 
     /// The top-level module that the file belongs to.
     fn room(&self) -> &str {
         self.path.split('/').next().unwrap_or_default().trim_end_matches(".rs")
+    }
+
+    /// The files of modules that are compiled for tests alone.
+    fn test_files(&self) -> Vec<String> {
+        let folder = self.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let after =
+            self.code.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.split_once("mod ")?.1.split_once(';'));
+        after.map(|(name, _)| format!("{folder}{name}.rs")).collect()
     }
 
     /// How many modules the file is below the crate's root.
@@ -159,13 +169,14 @@ fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
-    files
-        .iter()
-        .map(|file| {
-            let path = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-            Source::new(&path, &fs::read_to_string(file).unwrap())
-        })
-        .collect()
+    let read = |file: &PathBuf| {
+        let path = file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        Source::new(&path, &fs::read_to_string(file).unwrap())
+    };
+    let mut sources: Vec<Source> = files.iter().map(read).collect();
+    let tests: BTreeSet<String> = sources.iter().flat_map(Source::test_files).collect();
+    sources.retain(|source| !tests.contains(&source.path));
+    sources
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -224,8 +235,16 @@ fn what_keeps_the_rules_is_left_alone() {
         ("store/mod.rs", "use rusqlite::Connection;"),
         ("value.rs", "/// [`crate::engine::Engine`] and std::fs are named in a comment only.\nfn cancel::now() {}"),
         ("time.rs", "std::time::SystemTime::now()"),
+        ("value.rs", "fn sound() {}\n#[cfg(test)]\nmod tests {\n    use crate::engine::Engine;\n}"),
     ];
     for (path, text) in cases {
         assert_eq!(violations(&[Source::new(path, text)]), Vec::<String>::new(), "{text}");
     }
+}
+
+#[test]
+fn modules_for_tests_alone_are_told_from_others() {
+    let source =
+        Source::new("store/mod.rs", "mod log;\n#[cfg(test)]\npub(crate) mod cost;\n#[cfg(test)]\ncount();\nmod open;");
+    assert!(source.test_files().contains(&"store/cost.rs".to_owned()));
 }
