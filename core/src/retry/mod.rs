@@ -1,8 +1,7 @@
 //! What follows a failed attempt. Pure: randomness and time are arguments.
 
-use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
-use crate::model::{RetryPolicy, WaitingFor};
+use crate::model::{ConnectorError, Outcome, RetryPolicy, WaitingFor};
 use crate::operation::Operation;
 use crate::time::{Period, Timestamp};
 
