@@ -2,7 +2,6 @@
 
 pub mod conformance;
 pub mod mock;
-pub mod path;
 
 use crate::time::Period;
 use crate::value::Attributes;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
-pub use crate::model::{Change, ChangeKind, Page, SchemaAttribute, TargetAccount};
+pub use crate::model::{Capabilities, Change, ChangeKind, Page, SchemaAttribute, TargetAccount};
 
 /// A target's face towards the engine. Everything but [`Connector::create`] has a default that says «not supported»;
 /// what is not implemented is not supported. Calls may come from several threads at once; they carry no lock and no open
@@ -158,26 +157,6 @@ pub trait Connector: Send + Sync {
         let _ = (group, add, remove);
         Err(ConnectorError::unsupported("change_members"))
     }
-}
-
-/// What a target can do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Capabilities {
-    /// `find` works.
-    pub search: bool,
-    /// `create` may be repeated with the same key without harm.
-    pub idempotency_key: bool,
-    /// `update` refuses an old version.
-    pub conditional_write: bool,
-    /// Attributes of which the target refuses a second holder (`userName`).
-    pub unique_keys: Vec<String>,
-    /// `freeze` and `unfreeze` work.
-    pub freeze: bool,
-    /// Groups work.
-    pub groups: bool,
-    /// `changes` works.
-    pub changes: bool,
 }
 
 /// What a failed call means for the target's state. Only `NotApplied` may be repeated blindly.
