@@ -4,6 +4,8 @@
 
 mod write;
 
+pub(crate) use write::{keep_one_primary, primaries};
+
 use crate::fault::{Code, Fault};
 use crate::value::{Attributes, fold_case};
 use serde_json::Value;
@@ -59,12 +61,12 @@ impl Path {
         // An extension's name ends at the last colon before any filter; its version has a dot in it.
         let plain = text.split('[').next().unwrap_or_default();
         let is_urn = plain.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
-        let (schema, rest) = match plain.rfind(':').filter(|_| is_urn) {
+        let (schema, local) = match plain.rfind(':').filter(|_| is_urn) {
             Some(colon) => text.split_at_checked(colon).unwrap_or_default(),
             None => ("", text),
         };
-        let rest = rest.strip_prefix(':').unwrap_or(rest);
-        let mut reader = Reader { text, rest };
+        let local = local.strip_prefix(':').unwrap_or(local);
+        let mut reader = Reader { text, rest: local };
         let mut steps = vec![reader.step()?];
         while reader.take(".") {
             steps.push(reader.step()?);
@@ -78,8 +80,7 @@ impl Path {
         // The core schema's own attributes may be written with its name; they stand at the top all the same.
         let is_core = schema.get(..CORE_SCHEMAS.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORE_SCHEMAS));
         let schema = (!schema.is_empty() && !is_core).then(|| schema.to_owned());
-        let text =
-            if is_core { text.get(plain.rfind(':').map_or(0, |colon| colon + 1)..).unwrap_or_default() } else { text };
+        let text = if is_core { local } else { text };
         Ok(Self { text: text.to_owned(), schema, steps })
     }
 
@@ -100,18 +101,18 @@ impl Path {
     /// The path without filters: `emails.value`.
     #[must_use]
     pub fn unfiltered(&self) -> Self {
-        self.leading(self.steps.len(), |_| false)
+        self.leading(self.steps.len(), false)
     }
 
     /// The attribute that holds the list, where the path names an element of one: `emails`.
     pub fn list(&self) -> Option<Self> {
         let index = self.filtered()?;
-        Some(self.leading(index + 1, |step| step < index))
+        Some(self.leading(index + 1, false))
     }
 
     /// The element of a list that the path names, or in which it names something: `emails[type eq "work"]`.
     pub fn element(&self) -> Option<Self> {
-        Some(self.leading(self.filtered()? + 1, |_| true))
+        Some(self.leading(self.filtered()? + 1, true))
     }
 
     /// Whether the path is that attribute of the core schema, whole.
@@ -133,17 +134,17 @@ impl Path {
         }
     }
 
-    /// The place of the last filter.
+    /// The place of the first filter.
     fn filtered(&self) -> Option<usize> {
-        self.steps.iter().rposition(|step| !step.filter.is_empty())
+        self.steps.iter().position(|step| !step.filter.is_empty())
     }
 
-    /// The first `count` steps, with the filters of those that `keeps` says.
-    fn leading(&self, count: usize, keeps: impl Fn(usize) -> bool) -> Self {
-        let mut path = Self { text: String::new(), schema: self.schema.clone(), steps: Vec::with_capacity(count) };
-        for (index, step) in self.steps.iter().take(count).enumerate() {
-            let filter = if keeps(index) { step.filter.clone() } else { Vec::new() };
-            path.steps.push(Step { name: step.name.clone(), filter });
+    /// The first `count` steps, with their filters or without.
+    fn leading(&self, count: usize, with_filters: bool) -> Self {
+        let mut path = Self { text: String::new(), schema: self.schema.clone(), steps: self.steps.clone() };
+        path.steps.truncate(count);
+        if !with_filters {
+            path.steps.iter_mut().for_each(|step| step.filter.clear());
         }
         let steps: Vec<String> = path.steps.iter().map(Step::text).collect();
         path.text = match &path.schema {

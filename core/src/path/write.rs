@@ -109,12 +109,12 @@ fn set(there: &mut Value, mode: Mode, value: Value) {
 }
 
 /// Which elements are primary.
-fn primaries(elements: &[Value]) -> Vec<bool> {
+pub(crate) fn primaries(elements: &[Value]) -> Vec<bool> {
     elements.iter().map(|element| part(element, "primary") == Some(&Value::Bool(true))).collect()
 }
 
 /// Where an element has become primary, those that were are so no longer (RFC 7644 §3.5.2).
-fn keep_one_primary(elements: &mut [Value], before: &[bool]) {
+pub(crate) fn keep_one_primary(elements: &mut [Value], before: &[bool]) {
     let now = primaries(elements);
     let was = |index: usize| before.get(index).copied().unwrap_or_default();
     if !now.iter().enumerate().any(|(index, primary)| *primary && !was(index)) {

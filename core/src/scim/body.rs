@@ -40,7 +40,7 @@ impl PathChange {
             return Ok(Self { path: Path::parse(MANAGER)?, kind, value });
         }
         let kind = if value.is_some() { change.kind } else { ChangeKind::Remove };
-        let value = value.map(|value| path.completed(value));
+        let value = value.map(|value| path.completed(without_nulls(value)));
         Ok(Self { path, kind, value })
     }
 
@@ -184,6 +184,18 @@ fn add_schemas(resource: &mut Value, given: Option<&Value>) {
         }
     }
     resource.insert("schemas".to_owned(), json!(schemas));
+}
+
+/// The value without members that are null: they are the same as none (RFC 7643 §2.5), and some targets refuse them.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Array(elements) => elements.into_iter().map(without_nulls).collect(),
+        Value::Object(members) => {
+            let set = members.into_iter().filter(|(_, value)| !value.is_null());
+            set.map(|(name, value)| (name, without_nulls(value))).collect()
+        }
+        other => other,
+    }
 }
 
 fn without_empties(value: Value) -> Option<Value> {
