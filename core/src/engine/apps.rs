@@ -50,7 +50,8 @@ impl Engine {
         self.view(|tx| tx.apps()).map_err(|fault| Error::new("apps", fault))
     }
 
-    /// Forgets an app. Nothing is sent: open requests are cancelled and given, accounts stay as they are.
+    /// Forgets an app. Nothing is sent: open requests are cancelled (failed as `uncertain` where they were sent and nobody
+    /// knows what came of it) and given, accounts stay as they are.
     ///
     /// # Errors
     /// `not_found` where there is no such app; `invalid_transition` while one of its requests is being sent; store errors.

@@ -182,3 +182,52 @@ fn time_of(micros: Option<i64>) -> Option<Timestamp> {
 fn limit_of(limit: Option<u32>) -> i64 {
     i64::from(limit.unwrap_or(1000))
 }
+
+#[cfg(test)]
+mod tests {
+    /// Every SQL text of the store, as it stands in the source.
+    const SOURCES: [&str; 8] = [
+        include_str!("mod.rs"),
+        include_str!("accounts.rs"),
+        include_str!("apps.rs"),
+        include_str!("attempts.rs"),
+        include_str!("log.rs"),
+        include_str!("open.rs"),
+        include_str!("requests.rs"),
+        include_str!("users.rs"),
+    ];
+
+    /// The numbers of the parameters in order of first appearance.
+    fn parameters(text: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        for part in text.split('$').skip(1) {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            if let Ok(number) = digits.parse() {
+                if !found.contains(&number) {
+                    found.push(number);
+                }
+            }
+        }
+        found
+    }
+
+    /// SQLite binds `$n` by order of first appearance, PostgreSQL by number: numbered in that order, both agree.
+    #[test]
+    fn parameters_are_numbered_in_order_of_appearance() {
+        let mut statements = 0;
+        for text in SOURCES.iter().flat_map(|source| source.split('"').skip(1).step_by(2)) {
+            let found = parameters(text);
+            // A text that is put together from parts may begin with the second parameter: the first stands in the part.
+            let first = found.first().copied().unwrap_or(1);
+            let expected: Vec<usize> = (first..first + found.len()).collect();
+            assert_eq!(found, expected, "{text}");
+            statements += usize::from(!found.is_empty());
+        }
+        assert!(statements > 25, "only {statements} statements were found");
+    }
+
+    #[test]
+    fn a_wrong_order_of_parameters_is_seen() {
+        assert_eq!(parameters("SELECT $2 WHERE x = $1 AND y = $2"), [2, 1]);
+    }
+}

@@ -39,7 +39,11 @@ impl Store {
                 } else {
                     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
                 };
+                let left = has_log(path);
                 let connection = Connection::open_with_flags(path, flags).map_err(|error| store_fault(&error))?;
+                if alone && left {
+                    recover(&connection, path)?;
+                }
                 (connection, lock, alone)
             }
         };
@@ -57,8 +61,9 @@ fn check_file(path: &Path, writes: bool) -> Result<(), Fault> {
     match File::open(path) {
         Ok(mut file) => {
             let length = file.metadata().map_err(|_| unwritable())?.len();
-            if length == 0 && log_of(path).metadata().is_ok_and(|log| log.len() > 0) {
-                return Err(damaged());
+            if has_log(path) {
+                // A checkpoint that was cut by a crash leaves a short file, and everything that it lacks in the log.
+                return if length == 0 { Err(damaged()) } else { Ok(()) };
             }
             let mut header = [0_u8; 100];
             if length > 0 && (file.read_exact(&mut header).is_err() || length < length_by_header(&header)) {
@@ -92,10 +97,17 @@ fn length_by_header(header: &[u8; 100]) -> u64 {
     if number(24, 4) == number(92, 4) { page * number(28, 4) } else { page }
 }
 
-fn log_of(path: &Path) -> PathBuf {
+/// Whether there is a write-ahead log with something in it.
+fn has_log(path: &Path) -> bool {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
-    name.into()
+    PathBuf::from(name).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Brings what a crash left in the log into the file, and looks at the file's length then.
+fn recover(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| store_fault(&error))?;
+    check_file(path, true)
 }
 
 /// Says that the file is in use. Alone = nobody said so before.
