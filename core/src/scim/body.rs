@@ -66,7 +66,7 @@ pub(super) fn of_create(attributes: &Attributes) -> Value {
     for own in ["id", "meta", "schemas", "groups"] {
         resource.retain(|key, _| !key.eq_ignore_ascii_case(own));
     }
-    if entry(&resource, "active").is_none() {
+    if member(&resource, "active").is_none() {
         resource.insert("active".to_owned(), Value::Bool(true));
     }
     shape_manager(&mut resource);
