@@ -36,8 +36,8 @@ pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
 
 fn plan(sql: &Connection, text: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
-    let rows = statement.raw_query().mapped(|row| row.get("detail")).collect();
-    rows
+    let rows = statement.raw_query().mapped(|row| row.get("detail"));
+    rows.collect()
 }
 
 /// Puts `count` finished requests of one user into the store, each with its attempt and its log entry, as they lie behind
