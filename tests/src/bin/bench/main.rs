@@ -3,10 +3,16 @@
 //!
 //! | name | measures | unit |
 //! |---|---|---|
+//! | `map` | users mapped by ten rules, JSON in and JSON out, one core | users/s |
+//! | `map-by-hand` | the same by a function written for these rules | users/s |
+//! | `enqueue` | requests that users put into a fresh file ask for, `--batch` users a call (1 by default) | requests/s |
+//! | `deliver` | accounts created at `--url` and stored, by a run of `--threads` workers | requests/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 
+mod engine;
 mod limits;
+mod mapping;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -50,6 +56,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::read(words)?;
     let n = arguments.number("n", 10_000)?;
     let took = match name.as_str() {
+        "map" => mapping::compiled(n)?,
+        "map-by-hand" => mapping::by_hand(n)?,
+        "enqueue" => engine::enqueue(n, &arguments)?,
+        "deliver" => engine::deliver(n, &arguments)?,
         "append" => limits::append(n, &arguments)?,
         "http" => limits::http(n, &arguments)?,
         _ => return Err(format!("there is no measurement `{name}`").into()),

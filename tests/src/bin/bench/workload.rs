@@ -1,8 +1,66 @@
-//! What every measurement works on: the same people and the same SCIM users as `tests/bench/peer_scim2_client.py`.
+//! What every measurement works on: the same people and the same SCIM users as the peers of `tests/bench`.
 
 use serde_json::{Value, json};
 
-/// The SCIM user of the person with that number.
+/// The record of the person with that number in the source directory, as `tests/bench/peer_orjson.py` has it.
+pub(crate) fn record(number: usize) -> Value {
+    let profiles = ["Nurses", "Doctors", "Administration", "Contractors"];
+    json!({
+        "id": format!("e{number}"),
+        "username": format!("user{number}@example.com"),
+        "active": true,
+        "profile": profiles.get(number % profiles.len()),
+        "firstName": format!("Given{number}"),
+        "lastName": format!("Family{number}"),
+        "title": "Charge Nurse",
+        "department": format!("Ward {}", number % 40),
+        "costCenter": format!("C{}", number % 400),
+        "phone": format!("+41 44 555 {:04}", number % 10_000),
+        "city": "Zürich",
+        "country": "CH",
+        "language": if number.is_multiple_of(2) { Value::from("de") } else { Value::Null },
+        "manager": format!("e{}", number / 10),
+    })
+}
+
+/// The mapping of ten rules: six direct, one constant, one with a default, two expressions.
+pub(crate) fn ten_rules() -> Value {
+    let kind = "user.profile == 'Nurses' ? 'nurse' : user.profile == 'Doctors' ? 'physician' : \
+                user.profile == 'Administration' ? 'staff' : 'external'";
+    json!([
+        {"target": "userName", "source": "username", "required": true},
+        {"target": "name.givenName", "source": "firstName"},
+        {"target": "name.familyName", "source": "lastName"},
+        {"target": "title", "source": "title"},
+        {"target": "department", "source": "department"},
+        {"target": "externalId", "source": "id"},
+        {"target": "timezone", "constant": "Europe/Zurich"},
+        {"target": "preferredLanguage", "source": "language", "default": {"value": "en", "when": "always"}},
+        {"target": "email", "expression": "user.firstName.lower() + '.' + user.lastName.lower() + '@example.com'"},
+        {"target": "userType", "expression": kind},
+    ])
+}
+
+/// An app that everybody here is entitled to, whose accounts are made as [`resource`] has them.
+pub(crate) fn app(connector: &Value, concurrency: usize) -> Value {
+    json!({
+        "id": "crm",
+        "connector": connector,
+        "assigned_to": {"profiles": ["Nurses", "Doctors", "Administration", "Contractors"]},
+        "mapping": [
+            {"target": "userName", "source": "username", "required": true},
+            {"target": "displayName", "expression": "user.firstName + ' ' + user.lastName"},
+            {"target": "name.givenName", "source": "firstName"},
+            {"target": "name.familyName", "source": "lastName"},
+            {"target": "emails[type eq \"work\"].value", "source": "username"},
+            {"target": "active", "constant": true},
+        ],
+        "matching": [{"all": [{"user": "username", "account": "userName"}]}],
+        "rate": {"concurrency": concurrency},
+    })
+}
+
+/// The SCIM user of the person with that number, as `tests/bench/peer_scim2_client.py` has it.
 pub(crate) fn resource(number: usize) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],

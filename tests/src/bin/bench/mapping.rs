@@ -1,0 +1,130 @@
+//! Mapping alone: a user's record as JSON in, the account's attributes as JSON out, on one core.
+
+use crate::{timed, workload};
+use rollkeeper::Timestamp;
+use rollkeeper::mapping::{Mapping, RenderInputs};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Duration;
+
+/// How many different records there are; each is mapped again and again.
+const RECORDS: usize = 1000;
+
+/// One way to map a record.
+type Map<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, Box<dyn Error>> + 'a;
+
+/// Maps `n` records through a compiled mapping.
+pub(crate) fn compiled(n: usize) -> Result<Duration, Box<dyn Error>> {
+    let rules = serde_json::from_value::<Vec<rollkeeper::model::Rule>>(workload::ten_rules())?;
+    let mapping = Mapping::compile(&rules, None).map_err(first)?;
+    repeat(n, &|json| {
+        let user = serde_json::from_str(std::str::from_utf8(json)?)?;
+        let rendered = mapping.render(&RenderInputs::create(&user, Timestamp::default())).map_err(first)?;
+        Ok(serde_json::to_vec(&rendered.attributes)?)
+    })
+}
+
+/// Maps `n` records with a function written for these ten rules by hand, which is as fast as it can be.
+pub(crate) fn by_hand(n: usize) -> Result<Duration, Box<dyn Error>> {
+    repeat(n, &|json| Ok(serde_json::to_vec(&Account::of(&serde_json::from_str(std::str::from_utf8(json)?)?))?))
+}
+
+/// Does so `n` times, after it was made sure that the result is right.
+fn repeat(n: usize, map: &Map<'_>) -> Result<Duration, Box<dyn Error>> {
+    let records: Vec<Vec<u8>> = (0..RECORDS).map(|number| workload::record(number).to_string().into_bytes()).collect();
+    for (number, record) in records.iter().enumerate() {
+        if serde_json::from_slice::<Value>(&map(record)?)? != expected(number) {
+            return Err(format!("record {number} is mapped wrongly").into());
+        }
+    }
+    timed(|| {
+        for record in records.iter().cycle().take(n) {
+            black_box(map(black_box(record))?);
+        }
+        Ok(())
+    })
+}
+
+/// What a record must become.
+fn expected(number: usize) -> Value {
+    let kinds = ["nurse", "physician", "staff", "external"];
+    serde_json::json!({
+        "userName": format!("user{number}@example.com"),
+        "name": {"givenName": format!("Given{number}"), "familyName": format!("Family{number}")},
+        "title": "Charge Nurse",
+        "department": format!("Ward {}", number % 40),
+        "externalId": format!("e{number}"),
+        "timezone": "Europe/Zurich",
+        "preferredLanguage": if number.is_multiple_of(2) { "de" } else { "en" },
+        "email": format!("given{number}.family{number}@example.com"),
+        "userType": kinds.get(number % kinds.len()),
+    })
+}
+
+fn first(faults: Vec<rollkeeper::Fault>) -> Box<dyn Error> {
+    faults.into_iter().next().map_or_else(|| "failed without a fault".into(), Into::into)
+}
+
+/// What the ten rules read of a record.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Person<'a> {
+    id: &'a str,
+    username: &'a str,
+    profile: &'a str,
+    first_name: &'a str,
+    last_name: &'a str,
+    title: &'a str,
+    department: &'a str,
+    language: Option<&'a str>,
+}
+
+/// What they write, in the order of the canonical form.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Account<'a> {
+    department: &'a str,
+    email: String,
+    external_id: &'a str,
+    name: Name<'a>,
+    preferred_language: &'a str,
+    timezone: &'a str,
+    title: &'a str,
+    user_name: &'a str,
+    user_type: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Name<'a> {
+    family_name: &'a str,
+    given_name: &'a str,
+}
+
+impl<'a> Account<'a> {
+    fn of(person: &Person<'a>) -> Self {
+        let mut email = String::with_capacity(64);
+        for (name, end) in [(person.first_name, "."), (person.last_name, "@example.com")] {
+            email.extend(name.chars().flat_map(char::to_lowercase));
+            email.push_str(end);
+        }
+        Self {
+            department: person.department,
+            email,
+            external_id: person.id,
+            name: Name { family_name: person.last_name, given_name: person.first_name },
+            preferred_language: person.language.unwrap_or("en"),
+            timezone: "Europe/Zurich",
+            title: person.title,
+            user_name: person.username,
+            user_type: match person.profile {
+                "Nurses" => "nurse",
+                "Doctors" => "physician",
+                "Administration" => "staff",
+                _ => "external",
+            },
+        }
+    }
+}
