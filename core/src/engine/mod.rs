@@ -3,6 +3,8 @@
 
 mod apps;
 mod connectors;
+#[cfg(test)]
+mod cost;
 mod error;
 mod options;
 mod pure;

@@ -2,11 +2,15 @@
 
 use super::{Engine, Error, Result};
 use crate::delivery::Host;
-use crate::fault::{Code, Fault};
-use crate::intake;
+use crate::fault::{Blame, Code, Fault};
+use crate::intake::{self, LiveApps};
 use crate::model::{PutUsers, Request, User, UserFault, UserFilter, read_json};
-use crate::store::UserState;
+use crate::store::{Tx, UserState};
 use serde_json::Value;
+
+/// How many records of a list share one commit: enough that the disk is not waited for, few enough that other callers of
+/// the engine are not kept waiting.
+const BATCH: usize = 200;
 
 impl Engine {
     /// Stores a user's record in place of the one before, and makes the requests that the change asks for. Nothing is sent
@@ -22,34 +26,25 @@ impl Engine {
     }
 
     /// Stores each record of a list on its own: a JSON list, or one object a line. Faulty ones are returned with their place;
-    /// the rest stand.
+    /// the rest stand. Records are committed in batches, which a store that fails ends at the last whole one.
     ///
     /// # Errors
     /// `invalid_utf8` or `invalid_json` where the text as a whole is neither; store errors.
     pub fn put_users(&self, json: &[u8], by: Option<&str>) -> Result<PutUsers> {
         let failed = |fault| Error::new("put_users", fault);
+        let apps = self.shared.apps();
+        let mut records = records(json).map_err(failed)?.into_iter().enumerate();
         let mut result = PutUsers::default();
-        for (index, record) in records(json).map_err(failed)?.into_iter().enumerate() {
-            let id = record.as_ref().ok().and_then(|record| record.get("id")?.as_str()).map(str::to_owned);
-            let put = record.and_then(User::from_value).map_err(failed).and_then(|user| self.put_user(user, by));
-            match put {
-                Ok(requests) => {
-                    result.stored += 1;
-                    result.unchanged += u64::from(requests.is_empty());
-                    result.requests += requests.len() as u64;
-                }
-                // A store that fails would fail for the rest too.
-                Err(error) if error.kind() == crate::fault::Blame::Store || error.code() == Code::ReadOnly => {
-                    return Err(error);
-                }
-                Err(error) => result.faults.extend(error.faults().iter().take(1).map(|fault| UserFault {
-                    index: index as u64,
-                    id: id.clone(),
-                    fault: fault.clone(),
-                })),
+        loop {
+            let batch: Vec<_> = records.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                return Ok(result);
             }
+            self.transact(|tx| {
+                batch.into_iter().try_for_each(|(index, record)| put_record(tx, &apps, index, record, by, &mut result))
+            })
+            .map_err(failed)?;
         }
-        Ok(result)
     }
 
     /// The user has left the directory: accounts are disabled or deleted as each app's `deprovision.deleted` says.
@@ -94,6 +89,30 @@ impl Engine {
         })
         .map_err(|fault| Error::new("users", fault))
     }
+}
+
+/// Stores one record of a batch, or notes what is wrong with it.
+fn put_record(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    index: usize,
+    record: std::result::Result<Value, Fault>,
+    by: Option<&str>,
+    result: &mut PutUsers,
+) -> std::result::Result<(), Fault> {
+    let id = record.as_ref().ok().and_then(|record| record.get("id")?.as_str()).map(str::to_owned);
+    let user = record.and_then(User::from_value);
+    match user.and_then(|user| tx.part(|tx| intake::put_user(tx, apps, user, by))) {
+        Ok(requests) => {
+            result.stored += 1;
+            result.unchanged += u64::from(requests.is_empty());
+            result.requests += requests.len() as u64;
+        }
+        // A store that fails would fail for the rest too.
+        Err(fault) if fault.code.blame() == Blame::Store => return Err(fault),
+        Err(fault) => result.faults.push(UserFault { index: index as u64, id, fault }),
+    }
+    Ok(())
 }
 
 /// The records of a list or of lines, each readable or not.

@@ -67,14 +67,11 @@ fn decide_everywhere(
 
 /// Leaves out what no app reads. Without an app everything would go; the names tell what has to be put again.
 fn keep_what_is_read(mut user: User, apps: &LiveApps) -> (User, Vec<String>) {
-    let mut dropped = Vec::new();
-    for key in user.record.keys().map(String::as_str) {
-        let read =
-            |app: &std::sync::Arc<super::LiveApp>| app.definition.reads().is_none_or(|reads| reads.contains(key));
-        if !RESERVED_KEYS.contains(&key) && !apps.values().any(read) {
-            dropped.push(key.to_owned());
-        }
-    }
+    // An app that reads everything gives no set.
+    let reads: Option<Vec<_>> = apps.values().map(|app| app.definition.reads()).collect();
+    let Some(reads) = reads else { return (user, Vec::new()) };
+    let is_dropped = |key: &str| !RESERVED_KEYS.contains(&key) && !reads.iter().any(|reads| reads.contains(key));
+    let dropped: Vec<String> = user.record.keys().filter(|key| is_dropped(key)).cloned().collect();
     for key in &dropped {
         user.record.remove(key);
     }

@@ -4,6 +4,8 @@
 mod accounts;
 mod apps;
 mod attempts;
+#[cfg(test)]
+pub(crate) mod cost;
 mod dialect;
 mod log;
 mod open;
@@ -24,7 +26,7 @@ use crate::model::LogEntry;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use dialect::store_fault;
-use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, TransactionBehavior};
 use std::path::Path;
 use vault::Vault;
 
@@ -128,14 +130,27 @@ impl Tx<'_> {
         self.vault.random.request_id(self.now)
     }
 
+    /// Runs `work` as a part that stands or falls on its own: where it fails nothing of it stays, and the transaction goes on.
+    pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        let (head, logged) = (self.head.clone(), self.entries.len());
+        self.execute("SAVEPOINT part", [])?;
+        let result = work(self);
+        if result.is_err() {
+            self.execute("ROLLBACK TO SAVEPOINT part", [])?;
+            self.head = head;
+            self.entries.truncate(logged);
+        }
+        self.execute("RELEASE SAVEPOINT part", [])?;
+        result
+    }
+
     /// A random number below `below`.
     pub(crate) fn random_below(&mut self, below: u64) -> Result<u64, Fault> {
         self.vault.random.below(below)
     }
 
     fn execute(&self, text: &str, params: impl Params) -> Result<usize, Fault> {
-        let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        statement.execute(params).map_err(|error| store_fault(&error))
+        self.with(text, |statement| statement.execute(params))
     }
 
     fn row<T>(
@@ -144,8 +159,7 @@ impl Tx<'_> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Fault> {
-        let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        statement.query_row(params, read).optional().map_err(|error| store_fault(&error))
+        self.with(text, |statement| statement.query_row(params, read).optional())
     }
 
     fn rows<T>(
@@ -154,9 +168,16 @@ impl Tx<'_> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Fault> {
+        self.with(text, |statement| statement.query_map(params, read)?.collect())
+    }
+
+    /// Prepares a statement, once for each text, and uses it.
+    fn with<T>(&self, text: &str, work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T>) -> Result<T, Fault> {
         let mut statement = self.sql.prepare_cached(text).map_err(|error| store_fault(&error))?;
-        let rows = statement.query_map(params, read).map_err(|error| store_fault(&error))?;
-        rows.collect::<rusqlite::Result<_>>().map_err(|error| store_fault(&error))
+        let result = work(&mut statement).map_err(|error| store_fault(&error));
+        #[cfg(test)]
+        cost::count(self.sql, text, &statement);
+        result
     }
 
     fn seal_object(&mut self, key: &UserKey, place: &str, object: &Attributes) -> Result<Vec<u8>, Fault> {

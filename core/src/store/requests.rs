@@ -224,9 +224,11 @@ impl Tx<'_> {
     pub(crate) fn insert_request(&self, row: &RequestRow) -> Result<(), Fault> {
         let request = &row.request;
         self.execute(
-            "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, by_hand, why, author, created_at,
-             not_before, expires_at, retry_count, parent_id, head, sending, unsettled, verifying, attempts, faults)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0, 0, 0, 0, 0, '[]')",
+            "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
+             unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
+             finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+             $23, $24, $25, $26, $27, $28)",
             params![
                 request.id.as_str(),
                 request.app.as_str(),
@@ -235,17 +237,30 @@ impl Tx<'_> {
                 request.state.name(),
                 request.approval.name(),
                 request.operation.reduces_access(),
+                row.head,
                 row.by_hand,
+                row.sending,
+                row.unsettled,
+                row.verifying,
+                request.waiting_for.map(WaitingFor::name),
                 request.why,
                 request.by,
                 request.created_at.as_micros(),
                 request.not_before.map(Timestamp::as_micros),
                 row.expires_at.map(Timestamp::as_micros),
+                request.due_at.map(Timestamp::as_micros),
+                row.settle_at.map(Timestamp::as_micros),
+                request.finished_at.map(Timestamp::as_micros),
+                request.attempts,
                 request.retry_count,
-                request.parent_id.as_ref().map(RequestId::as_str)
+                request.parent_id.as_ref().map(RequestId::as_str),
+                request.external_id,
+                request.verified,
+                row.fingerprint,
+                faults_text(&request.faults)
             ],
         )?;
-        self.save(row)
+        Ok(())
     }
 
     /// Notes which failed request a new one takes over from.

@@ -30,7 +30,7 @@ CREATE TABLE directory_user (
     deleted_at {int}
 ) {strict};
 
-CREATE INDEX directory_user_change ON directory_user (change_at) WHERE change_at IS NOT NULL;
+CREATE INDEX directory_user_change ON directory_user (change_at, id) WHERE change_at IS NOT NULL;
 
 CREATE TABLE account (
     app_id TEXT NOT NULL REFERENCES app (id),
@@ -99,7 +99,7 @@ CREATE INDEX request_due ON request (app_id, urgent, due_at, id)
 CREATE UNIQUE INDEX request_head ON request (app_id, user_id)
     WHERE head = 1 AND finished_at IS NULL;
 CREATE INDEX request_lane ON request (app_id, user_id, id) WHERE finished_at IS NULL;
-CREATE INDEX request_user ON request (user_id, id);
+CREATE INDEX request_user ON request (user_id, app_id, operation, id);
 CREATE INDEX request_app ON request (app_id, id);
 
 CREATE TABLE attempt (

@@ -1,0 +1,59 @@
+//! What statements cost, for tests: how SQLite plans each, and how many steps its machine takes. Neither depends on the
+//! machine or the minute, as times do.
+
+use rusqlite::{Connection, Statement, StatementStatus};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+thread_local! {
+    static COST: RefCell<Cost> = RefCell::default();
+}
+
+/// What the statements of a thread cost.
+#[derive(Default)]
+pub(crate) struct Cost {
+    /// Each statement's text, with the lines of its plan.
+    pub(crate) plans: BTreeMap<String, Vec<String>>,
+    /// The steps of all of them together.
+    pub(crate) steps: i64,
+}
+
+/// Gives what this thread's statements cost so far, and starts anew.
+pub(crate) fn take() -> Cost {
+    COST.take()
+}
+
+/// Counts a statement that was carried out.
+pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
+    let steps = i64::from(statement.reset_status(StatementStatus::VmStep));
+    COST.with_borrow_mut(|cost| {
+        cost.steps += steps;
+        if !cost.plans.contains_key(text) {
+            cost.plans.insert(text.to_owned(), plan(sql, text).unwrap_or_default());
+        }
+    });
+}
+
+fn plan(sql: &Connection, text: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
+    let rows = statement.raw_query().mapped(|row| row.get("detail")).collect();
+    rows
+}
+
+/// Puts `count` finished requests of one user into the store, each with its attempt and its log entry, as they lie behind
+/// an engine that has run for long.
+pub(crate) fn put_finished(store: &super::Store, app: &str, user: &str, count: u32) -> rusqlite::Result<()> {
+    let numbers =
+        format!("WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})");
+    let id = format!("'{app}-{user}-' || n");
+    store.connection.execute_batch(&format!(
+        "{numbers} INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
+             unsettled, verifying, why, created_at, finished_at, attempts, retry_count, faults)
+         SELECT {id}, '{app}', '{user}', 'Update', 'Completed', 'NotRequired', 0, 0, 0, 0, 0, 0, 'long ago', n, n, 1, 0, '[]'
+         FROM number;
+         {numbers} INSERT INTO attempt (request_id, number, app_id, user_id, started_at, send_by, ended_at, outcome)
+         SELECT {id}, 1, '{app}', '{user}', n, n, n, 'applied' FROM number;
+         {numbers} INSERT INTO log (sequence, at, kind, app_id, user_id, request_id, details, hash)
+         SELECT (SELECT max(sequence) FROM log) + n, n, 'completed', '{app}', '{user}', {id}, '{{}}', 'long ago' FROM number;",
+    ))
+}
