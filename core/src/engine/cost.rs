@@ -54,6 +54,7 @@ fn every_statement_of_daily_work_finds_its_rows_by_an_index() {
     a_life(&engine, &clock);
     let cost = cost::take();
     assert!(cost.plans.len() > 20, "only {} statements were seen", cost.plans.len());
+    assert_eq!(cost.planned_again, 0, "statements were planned again");
     for (text, plan) in &cost.plans {
         // These two read one row, and the open requests alone.
         if text.contains("FROM log ORDER BY sequence DESC LIMIT 1") || text.contains("count(*) FROM request") {

@@ -16,6 +16,8 @@ pub(crate) struct Cost {
     pub(crate) plans: BTreeMap<String, Vec<String>>,
     /// The steps of all of them together.
     pub(crate) steps: i64,
+    /// How often a plan was made again.
+    pub(crate) planned_again: i32,
 }
 
 /// Gives what this thread's statements cost so far, and starts anew.
@@ -26,8 +28,10 @@ pub(crate) fn take() -> Cost {
 /// Counts a statement that was carried out.
 pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
     let steps = i64::from(statement.reset_status(StatementStatus::VmStep));
+    let planned_again = statement.reset_status(StatementStatus::RePrepare);
     COST.with_borrow_mut(|cost| {
         cost.steps += steps;
+        cost.planned_again += planned_again;
         if !cost.plans.contains_key(text) {
             cost.plans.insert(text.to_owned(), plan(sql, text).unwrap_or_default());
         }
@@ -36,8 +40,7 @@ pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
 
 fn plan(sql: &Connection, text: &str) -> rusqlite::Result<Vec<String>> {
     let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
-    let rows = statement.raw_query().mapped(|row| row.get("detail")).collect();
-    rows
+    statement.raw_query().mapped(|row| row.get("detail")).collect()
 }
 
 /// Puts `count` finished requests of one user into the store, each with its attempt and its log entry, as they lie behind
