@@ -12,7 +12,7 @@ thread_local! {
 /// What the statements of a thread cost.
 #[derive(Default)]
 pub(crate) struct Cost {
-    /// Each statement's text, with the lines of its plan.
+    /// Each statement's text, with its plan.
     pub(crate) plans: BTreeMap<String, Vec<String>>,
     /// The steps of all of them together.
     pub(crate) steps: i64,
@@ -38,9 +38,14 @@ pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
     });
 }
 
+/// How the rows are found, and the tables that the statement builds for itself.
 fn plan(sql: &Connection, text: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
-    statement.raw_query().mapped(|row| row.get("detail")).collect()
+    let column = |explain: &str, name: &str| -> rusqlite::Result<Vec<String>> {
+        sql.prepare(&format!("{explain} {text}"))?.raw_query().mapped(|row| row.get(name)).collect()
+    };
+    let mut lines = column("EXPLAIN QUERY PLAN", "detail")?;
+    lines.extend(column("EXPLAIN", "opcode")?.into_iter().filter(|opcode| opcode == "OpenEphemeral"));
+    Ok(lines)
 }
 
 /// Puts `count` finished requests of one user into the store, each with its attempt and its log entry, as they lie behind
