@@ -1,5 +1,5 @@
-//! Runs the conformance suite against a SCIM target: `conformance BASE_URL [TOKEN]`. Prints every check; exits with 1 where
-//! one failed and with 2 where the arguments are wrong.
+//! Runs the conformance suite against a SCIM target: `conformance BASE_URL [TOKEN [OPTIONS]]`, with the suite's options as
+//! a JSON object. Prints every check; exits with 1 where one failed and with 2 where the arguments are wrong.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports on the terminal")]
 
 use rollkeeper::connector::conformance::{self, Options};
@@ -13,11 +13,19 @@ use std::sync::Arc;
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(url) = arguments.next() else {
-        eprintln!("usage: conformance BASE_URL [TOKEN]");
+        eprintln!("usage: conformance BASE_URL [TOKEN [OPTIONS]]");
         return ExitCode::from(2);
     };
-    match connect(url, arguments.next().map(Secret::new)) {
-        Ok(connector) => report(&connector),
+    let token = arguments.next().map(Secret::new);
+    let options = match serde_json::from_str(arguments.next().as_deref().unwrap_or("{}")) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("the options are not as they must be: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match connect(url, token) {
+        Ok(connector) => report(&connector, &options),
         Err(fault) => {
             eprintln!("{fault}");
             ExitCode::from(2)
@@ -38,8 +46,8 @@ fn connect(base_url: String, token: Option<Secret>) -> Result<ScimConnector, Fau
     ScimConnector::new(&definition, token, Arc::new(transport), timeout)
 }
 
-fn report(connector: &ScimConnector) -> ExitCode {
-    let report = conformance::check(connector, &Options::default());
+fn report(connector: &ScimConnector, options: &Options) -> ExitCode {
+    let report = conformance::check(connector, options);
     for check in &report.checks {
         let verdict = match (check.passed, check.skipped) {
             (false, _) => "FAILED ",

@@ -12,6 +12,7 @@ pub mod value;
 pub mod model;
 
 pub mod expression;
+pub mod lane;
 pub mod lifecycle;
 pub mod mapping;
 pub mod matching;

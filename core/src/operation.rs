@@ -4,18 +4,19 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a request does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Operation {
     /// Makes an account.
     Create,
     /// Reads the account's state at the target into our record.
+    #[default]
     Read,
     /// Changes attributes of an account.
     Update,
     /// Disables an account.
     Deactivate,
     /// Enables a disabled account; `Reactivate` is read as the same.
-    #[serde(alias = "Reactivate")]
     Activate,
     /// Suspends an account, its status stays.
     Freeze,
@@ -71,6 +72,13 @@ impl Operation {
     /// Whether it takes access away. Such an operation overtakes others of its lane and is verified.
     pub fn reduces_access(self) -> bool {
         matches!(self, Self::Deactivate | Self::Freeze | Self::Delete)
+    }
+}
+
+impl TryFrom<String> for Operation {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::from_name(&name).ok_or_else(|| format!("unknown operation `{name}`"))
     }
 }
 

@@ -296,8 +296,8 @@ impl Reader<'_> {
                 let name = self.name()?;
                 self.word("eq")?;
                 filter.push((name, self.value()?));
-                self.spaces();
-                if self.take("]") {
+                if let Some(rest) = self.rest.trim_start_matches(' ').strip_prefix(']') {
+                    self.rest = rest;
                     break;
                 }
                 self.word("and")?;

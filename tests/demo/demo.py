@@ -130,10 +130,10 @@ class Play:
 
     def _expect_failed(self, step):
         failed = list(self._engine.requests(state="Failed"))
-        places = {(request.app, request.user, request.code) for request in failed}
+        places = {(request.app, request.user, request.faults[0].code) for request in failed}
         if places != {(step["app"], step["user"], step["code"])}:
             raise DemoFailed(f"failed: {sorted(map(str, places))}, should be {step['user']} in {step['app']} alone")
-        tell(f"{self._names[step['user']]}: {step['app']} failed alone, {failed[0].code}: {failed[0].message}")
+        tell(f"{self._names[step['user']]}: {step['app']} failed alone, {failed[0].faults[0].code}: {failed[0].faults[0].message}")
 
     def _expect_waiting(self, step):
         waiting = {request.user for request in self._engine.requests(app=step["app"], state="Requested")}
@@ -157,9 +157,14 @@ class Play:
             raise DemoFailed("the targets are not as they should be")
 
     def _explain(self, step):
-        print(f"\n    why: {self._names[step['user']]} in {step['app']}")
-        for line in str(self._engine.explain(step["app"], step["user"])).splitlines():
-            print(f"       {line}")
+        explanation = self._engine.explain(step["app"], step["user"])
+        print(f"\n    why: {self._names[step['user']]} {explanation.summary.split(';')[0]}")
+        print(f"         wanted: {explanation.wanted}")
+        for reason in explanation.because:
+            print(f"        because: {reason}")
+        for request in explanation.requests:
+            for fault in request.faults:
+                print(f"        {request.operation} {request.state}: {fault.code}: {fault.message}")
 
     def _remember(self, user):
         self._names[user["id"]] = f"{user['firstName']} {user['lastName']}"

@@ -145,8 +145,17 @@ def findings(acknowledged, requests, accounts):
     duplicates = [f"{user} has {number} accounts" for user, number in sorted(owners.items()) if number > 1]
     active = {account["attributes"].get("externalId"): account["active"] for account in accounts}
     created = {user for user, operation, state in requests if operation == "Create" and state == "Completed"}
-    other = [f"{user}: {operation} ended as {state}" for user, operation, state in requests if state != "Completed"]
+    # Who left before anything was sent needs no account: the Create is taken back. Nobody else's may be.
+    left = {user for user, wanted in acknowledged.items() if wanted["active"] is not True}
+    spared = {user for user, operation, state in requests if (operation, state) == ("Create", "Cancelled")} & left
+    other = [
+        f"{user}: {operation} ended as {state}"
+        for user, operation, state in requests
+        if state != "Completed" and not (operation == "Create" and user in spared)
+    ]
     for user, wanted in acknowledged.items():
+        if user in spared and user not in created and user not in active:
+            continue
         if user not in created:
             other.append(f"{user} was acknowledged and has no completed Create")
         if user not in active:

@@ -4,13 +4,12 @@ pub mod conformance;
 pub mod mock;
 pub mod path;
 
-use crate::time::Period;
 use crate::value::Attributes;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 
-pub use crate::model::{Change, ChangeKind, Page, SchemaAttribute, TargetAccount};
+pub use crate::model::{
+    Capabilities, Change, ChangeKind, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
+};
 
 /// A target's face towards the engine. Everything but [`Connector::create`] has a default that says «not supported»;
 /// what is not implemented is not supported. Calls may come from several threads at once; they carry no lock and no open
@@ -159,91 +158,3 @@ pub trait Connector: Send + Sync {
         Err(ConnectorError::unsupported("change_members"))
     }
 }
-
-/// What a target can do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Capabilities {
-    /// `find` works.
-    pub search: bool,
-    /// `create` may be repeated with the same key without harm.
-    pub idempotency_key: bool,
-    /// `update` refuses an old version.
-    pub conditional_write: bool,
-    /// Attributes of which the target refuses a second holder (`userName`).
-    pub unique_keys: Vec<String>,
-    /// `freeze` and `unfreeze` work.
-    pub freeze: bool,
-    /// Groups work.
-    pub groups: bool,
-    /// `changes` works.
-    pub changes: bool,
-}
-
-/// What a failed call means for the target's state. Only `NotApplied` may be repeated blindly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Nothing reached the target, or it promised to have done nothing.
-    NotApplied,
-    /// The target refused; trying the same again will not help.
-    Rejected,
-    /// Nobody knows.
-    Ambiguous,
-    /// Such an account exists already.
-    Conflict,
-}
-
-impl Outcome {
-    /// The stored and spoken name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotApplied => "not_applied",
-            Self::Rejected => "rejected",
-            Self::Ambiguous => "ambiguous",
-            Self::Conflict => "conflict",
-        }
-    }
-
-    /// The outcome of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::NotApplied, Self::Rejected, Self::Ambiguous, Self::Conflict].into_iter().find(|one| one.name() == name)
-    }
-}
-
-/// Why a call failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConnectorError {
-    /// What it means for the target's state.
-    pub outcome: Outcome,
-    /// A name such as `rate_limited`; the codes of blame `target` are understood by the engine, others are shown.
-    pub code: String,
-    /// What happened, in one line, for the operator. Attribute values and secrets do not belong here.
-    pub message: String,
-    /// How long the target asked to wait.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<Period>,
-    /// The account that the target named, where it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-}
-
-impl ConnectorError {
-    /// A failure with that meaning.
-    pub fn new(outcome: Outcome, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { outcome, code: code.into(), message: message.into(), retry_after: None, external_id: None }
-    }
-
-    /// The failure of a method that the connector does not have.
-    pub fn unsupported(method: &str) -> Self {
-        Self::new(Outcome::Rejected, "unsupported", format!("the connector has no `{method}`"))
-    }
-}
-
-impl fmt::Display for ConnectorError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} ({}): {}", self.code, self.outcome.name(), self.message)
-    }
-}
-
-impl std::error::Error for ConnectorError {}

@@ -6,7 +6,7 @@ use crate::mapping::Mapping;
 use crate::matching::Matching;
 use crate::model::{App, ConnectorDefinition, SchemaAttribute, User};
 use crate::scope::{Standing, standing};
-use crate::time::Timestamp;
+use crate::time::{Period, Timestamp};
 use crate::value::{Attributes, at_path, canonical, canonical_object};
 use std::collections::BTreeSet;
 
@@ -68,7 +68,16 @@ impl Definition {
 
     /// The bytes of everything whose change asks for an Update: the watched attributes and the mapping itself.
     pub(crate) fn watched_bytes(&self, user: &User) -> Vec<u8> {
-        let mut text = match &self.watched {
+        self.bytes(&self.watched, user)
+    }
+
+    /// The bytes of everything that a payload is made from; an approval is for these.
+    pub(crate) fn payload_bytes(&self, user: &User) -> Vec<u8> {
+        self.bytes(self.mapping.reads(), user)
+    }
+
+    fn bytes(&self, reads: &Reads, user: &User) -> Vec<u8> {
+        let mut text = match reads {
             Reads::All => {
                 let mut record = user.record.clone();
                 STANDING_KEYS.iter().for_each(|key| drop(record.remove(*key)));
@@ -112,6 +121,8 @@ fn settings_faults(app: &App) -> Vec<Fault> {
         }
     };
     check((1..=100).contains(&app.retry.attempts), "retry.attempts", "must be from 1 to 100");
+    let sound = app.retry.first > Period::ZERO && app.retry.first <= app.retry.cap;
+    check(sound, "retry.first", "must be above 0 and at most `retry.cap`");
     check((1..=256).contains(&app.rate.concurrency), "rate.concurrency", "must be from 1 to 256");
     check(app.rate.per_second.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "rate.per_second", "must be above 0");
     check(app.pilot.as_ref().is_none_or(|pilot| pilot.percent <= 100), "pilot.percent", "must be from 0 to 100");

@@ -14,56 +14,60 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Takes up to `room` due requests, in turns over the apps, beginning after the app that was served last.
+/// What a claim takes.
+pub(super) struct Claim {
+    pub(super) jobs: Vec<Job>,
+    /// How many due requests were looked at.
+    pub(super) looked_at: u64,
+}
+
+/// Takes up to `room` due requests, in turns over the apps, beginning after the app that was served last. A request that
+/// cannot even be read is given up alone.
 pub(super) fn claim(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
     gates: &mut Gates,
-    turn: &mut usize,
+    turn: usize,
     room: usize,
     look_up: bool,
-) -> Result<(Vec<Job>, u64), Fault> {
-    let mut jobs = Vec::new();
-    let mut done = 0;
+) -> Result<Claim, Fault> {
+    let mut claim = Claim { jobs: Vec::new(), looked_at: 0 };
     let count = apps.len();
     for offset in 0..count {
-        if jobs.len() >= room {
+        if claim.jobs.len() >= room {
             break;
         }
-        let index = (*turn + offset) % count.max(1);
-        let Some(app) = apps.values().nth(index) else { continue };
+        let Some(app) = apps.values().nth((turn + offset) % count) else { continue };
         // One app may take half of the room while others have work, so that a slow one leaves workers to them.
-        let left = room - jobs.len();
+        let left = room - claim.jobs.len();
         let share = if offset + 1 < count { left.div_ceil(2) } else { left };
         let open = gates.room(&app.definition.app, tx.now) as usize;
         if app.connector.is_none() {
             continue;
         }
         for row in tx.due(&app.definition.app.id, share.min(open))? {
-            done += 1;
-            if let Some(job) = take_up(tx, app, row, look_up)? {
-                gates.begin(&app.definition.app, tx.now);
-                jobs.push(job);
+            claim.looked_at += 1;
+            let taken = tx.part(|tx| take_up(tx, app, row.clone(), look_up));
+            match taken {
+                Ok(job) => claim.jobs.extend(job),
+                Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
+                    fail(tx, app, row, vec![fault])?;
+                }
+                Err(fault) => return Err(fault),
             }
         }
     }
-    *turn = if count == 0 { 0 } else { (*turn + 1) % count };
-    Ok((jobs, done))
+    Ok(claim)
 }
 
 /// One due request: it is sent, or finished without sending, or waits for something else.
 fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bool) -> Result<Option<Job>, Fault> {
     if row.sending {
         let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now);
-        interrupt(tx, app, row, last_send)?;
-        return Ok(None);
+        return interrupt(tx, app, row, last_send).map(|()| None);
     }
     if row.request.approval == ApprovalStatus::Required {
-        row.request.approval = ApprovalStatus::Expired;
-        let user = row.request.user.clone();
-        cancel(tx, row, None, "nobody approved it in time")?;
-        user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))?;
-        return Ok(None);
+        return expire(tx, app, row).map(|()| None);
     }
     let stored = match &row.request.user {
         Some(user) => tx.user(user.as_str())?,
@@ -73,24 +77,24 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
         let fault = Fault::new(Code::NotFound, "the user's record was erased");
         return fail(tx, app, row, vec![fault]).map(|()| None);
     };
-    let out_of_attempts = row.unsettled
+    if !app.definition.app.enabled {
+        return elect(tx, &app.definition, &stored.user.id).map(|()| None);
+    }
+    let blind = row.unsettled
         && row.request.operation == Operation::Create
         && !(app.capabilities.search || app.capabilities.idempotency_key);
-    if out_of_attempts {
+    if blind {
         let message = "whether the account was made cannot be found out: the target can neither search nor take a key";
         return fail(tx, app, row, vec![Fault::new(Code::Uncertain, message)]).map(|()| None);
     }
     match prepare(tx, app, &mut row, &stored, look_up)? {
         Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
         Prepared::NoAccount => {
-            let user = stored.user.id.clone();
-            let why = "the user has no account in the app";
-            if row.unsettled {
-                fail(tx, app, row, vec![Fault::new(Code::AccountMissing, why)])?;
-            } else {
-                cancel(tx, row, None, why)?;
-            }
-            elect(tx, &app.definition, &user).map(|()| None)
+            give_up(tx, app, row, Code::AccountMissing, "the user has no account in the app").map(|()| None)
+        }
+        Prepared::Unwanted => {
+            let why = "superseded: the user may no longer have this access";
+            give_up(tx, app, row, Code::Uncertain, why).map(|()| None)
         }
         Prepared::Nothing(why) => {
             if row.request.state == State::New {
@@ -103,6 +107,24 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             begin(tx, app, row, work, payload).map(Some)
         }
     }
+}
+
+/// Nobody answered in time.
+fn expire(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    row.request.approval = ApprovalStatus::Expired;
+    let user = row.request.user.clone();
+    cancel(tx, row, None, "nobody approved it in time")?;
+    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+}
+
+/// What is not to be sent is cancelled; where an earlier attempt may still take effect, it fails with that code.
+fn give_up(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, code: Code, why: &str) -> Result<(), Fault> {
+    if row.unsettled {
+        return fail(tx, app, row, vec![Fault::new(code, why)]);
+    }
+    let user = row.request.user.clone();
+    cancel(tx, row, None, why)?;
+    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
 }
 
 /// Stores the intent and makes the job.
@@ -121,6 +143,7 @@ fn begin(
     };
     let send_by = tx.now.plus(window);
     row.request.waiting_for = None;
+    row.retry = None;
     row.request.due_at = Some(send_by.plus(request_time).plus(request_time).plus(SKEW));
     if row.verifying {
         tx.save(&row)?;
@@ -172,12 +195,12 @@ pub(crate) fn interrupt(
     row.sending = false;
     row.unsettled = true;
     row.settle_at = Some(last_send.plus(settle));
-    let wait = if creates { settle } else { Period::ZERO };
-    row.request.due_at = Some(last_send.plus(wait).max(tx.now));
-    row.request.waiting_for = Some(if creates { WaitingFor::Settle } else { WaitingFor::Retry });
+    let (wait, waiting_for) = if creates { (settle, WaitingFor::Settle) } else { (Period::ZERO, WaitingFor::Retry) };
+    let next = last_send.plus(wait).max(tx.now);
+    row.retry = Some((next, waiting_for));
     tx.save(&row)?;
     let request = &row.request;
-    let details = json!({"attempt": request.attempts, "operation": request.operation, "next": request.due_at});
+    let details = json!({"attempt": request.attempts, "operation": request.operation, "next": next});
     tx.log(LogEvent {
         app: Some(&request.app),
         user: request.user.as_ref(),

@@ -32,14 +32,21 @@ pub(crate) struct Gates {
 pub(crate) enum Health {
     Good,
     Bad,
+    /// The credentials are refused.
     Unauthorized,
+    /// The target asks for patience.
+    Patience(Period),
+    /// Nothing is known: nothing was sent.
+    Unknown,
 }
 
 impl Health {
     /// What a failure says about the target. A refused record says nothing.
     pub(crate) fn of(error: &ConnectorError) -> Self {
         match Code::from_name(&error.code) {
-            Some(Code::Unauthorized) => Self::Unauthorized,
+            Some(Code::Unauthorized | Code::Forbidden) => Self::Unauthorized,
+            Some(Code::RateLimited) => Self::Patience(error.retry_after.unwrap_or_default()),
+            Some(Code::Cancelled) => Self::Unknown,
             Some(
                 Code::Unreachable
                 | Code::Timeout
@@ -65,7 +72,7 @@ impl Gates {
         };
         let room = concurrency.saturating_sub(gate.in_flight);
         match app.rate.per_second {
-            Some(_) if gate.next_slot > now => 0,
+            _ if gate.next_slot > now => 0,
             Some(_) => room.min(1),
             None => room,
         }
@@ -93,6 +100,11 @@ impl Gates {
             }
             Health::Bad => gate.failures += 1,
             Health::Unauthorized => gate.failures = FAILURES,
+            Health::Patience(wait) => {
+                gate.next_slot = gate.next_slot.max(now.plus(*wait));
+                return None;
+            }
+            Health::Unknown => return None,
         }
         let closed = gate.paused_until.is_none_or(|until| until <= now);
         if gate.failures < FAILURES || !closed {
@@ -110,10 +122,10 @@ impl Gates {
         self.gates.get(app)?.paused_until
     }
 
-    /// The earliest moment at which a call to the app may start.
-    pub(crate) fn opens_at(&self, app: &AppId) -> Timestamp {
-        self.gates
-            .get(app)
-            .map_or_else(Timestamp::default, |gate| gate.paused_until.unwrap_or_default().max(gate.next_slot))
+    /// The earliest moment at which a call to the app may start; none while it has as many as it may have.
+    pub(crate) fn opens_at(&self, app: &crate::model::App) -> Option<Timestamp> {
+        let Some(gate) = self.gates.get(&app.id) else { return Some(Timestamp::default()) };
+        let full = gate.in_flight >= app.rate.concurrency;
+        (!full).then(|| gate.paused_until.unwrap_or_default().max(gate.next_slot))
     }
 }

@@ -16,8 +16,11 @@ pub(crate) enum Work {
         key: String,
         /// Look for the account before making it.
         look_up: bool,
+        /// Make it where it is not found; without, the account is only looked for.
+        make: bool,
         user: Attributes,
-        user_id: String,
+        /// The `externalId` by which the account is known as ours.
+        external_id: String,
     },
     Update {
         external_id: String,
@@ -53,7 +56,7 @@ pub(crate) enum Work {
 }
 
 /// What came of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Report {
     /// It was done; the account as the target shows it, where it does.
     Applied(Option<TargetAccount>),
@@ -69,6 +72,8 @@ pub(crate) enum Report {
     Removed { verified: bool, gone: bool },
     /// The account does not exist.
     Missing,
+    /// Nothing was sent: it was too late.
+    TooLate,
     /// It failed.
     Failed(ConnectorError),
 }
@@ -77,8 +82,9 @@ pub(crate) enum Report {
 pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, send_by: Instant) -> Report {
     let call = Call { connector, matching, send_by };
     let result = match work {
-        Work::Create { attributes, key, look_up, user, user_id } => {
-            call.create(attributes, key, *look_up, &Wanted { user, user_id })
+        Work::Create { attributes, key, look_up, make, user, external_id } => {
+            let wanted = Wanted { user, external_id };
+            call.create(attributes, key, Mode { look_up: *look_up, make: *make }, &wanted)
         }
         Work::Update { external_id, changes, version, .. } => {
             call.write(|connector| connector.update(external_id, changes, version.as_deref())).map(Report::Applied)
@@ -106,11 +112,13 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
             .read(|connector| connector.read(external_id))
             .map(|account| account.map_or(Report::Missing, |account| Report::Applied(Some(account)))),
     };
-    let removes = matches!(work, Work::Deactivate { .. } | Work::Freeze { .. } | Work::Delete { .. });
+    let removes =
+        matches!(work, Work::Deactivate { .. } | Work::Freeze { .. } | Work::Delete { .. } | Work::Verify { .. });
     match result {
         Ok(report) => report,
         Err(error) if is(&error, Code::AccountMissing) && removes => Report::Removed { verified: true, gone: true },
         Err(error) if is(&error, Code::AccountMissing) => Report::Missing,
+        Err(error) if is(&error, Code::Cancelled) => Report::TooLate,
         Err(error) => Report::Failed(error),
     }
 }
@@ -121,7 +129,13 @@ fn is(error: &ConnectorError, code: Code) -> bool {
 
 struct Wanted<'a> {
     user: &'a Attributes,
-    user_id: &'a str,
+    external_id: &'a str,
+}
+
+#[derive(Clone, Copy)]
+struct Mode {
+    look_up: bool,
+    make: bool,
 }
 
 /// What a look-up found.
@@ -143,7 +157,7 @@ impl Call<'_> {
     fn write<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
         if Instant::now() > self.send_by {
             let message = "it was too late to send; nothing was sent";
-            return Err(ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message));
+            return Err(ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message));
         }
         catch_unwind(AssertUnwindSafe(|| call(self.connector))).unwrap_or_else(|_| Err(panicked(Outcome::Ambiguous)))
     }
@@ -162,11 +176,12 @@ impl Call<'_> {
         &self,
         attributes: &Attributes,
         key: &str,
-        look_up: bool,
+        mode: Mode,
         wanted: &Wanted<'_>,
     ) -> Result<Report, ConnectorError> {
-        if look_up {
+        if mode.look_up {
             match self.look_up(wanted)? {
+                Found::Nothing if !mode.make => return Ok(Report::Missing),
                 Found::Nothing => {}
                 found => return Ok(report(found)),
             }
@@ -185,7 +200,7 @@ impl Call<'_> {
     /// Looks for the user's account: by `externalId`, then by the matching rules, first rule with a hit. What the target
     /// answers is compared again here, since some targets answer more than they were asked.
     fn look_up(&self, wanted: &Wanted<'_>) -> Result<Found, ConnectorError> {
-        let ours = Value::from(wanted.user_id);
+        let ours = Value::from(wanted.external_id);
         let by_id = match self.read(|connector| connector.find("externalId", &ours)) {
             Ok(accounts) => accounts,
             // A target that cannot search by externalId may still search by other attributes.
@@ -193,7 +208,7 @@ impl Call<'_> {
             Err(error) => return Err(error),
         };
         let mut hits: Vec<TargetAccount> =
-            by_id.into_iter().filter(|account| external_id_of(account) == Some(wanted.user_id)).collect();
+            by_id.into_iter().filter(|account| external_id_of(account) == Some(wanted.external_id)).collect();
         if let Some(found) = single(&mut hits, true) {
             return Ok(found);
         }
@@ -204,10 +219,12 @@ impl Call<'_> {
                 .into_iter()
                 .filter(|account| self.matching.matches(rule, wanted.user, &with_username(account)))
                 .collect();
-            if hits.len() == 1 && hits.iter().any(|account| external_id_of(account).is_some()) {
+            let marked = hits.iter().find_map(external_id_of);
+            let ours = marked == Some(wanted.external_id);
+            if hits.len() == 1 && marked.is_some() && !ours {
                 return Ok(Found::Foreign);
             }
-            if let Some(found) = single(&mut hits, false) {
+            if let Some(found) = single(&mut hits, ours) {
                 return Ok(found);
             }
         }

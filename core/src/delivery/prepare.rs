@@ -6,7 +6,8 @@ use crate::intake::LiveApp;
 use crate::mapping::RenderInputs;
 use crate::model::{Change, FreezeFallback};
 use crate::operation::Operation;
-use crate::store::{AccountRow, RequestRow, StoredUser, Tx, fingerprint};
+use crate::scope::Standing;
+use crate::store::{AccountRow, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -18,11 +19,14 @@ pub(super) enum Prepared {
     Nothing(&'static str),
     /// There is no account to which it could be done.
     NoAccount,
+    /// It would give access to somebody who may no longer have it.
+    Unwanted,
     /// It cannot be sent.
     Faulty(Vec<Fault>),
 }
 
-/// Renders the request's payload, or takes the frozen one where an earlier attempt may still take effect.
+/// Renders the request's payload, or takes the frozen one where an earlier attempt may still take effect. What is no longer
+/// wanted is not sent: records change between a decision and its turn.
 pub(super) fn prepare(
     tx: &Tx<'_>,
     app: &LiveApp,
@@ -32,8 +36,20 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Fault> {
     let definition = &app.definition;
     let account = tx.linked_account(&definition.app.id, &stored.user.id, &stored.key)?;
+    let present = (stored.state == UserState::Present).then_some(&stored.user);
+    let standing = match definition.standing(present, tx.now) {
+        Ok(standing) => standing,
+        // Access is taken away from whom the scope cannot be evaluated for, and not given.
+        Err(_) if row.request.operation.reduces_access() => Standing::default(),
+        Err(fault) => return Ok(Prepared::Faulty(vec![fault])),
+    };
+    let unwanted = raises(row.request.operation) && !standing.wants_account()
+        || matches!(row.request.operation, Operation::Activate | Operation::Unfreeze) && standing.frozen;
     if row.request.operation == Operation::Create {
-        return create(tx, app, row, stored, account.as_ref(), look_up);
+        return create(tx, app, row, stored, account.as_ref(), Look { up: look_up, unwanted });
+    }
+    if unwanted {
+        return Ok(Prepared::Unwanted);
     }
     let Some(account) = account else { return Ok(Prepared::NoAccount) };
     let external_id = account.account.external_id.clone();
@@ -64,17 +80,32 @@ pub(super) fn prepare(
     Ok(Prepared::Work(work, None))
 }
 
+/// What gives access or changes what access is for.
+fn raises(operation: Operation) -> bool {
+    matches!(operation, Operation::Create | Operation::Update | Operation::Activate | Operation::Unfreeze)
+}
+
+/// Whether a Create may look for the account, and whether it may only do that.
+#[derive(Clone, Copy)]
+struct Look {
+    up: bool,
+    unwanted: bool,
+}
+
 fn create(
     tx: &Tx<'_>,
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
     account: Option<&AccountRow>,
-    look_up: bool,
+    look: Look,
 ) -> Result<Prepared, Fault> {
     let (definition, capabilities) = (&app.definition, &app.capabilities);
     if account.is_some() {
         return Ok(Prepared::Nothing("the user has an account already"));
+    }
+    if look.unwanted && !row.unsettled {
+        return Ok(Prepared::Unwanted);
     }
     if definition.matching.rules() == 0 && !definition.app.create_without_match {
         let message = "creating needs a matching rule or `create_without_match`";
@@ -90,13 +121,16 @@ fn create(
     };
     // A target that refuses a second holder of the matched attribute tells by itself that the account exists.
     let told = definition.matching.is_told_by(&capabilities.unique_keys);
-    let must_look = row.request.attempts > 0 || (definition.matching.rules() > 0 && !told);
+    let first_look = definition.matching.rules() > 0 && !told;
+    let must_look = row.request.attempts > 0 || row.unsettled || first_look;
+    let external_id = attributes.get("externalId").and_then(Value::as_str).unwrap_or(stored.user.id.as_str());
     let work = Work::Create {
-        attributes: attributes.clone(),
-        key: row.request.parent_id.as_ref().unwrap_or(&row.request.id).to_string(),
-        look_up: look_up && capabilities.search && must_look,
+        key: tx.root_of(&row.request.id)?,
+        look_up: look.up && capabilities.search && must_look,
+        make: !look.unwanted,
         user: stored.user.record.clone(),
-        user_id: stored.user.id.to_string(),
+        external_id: external_id.to_owned(),
+        attributes: attributes.clone(),
     };
     Ok(Prepared::Work(work, Some(attributes)))
 }

@@ -6,9 +6,10 @@ use super::gates::Health;
 use super::settle::settle;
 use super::{Gates, Job, Report, perform};
 use crate::fault::{Code, Fault};
+use crate::id::AppId;
 use crate::intake::{LiveApps, begin_and_end};
-use crate::model::{LogEntry, Progress, State, Step};
-use crate::store::{Store, Tx};
+use crate::model::{LogEntry, Progress, Step};
+use crate::store::{Store, Tally, Tx};
 use crate::time::{Clock, Period, Timestamp};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,12 +22,20 @@ const VALIDITY_BATCH: u32 = 200;
 /// How long a run waits for work before it looks at the clock again.
 const NAP: Duration = Duration::from_millis(50);
 
+/// How often a turn is begun again while another process holds the file, five seconds each.
+const BUSY_TURNS: u32 = 12;
+
+/// How many calls at the same time there are at the most.
+const MOST_WORKERS: usize = 256;
+
 /// What a run needs of the engine.
 pub(crate) trait Host: Sync {
-    /// The store, for one transaction.
+    /// The store, for one transaction. Nothing else is locked while it is held but the gates, after it.
     fn store(&self) -> MutexGuard<'_, Store>;
-    /// Every app in use now.
-    fn apps(&self) -> LiveApps;
+    /// Every app in use now, and the revision of the definitions that this is.
+    fn apps(&self) -> (LiveApps, u64);
+    /// Reads the apps again where another engine changed them, and connects those that could not be before.
+    fn refresh(&self) -> Result<(), Fault>;
     /// What is known about targets.
     fn state(&self) -> &RunState;
     /// The clock.
@@ -79,38 +88,55 @@ struct Exchange {
     report_ready: Condvar,
 }
 
+impl Exchange {
+    fn new() -> Self {
+        Self { desk: Mutex::new(Desk::default()), job_ready: Condvar::new(), report_ready: Condvar::new() }
+    }
+}
+
+/// Sends the workers home, also where the run ends by a panic.
+struct Closing<'a>(&'a Exchange);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let mut desk = lock(&self.0.desk);
+        desk.closed = true;
+        desk.jobs.clear();
+        self.0.job_ready.notify_all();
+    }
+}
+
 /// Does everything that is due, with `workers` calls at the same time.
 pub(crate) fn run(
     host: &dyn Host,
     workers: usize,
     timeout: Option<Period>,
-    progress: Option<&(dyn Fn(&Progress) -> bool + Send + Sync)>,
+    progress: Option<&ProgressFn>,
 ) -> Result<Progress, Fault> {
-    let exchange =
-        Exchange { desk: Mutex::new(Desk::default()), job_ready: Condvar::new(), report_ready: Condvar::new() };
+    let workers = workers.clamp(1, MOST_WORKERS);
+    let exchange = Exchange::new();
+    let mut run = Run::new(host, workers, timeout, &exchange);
+    host.refresh()?;
     std::thread::scope(|scope| {
+        let _closing = Closing(&exchange);
         if workers > 1 {
             for _ in 0..workers {
                 scope.spawn(|| work(&exchange));
             }
         }
-        let mut run = Run::new(host, workers, timeout, &exchange);
-        let result = run.drive(progress);
-        lock(&exchange.desk).closed = true;
-        exchange.job_ready.notify_all();
-        result
+        run.drive(progress)
     })
 }
 
 /// Does one unit of work.
 pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
-    let exchange =
-        Exchange { desk: Mutex::new(Desk::default()), job_ready: Condvar::new(), report_ready: Condvar::new() };
+    let exchange = Exchange::new();
     let mut run = Run::new(host, 1, None, &exchange);
-    let worked = run.turn(Vec::new())?;
+    host.refresh()?;
+    let worked = run.turn(&[])?;
     run.progress.stopped = true;
     let reports = run.perform_own();
-    run.turn(reports)?;
+    run.turn(&reports)?;
     Ok(Step { worked, next_due: next_due(host)? })
 }
 
@@ -145,122 +171,150 @@ fn call(job: &Job) -> Report {
     }
 }
 
+type Reports = Vec<(Job, Report)>;
+type ProgressFn = dyn Fn(&Progress) -> bool + Send + Sync;
+
 struct Run<'a> {
     host: &'a dyn Host,
     workers: usize,
     deadline: Option<Instant>,
     exchange: &'a Exchange,
     epoch: u64,
-    in_flight: usize,
+    cancelled: bool,
+    in_flight: Vec<AppId>,
     progress: Progress,
     own: Vec<Job>,
+}
+
+/// The calls that are still out when a run fails are over as far as their targets are concerned.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        let now = self.host.clock().now();
+        let mut gates = self.host.state().gates();
+        for app in self.in_flight.drain(..) {
+            gates.end(&app, &Health::Unknown, now);
+        }
+    }
 }
 
 impl<'a> Run<'a> {
     fn new(host: &'a dyn Host, workers: usize, timeout: Option<Period>, exchange: &'a Exchange) -> Self {
         Self {
             host,
-            workers: workers.clamp(1, 256),
+            workers,
             deadline: timeout.map(|timeout| Instant::now() + timeout.to_std()),
             exchange,
             epoch: host.state().cancelled.load(Ordering::SeqCst),
-            in_flight: 0,
+            cancelled: false,
+            in_flight: Vec::new(),
             progress: Progress::default(),
             own: Vec::new(),
         }
     }
 
-    fn drive(&mut self, progress: Option<&(dyn Fn(&Progress) -> bool + Send + Sync)>) -> Result<Progress, Fault> {
-        let mut reports = Vec::new();
+    fn drive(&mut self, progress: Option<&ProgressFn>) -> Result<Progress, Fault> {
+        let mut reports = Reports::new();
+        let mut busy = 0;
         loop {
             self.progress.stopped = self.stopped();
-            let worked = self.turn(std::mem::take(&mut reports))?;
-            if progress.is_some_and(|progress| !progress(&self.progress)) {
-                self.host.state().cancel();
-            }
-            if self.in_flight > 0 {
+            let worked = match self.turn(&reports) {
+                // Answers are not lost because another process holds the file for a while.
+                Err(fault) if fault.code == Code::StoreBusy && busy < BUSY_TURNS => {
+                    busy += 1;
+                    continue;
+                }
+                result => result?,
+            };
+            busy = 0;
+            reports.clear();
+            self.cancelled |= progress.is_some_and(|progress| !progress(&self.progress));
+            if !self.in_flight.is_empty() {
                 reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports() };
             } else if self.progress.stopped || (!worked && !self.wait_for_work()?) {
                 break;
             }
         }
+        // A run may also have been ended while it waited for work.
+        self.progress.stopped |= self.stopped();
         self.progress.open = self.read(|tx| tx.open_count())?;
         self.progress.next_due = next_due(self.host)?;
         Ok(self.progress.clone())
     }
 
     fn stopped(&self) -> bool {
-        let cancelled = self.host.state().cancelled.load(Ordering::SeqCst) != self.epoch;
-        cancelled || self.deadline.is_some_and(|deadline| Instant::now() > deadline)
+        self.cancelled
+            || self.host.state().cancelled.load(Ordering::SeqCst) != self.epoch
+            || self.deadline.is_some_and(|deadline| Instant::now() > deadline)
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.host.store().read(self.host.clock().now(), work)
+        let now = self.host.clock().now();
+        self.host.store().read(now, work)
     }
 
     /// One transaction: stores reports, lets validity begin and end, claims what is due. Whether there was anything to do.
-    fn turn(&mut self, reports: Vec<(Job, Report)>) -> Result<bool, Fault> {
-        let apps = self.host.apps();
-        let now = self.host.clock().now();
-        let mut worked = !reports.is_empty();
-        let settled = reports.len() as u64;
-        let room = if self.progress.stopped { 0 } else { self.capacity().saturating_sub(self.in_flight) };
-        let pauses = self.note_health(&reports, now);
-        let state = self.host.state();
-        let (mut turn, look_up) = (*lock(&state.turn), self.host.looks_up());
-        let ((jobs, done, validity, ends), entries) = self.host.store().write(now, |tx| {
-            for pause in pauses {
-                tx.log(pause)?;
-            }
-            let mut ends = Vec::with_capacity(reports.len());
+    fn turn(&mut self, reports: &[(Job, Report)]) -> Result<bool, Fault> {
+        self.host.refresh()?;
+        let (apps, revision) = self.host.apps();
+        let (now, state, look_up) = (self.host.clock().now(), self.host.state(), self.host.looks_up());
+        let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
+        let turn = *lock(&state.turn);
+        let (turned, entries) = self.host.store().write(now, |tx| {
             for (job, report) in reports {
-                let id = job.row.request.id.clone();
-                settle(tx, job, report)?;
-                ends.extend(tx.request(id.as_str())?.map(|row| row.request.state));
+                settle(tx, &apps, job, report)?;
             }
-            if room == 0 {
-                return Ok((Vec::new(), 0, 0, ends));
+            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally };
+            // Another engine changed an app just now: its definition is read before anything new is taken up.
+            if room > 0 && tx.apps_revision()? == revision {
+                let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
+                let claim = claim(tx, &apps, &mut state.gates(), turn, room, look_up)?;
+                turned.looked_at = claim.looked_at + validity as u64;
+                turned.jobs = claim.jobs;
             }
-            let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
-            let (jobs, done) = claim(tx, &apps, &mut state.gates(), &mut turn, room, look_up)?;
-            Ok((jobs, done, validity, ends))
+            turned.tally = tx.tally;
+            Ok(turned)
         })?;
-        *lock(&state.turn) = turn;
-        worked |= done > 0 || validity > 0;
-        self.progress.done += settled + done + validity as u64;
-        self.progress.completed += ends.iter().filter(|state| **state == State::Completed).count() as u64;
-        self.progress.failed += ends.iter().filter(|state| **state == State::Failed).count() as u64;
-        self.in_flight += jobs.len();
+        self.note_health(reports, now);
+        self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
+        self.progress.completed += turned.tally.completed;
+        self.progress.failed += turned.tally.failed;
         self.host.tell(entries);
-        self.hand_out(jobs);
+        let worked = !reports.is_empty() || turned.looked_at > 0;
+        self.hand_out(turned.jobs, apps.len(), now);
         Ok(worked)
     }
 
-    fn capacity(&self) -> usize {
-        if self.workers == 1 { 1 } else { self.workers * 2 }
-    }
-
-    /// Learns from reports how targets are; gives log events of breakers that opened.
-    fn note_health(&self, reports: &[(Job, Report)], now: Timestamp) -> Vec<crate::store::LogEvent<'static>> {
-        let mut events = Vec::new();
+    /// Learns from reports how targets are.
+    fn note_health(&mut self, reports: &[(Job, Report)], now: Timestamp) {
         for (job, report) in reports {
             let health = match report {
                 Report::Failed(error) => Health::of(error),
+                Report::TooLate => Health::Unknown,
                 _ => Health::Good,
             };
             let app = &job.app.definition.app.id;
             if matches!(health, Health::Unauthorized) {
                 self.host.forget_credentials(app);
             }
-            if let Some(until) = self.host.state().gates().end(app, &health, now) {
-                let details = serde_json::json!({"app": app, "until": until});
-                events.push(crate::store::LogEvent::new("paused", details));
+            self.host.state().gates().end(app, &health, now);
+            if let Some(index) = self.in_flight.iter().position(|other| other == app) {
+                self.in_flight.swap_remove(index);
             }
         }
-        events
     }
 
-    fn hand_out(&mut self, jobs: Vec<Job>) {
+    fn hand_out(&mut self, jobs: Vec<Job>, apps: usize, now: Timestamp) {
+        let state = self.host.state();
+        {
+            let mut turn = lock(&state.turn);
+            *turn = if apps == 0 { 0 } else { (*turn + 1) % apps };
+        }
+        let mut gates = state.gates();
+        for job in &jobs {
+            gates.begin(&job.app.definition.app, now);
+            self.in_flight.push(job.app.definition.app.id.clone());
+        }
+        drop(gates);
         if self.workers == 1 {
             self.own = jobs;
             return;
@@ -273,25 +327,29 @@ impl<'a> Run<'a> {
     }
 
     /// With one worker the calls are made on the caller's thread, one after the other.
-    fn perform_own(&mut self) -> Vec<(Job, Report)> {
-        let jobs = std::mem::take(&mut self.own);
-        self.in_flight -= jobs.len();
-        jobs.into_iter()
-            .map(|job| {
-                let report = call(&job);
-                (job, report)
-            })
-            .collect()
+    fn perform_own(&mut self) -> Reports {
+        let jobs = std::mem::take(&mut self.own).into_iter();
+        jobs.map(|job| {
+            let report = call(&job);
+            (job, report)
+        })
+        .collect()
     }
 
-    fn wait_for_reports(&mut self) -> Vec<(Job, Report)> {
+    /// Waits for answers; not for long where a worker is free for what becomes due meanwhile.
+    fn wait_for_reports(&mut self) -> Reports {
+        let free = self.in_flight.len() < self.workers && !self.progress.stopped;
         let mut desk = lock(&self.exchange.desk);
         while desk.reports.is_empty() {
-            desk = self.exchange.report_ready.wait(desk).unwrap_or_else(PoisonError::into_inner);
+            if !free {
+                desk = self.exchange.report_ready.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = self.exchange.report_ready.wait_timeout(desk, NAP).unwrap_or_else(PoisonError::into_inner);
+            desk = waited.0;
+            break;
         }
-        let reports: Vec<_> = desk.reports.drain(..).collect();
-        self.in_flight -= reports.len();
-        reports
+        desk.reports.drain(..).collect()
     }
 
     /// Waits until something is due, where the run may wait at all. False = there is nothing to wait for.
@@ -303,28 +361,36 @@ impl<'a> Run<'a> {
             if self.stopped() {
                 return Ok(false);
             }
+            // The turn before did nothing: what is due now, another run is at.
+            std::thread::sleep(NAP);
             match next_due(self.host)? {
                 None => return Ok(false),
                 Some(due) if due <= self.host.clock().now() => return Ok(true),
-                Some(_) => std::thread::sleep(NAP),
+                Some(_) => {}
             }
         }
     }
 }
 
+/// What one transaction of a run did.
+struct Turned {
+    jobs: Vec<Job>,
+    looked_at: u64,
+    tally: Tally,
+}
+
 /// When something is due next.
 pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
-    let apps = host.apps();
+    let (apps, _) = host.apps();
     let now = host.clock().now();
-    let gates = host.state().gates();
-    let mut store = host.store();
-    store.read(now, |tx| {
-        let mut next = tx.next_user_change()?;
+    let (validity, due) = host.store().read(now, |tx| {
+        let mut due = Vec::new();
         for app in apps.values().filter(|app| app.connector.is_some()) {
-            let id = &app.definition.app.id;
-            let due = tx.next_due(id)?.map(|due| due.max(gates.opens_at(id)));
-            next = [next, due].into_iter().flatten().min();
+            due.extend(tx.next_due(&app.definition.app.id)?.map(|at| (app, at)));
         }
-        Ok(next)
-    })
+        Ok((tx.next_user_change()?, due))
+    })?;
+    let gates = host.state().gates();
+    let open = due.into_iter().filter_map(|(app, at)| Some(at.max(gates.opens_at(&app.definition.app)?)));
+    Ok(open.chain(validity).min())
 }

@@ -3,23 +3,20 @@
 use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, Trigger, decide_lane, elect};
+use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
-use crate::retry::{Facts, Next, after_failure};
+use crate::retry::{self, Facts, Next, after_failure};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
-use crate::time::Period;
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
-/// How often, and how far apart, a target is asked for an account that it says exists and does not show.
-const GHOST_LOOKS: u32 = 3;
-const GHOST_WAIT: Period = Period::from_seconds(300);
-
 /// Stores what came of a job.
-pub(super) fn settle(tx: &mut Tx<'_>, job: Job, report: Report) -> Result<(), Fault> {
-    let Job { row: claimed, app, work, .. } = job;
+pub(super) fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+    let claimed = &job.row;
+    // The definition may have changed while the call was made.
+    let app = apps.get(&claimed.request.app).unwrap_or(&job.app);
     let current = tx.request(claimed.request.id.as_str())?;
     let same = current.filter(|row| {
         row.request.attempts == claimed.request.attempts
@@ -27,12 +24,12 @@ pub(super) fn settle(tx: &mut Tx<'_>, job: Job, report: Report) -> Result<(), Fa
             && !row.request.state.is_finished()
     });
     let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
-    let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, &claimed, &report) };
+    let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, claimed, report) };
     // What the claim decided and did not store by itself.
-    row.fingerprint = claimed.fingerprint;
-    row.request.external_id = claimed.request.external_id;
-    let mut settling = Settling { tx, app: &app, stored: &stored };
-    settling.report(row, work, report)
+    row.fingerprint.clone_from(&claimed.fingerprint);
+    row.request.external_id.clone_from(&claimed.request.external_id);
+    let mut settling = Settling { tx, app, stored: &stored };
+    settling.report(row, job.work.clone(), report.clone())
 }
 
 /// An answer to an attempt that was given up meanwhile. It changes nothing, and is kept as evidence.
@@ -51,6 +48,7 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
         Report::Owned | Report::Ghost | Report::Several => "conflict",
         Report::Missing => "rejected",
+        Report::TooLate => "not_applied",
         Report::Failed(error) => error.outcome.name(),
     }
 }
@@ -70,9 +68,10 @@ impl Settling<'_, '_> {
             Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
             Report::Several => self.conflict(row, Code::ConflictDuplicate, "several accounts match"),
             Report::Ghost => self.ghost(row),
-            Report::Missing => {
-                let message = "the account no longer exists at the target";
-                let error = ConnectorError::new(Outcome::Rejected, Code::AccountMissing.name(), message);
+            Report::Missing => self.missing(row),
+            Report::TooLate => {
+                let message = "it was too late to send; nothing was sent";
+                let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
                 self.failed(row, &error)
             }
             Report::Failed(error) => self.failed(row, &error),
@@ -94,8 +93,32 @@ impl Settling<'_, '_> {
             }
             (Work::Update { attributes, .. }, account) => self.updated(row, attributes, account),
             (Work::Read { .. }, Some(account)) => self.seen(row, account),
-            (_, account) => self.switched(row, account.is_some()),
+            (_, _) => self.switched(row),
         }
+    }
+
+    /// The account does not exist. A Create that was only to look for it is over; for anything else our record was wrong, and
+    /// what is wanted is decided afresh.
+    fn missing(&mut self, row: RequestRow) -> Result<(), Fault> {
+        if row.request.operation == Operation::Create {
+            self.close(
+                &row,
+                "not_applied",
+                Code::Cancelled.name(),
+                "no account was found, and none is wanted any more",
+            )?;
+            let message = "superseded: the user may no longer have this access, and no account was found";
+            return fail(self.tx, self.app, row, vec![Fault::new(Code::Uncertain, message)]);
+        }
+        let message = "the account no longer exists at the target";
+        self.close(&row, "rejected", Code::AccountMissing.name(), message)?;
+        if let Some(mut account) = self.account()? {
+            account.account.status = AccountStatus::Deleted;
+            account.account.deleted_at = Some(self.tx.now);
+            self.put(account)?;
+        }
+        fail(self.tx, self.app, row, vec![Fault::new(Code::AccountMissing, message)])?;
+        self.decide("the account no longer exists at the target")
     }
 
     /// An account that was there already. Nothing is written to it in the same step; where it differs from what is wanted,
@@ -128,6 +151,9 @@ impl Settling<'_, '_> {
         existed: bool,
     ) -> Result<(), Fault> {
         let now = self.tx.now;
+        if self.account()?.is_some_and(|known| known.account.external_id != found.external_id) {
+            return self.conflict(row, Code::ConflictDuplicate, "the user has another account in the app already");
+        }
         let username = found.username.or_else(|| {
             let sent = sent.as_ref()?.get("userName")?;
             sent.as_str().map(str::to_owned)
@@ -155,11 +181,13 @@ impl Settling<'_, '_> {
         self.log(&row, "linked", json!({"how": how, "external_id": row.request.external_id}))?;
         self.close(&row, "applied", if existed { how } else { "" }, "")?;
         self.complete(row)?;
-        let trigger = Trigger { text: "an existing account was linked", by: None };
-        if existed {
-            decide_lane(self.tx, &self.app.definition, self.stored, trigger)?;
-        }
-        Ok(())
+        self.decide(if existed { "an existing account was linked" } else { "the account was created" })
+    }
+
+    /// What is wanted may have changed while the call was made, and an account may be otherwise than it was thought to be.
+    fn decide(&mut self, text: &str) -> Result<(), Fault> {
+        let trigger = Trigger { text, by: None, is_definition: false };
+        decide_lane(self.tx, &self.app.definition, self.stored, trigger).map(|_| ())
     }
 
     fn updated(&mut self, row: RequestRow, wanted: Attributes, seen: Option<TargetAccount>) -> Result<(), Fault> {
@@ -184,7 +212,7 @@ impl Settling<'_, '_> {
     }
 
     /// Activate and Unfreeze.
-    fn switched(&mut self, row: RequestRow, _seen: bool) -> Result<(), Fault> {
+    fn switched(&mut self, row: RequestRow) -> Result<(), Fault> {
         if let Some(mut account) = self.account()? {
             match row.request.operation {
                 Operation::Activate => account.account.status = AccountStatus::Active,
@@ -232,13 +260,15 @@ impl Settling<'_, '_> {
         if was_sent {
             self.close(&row, "applied", "", "")?;
         }
-        if let Some(at) = again_at.filter(|_| verified && !gone) {
+        if let Some(at) = again_at.filter(|_| !gone) {
             row.sending = false;
-            row.verifying = true;
-            row.request.waiting_for = Some(WaitingFor::Settle);
-            row.request.due_at = Some(at);
+            // Where the target cannot be read, the removal is sent once more instead of looked at.
+            row.verifying = verified;
+            row.unsettled = !verified;
+            row.retry = Some((at, WaitingFor::Settle));
             self.tx.save(&row)?;
-            return self.log(&row, "verify_later", json!({"at": at}));
+            self.log(&row, "verify_later", json!({"at": at}))?;
+            return self.elect();
         }
         self.complete(row)
     }
@@ -258,19 +288,22 @@ impl Settling<'_, '_> {
     fn ghost(&mut self, mut row: RequestRow) -> Result<(), Fault> {
         let message = "the target says that the account exists, but a search does not show it";
         self.close(&row, "conflict", Code::ConflictGhost.name(), message)?;
-        if self.tx.attempts_with_code(&row.request.id, Code::ConflictGhost)? >= GHOST_LOOKS {
+        if self.tx.attempts_with_code(&row.request.id, Code::ConflictGhost)? >= retry::GHOST_LOOKS {
             return fail(self.tx, self.app, row, vec![Fault::new(Code::ConflictGhost, message)]);
         }
         row.sending = false;
-        row.request.waiting_for = Some(WaitingFor::Settle);
-        row.request.due_at = Some(self.tx.now.plus(GHOST_WAIT));
+        row.retry = Some((self.tx.now.plus(retry::GHOST_WAIT), WaitingFor::Settle));
         self.tx.save(&row)?;
         self.elect()
     }
 
     fn failed(&mut self, mut row: RequestRow, error: &ConnectorError) -> Result<(), Fault> {
+        let message = without_values(&error.message, &self.stored.user.record);
         if row.sending {
-            self.close(&row, error.outcome.name(), &error.code, &error.message)?;
+            self.close(&row, error.outcome.name(), &error.code, &message)?;
+        }
+        if row.verifying && error.code == Code::NotConfirmed.name() {
+            self.undone(&row)?;
         }
         let capabilities = &self.app.capabilities;
         let policy = &self.app.definition.app;
@@ -286,7 +319,7 @@ impl Settling<'_, '_> {
         let jitter = self.tx.random_below(u64::MAX)?;
         let fault = |code: Option<Code>| {
             let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::Rejected);
-            Fault::new(code, error.message.clone())
+            Fault::new(code, message.clone())
         };
         match after_failure(&facts, error, jitter) {
             Next::Fail(code) => fail(self.tx, self.app, row, vec![fault(code)]),
@@ -299,12 +332,21 @@ impl Settling<'_, '_> {
                 row.verifying = false;
                 row.sending = false;
                 row.request.faults = vec![fault(None)];
-                row.request.waiting_for = Some(waiting_for);
-                row.request.due_at = Some(at);
+                row.retry = Some((at, waiting_for));
                 self.tx.save(&row)?;
                 self.elect()
             }
         }
+    }
+
+    /// A removal that was confirmed is found undone: the account can be used, and our record says so again.
+    fn undone(&mut self, row: &RequestRow) -> Result<(), Fault> {
+        let Some(mut account) = self.account()? else { return Ok(()) };
+        match row.request.operation {
+            Operation::Freeze => account.account.frozen = false,
+            _ => account.account.status = AccountStatus::Active,
+        }
+        self.put(account)
     }
 
     fn account(&mut self) -> Result<Option<AccountRow>, Fault> {
@@ -363,6 +405,23 @@ fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<
     log(tx, &row, "completed", details)
 }
 
+/// A connector's message without what it quotes of the user's record: it is stored in clear.
+fn without_values(message: &str, record: &Attributes) -> String {
+    fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) if text.chars().count() > 2 => found.push(text),
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            Value::Object(object) => object.values().for_each(|item| texts(item, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    record.iter().filter(|(key, _)| *key != "id").for_each(|(_, value)| texts(value, &mut found));
+    // The longest first, so that no part of a longer value stays.
+    found.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    found.iter().fold(message.to_owned(), |message, text| message.replace(text, "[value]"))
+}
+
 /// Completes a request for which there was nothing to send.
 pub(super) fn finish(
     tx: &mut Tx<'_>,
@@ -385,6 +444,13 @@ pub(super) fn finish(
 /// Gives a request up, with everything that is wrong.
 pub(super) fn fail(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, faults: Vec<Fault>) -> Result<(), Fault> {
     row.request.faults = faults;
+    // A Create that may have been done is uncertain, whatever it was given up for.
+    let clear = [Code::Uncertain, Code::ConflictOwned, Code::ConflictDuplicate, Code::ConflictGhost];
+    let named = row.request.faults.first().is_some_and(|fault| clear.contains(&fault.code));
+    if row.unsettled && row.request.operation == Operation::Create && !named {
+        let message = "whether the account was made is not known";
+        row.request.faults.insert(0, Fault::new(Code::Uncertain, message));
+    }
     row.unsettled = false;
     tx.change(&mut row, Event::Fail)?;
     log(tx, &row, "failed", json!({"operation": row.request.operation, "faults": row.request.faults}))?;

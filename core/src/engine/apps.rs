@@ -21,13 +21,14 @@ impl Engine {
     pub fn put_app(&self, app: App, by: Option<&str>) -> Result<Vec<Request>> {
         let id = app.id.clone();
         let failed = |faults| Error::of_faults("put_app", faults).about("app", id.as_str());
-        let live = Arc::new(self.make_live(app).map_err(failed)?);
+        let live = self.shared.make_live(app, true).map_err(failed)?;
         let missing = self.unready(&live);
         if live.definition.app.enabled && !missing.is_empty() {
             return Err(failed(missing));
         }
-        let requests = self.transact(|tx| intake::put_app(tx, &live, by)).map_err(|fault| failed(vec![fault]))?;
-        lock(&self.shared.apps).insert(id.clone(), live);
+        // The apps in use are read again from the store, where everybody sees the same.
+        let requests = self.transact(|tx, _| intake::put_app(tx, &live, by)).map_err(|fault| failed(vec![fault]))?;
+        self.shared.refresh().map_err(|fault| failed(vec![fault]))?;
         Ok(requests)
     }
 
@@ -50,17 +51,16 @@ impl Engine {
         self.view(|tx| tx.apps()).map_err(|fault| Error::new("apps", fault))
     }
 
-    /// Forgets an app. Nothing is sent: open requests are cancelled and given, accounts stay as they are.
+    /// Forgets an app. Nothing is sent: open requests are cancelled (failed as `uncertain` where they were sent and nobody
+    /// knows what came of it) and given, accounts stay as they are.
     ///
     /// # Errors
     /// `not_found` where there is no such app; `invalid_transition` while one of its requests is being sent; store errors.
     pub fn delete_app(&self, id: &str, by: Option<&str>) -> Result<Vec<Request>> {
-        let apps = self.shared.apps();
-        let cancelled = self
-            .transact(|tx| intake::delete_app(tx, &apps, id, by))
-            .map_err(|fault| Error::new("delete_app", fault).about("app", id))?;
-        lock(&self.shared.apps).retain(|app, _| app.as_str() != id);
-        Ok(cancelled)
+        let failed = |fault| Error::new("delete_app", fault).about("app", id);
+        let ended = self.transact(|tx, _| intake::delete_app(tx, id, by)).map_err(failed)?;
+        self.shared.refresh().map_err(failed)?;
+        Ok(ended)
     }
 
     /// The app's definition as canonical JSON; [`Engine::import_app`] and another export give the same bytes.
@@ -102,7 +102,7 @@ impl Engine {
     /// # Errors
     /// `not_found` where there is no such app. A target in trouble is an answer, not an error.
     pub fn test_app(&self, id: &str) -> Result<AppTest> {
-        let apps = self.shared.apps();
+        let (apps, _) = self.shared.apps();
         let live = apps.values().find(|live| live.definition.app.id.as_str() == id);
         let live = live.ok_or_else(|| Error::new("test_app", no_app()).about("app", id))?;
         let Some(connector) = &live.connector else {
@@ -119,6 +119,9 @@ impl Engine {
             .err()
             .filter(|error| error.code != Code::Unsupported.name())
             .map(|error| Fault::new(Code::from_name(&error.code).unwrap_or(Code::ConnectorFailed), error.message));
+        if capabilities != live.capabilities {
+            self.shared.reconnect(live);
+        }
         Ok(AppTest { passed: fault.is_none(), fault, capabilities })
     }
 

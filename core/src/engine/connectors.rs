@@ -1,13 +1,13 @@
 //! From definitions to connectors: what the host registered, the mock, SCIM with its credentials.
 
-use super::{Engine, Shared};
+use super::{Apps, Shared};
 use crate::connector::mock::MockTarget;
 use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
-use crate::delivery::lock;
+use crate::delivery::{Host, lock};
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::intake::LiveApp;
+use crate::intake::{LiveApp, LiveApps};
 use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource};
 use crate::scim;
 use crate::secret::Secret;
@@ -15,32 +15,46 @@ use crate::value::canonical_object;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-impl Engine {
-    /// Makes the apps of the store live.
-    pub(super) fn load_apps(&self) -> Result<(), Fault> {
-        for app in self.view(|tx| tx.apps())? {
+impl Shared {
+    /// Reads the apps again where their revision changed, and connects those that could not be connected before. Apps that
+    /// did not change stay as they are.
+    pub(super) fn refresh_apps(&self) -> Result<(), Fault> {
+        let (known, revision) = self.apps();
+        let now = self.clock.now();
+        let (apps, newest) = self.store().read(now, |tx| {
+            let newest = tx.apps_revision()?;
+            Ok((if newest == revision { Vec::new() } else { tx.apps()? }, newest))
+        })?;
+        if newest == revision {
+            known.values().filter(|live| live.connector.is_none()).for_each(|live| self.reconnect(live));
+            return Ok(());
+        }
+        let mut live = LiveApps::new();
+        for app in apps {
             let id = app.id.clone();
+            let same = known.get(&id).filter(|live| live.definition.app == app && live.connector.is_some());
             // A definition was checked when it was put; one that no longer compiles stays out of use and in the store.
-            if let Ok(live) = self.make_live(app) {
-                lock(&self.shared.apps).insert(id, Arc::new(live));
-            }
+            let made = same.cloned().or_else(|| self.make_live(app, true).ok().map(Arc::new));
+            live.extend(made.map(|live| (id, live)));
+        }
+        let mut apps = lock(&self.apps);
+        if newest >= apps.revision {
+            *apps = Apps { live, revision: newest };
         }
         Ok(())
     }
 
-    /// Checks a definition and finds its connector.
-    pub(super) fn make_live(&self, app: App) -> Result<LiveApp, Vec<Fault>> {
-        let connector = self.shared.connector(&app).map_err(|fault| vec![fault])?;
+    /// Checks a definition and finds its connector. Without `keep`, nothing of it stays.
+    pub(super) fn make_live(&self, app: App, keep: bool) -> Result<LiveApp, Vec<Fault>> {
+        let connector = self.connector(&app, keep).map_err(|fault| vec![fault])?;
         let schema = schema(&app, connector.as_deref());
         let definition = Definition::compile(app, schema.as_deref())?;
         let capabilities = connector.as_deref().map(capabilities).unwrap_or_default();
         Ok(LiveApp { definition, connector, capabilities })
     }
-}
 
-impl Shared {
     /// The connector of an app; none where it is not registered, or a secret cannot be had at present.
-    fn connector(&self, app: &App) -> Result<Option<Arc<dyn Connector>>, Fault> {
+    fn connector(&self, app: &App, keep: bool) -> Result<Option<Arc<dyn Connector>>, Fault> {
         match &app.connector {
             ConnectorDefinition::Custom { name, .. } => Ok(lock(&self.registered).get(name).cloned()),
             ConnectorDefinition::Mock { settings } => {
@@ -50,7 +64,9 @@ impl Shared {
                 }
                 let mock = MockTarget::from_json(&canonical_object(settings))
                     .map_err(|fault| fault.at("connector.settings"))?;
-                mocks.insert(app.id.clone(), mock.clone());
+                if keep {
+                    mocks.insert(app.id.clone(), mock.clone());
+                }
                 Ok(Some(Arc::new(mock)))
             }
             ConnectorDefinition::Scim(definition) => self.scim(app, definition),
@@ -97,33 +113,37 @@ impl Shared {
 
     /// Makes the connector of an app anew, with its credentials as they are now.
     pub(super) fn connect_again(&self, id: &AppId) {
-        let live = lock(&self.apps).get(id).cloned();
-        let Some(live) = live else { return };
-        if !matches!(live.definition.app.connector, ConnectorDefinition::Scim(_)) {
-            return;
+        let live = lock(&self.apps).live.get(id).cloned();
+        if let Some(live) = live.filter(|live| matches!(live.definition.app.connector, ConnectorDefinition::Scim(_))) {
+            self.reconnect(&live);
         }
-        self.reconnect(&live);
     }
 
     /// Gives a connector that was just registered to the apps that name it.
     pub(super) fn connect_named(&self, name: &str) {
         let named =
             |app: &App| matches!(&app.connector, ConnectorDefinition::Custom { name: wanted, .. } if wanted == name);
-        let apps: Vec<_> = lock(&self.apps).values().filter(|live| named(&live.definition.app)).cloned().collect();
-        apps.iter().for_each(|live| self.reconnect(live));
+        let apps = lock(&self.apps).live.clone();
+        apps.values().filter(|live| named(&live.definition.app)).for_each(|live| self.reconnect(live));
     }
 
-    fn reconnect(&self, live: &LiveApp) {
+    /// Connects an app again. One whose connector cannot be had now keeps the one it has; one that was changed or deleted
+    /// meanwhile stays as it is.
+    pub(super) fn reconnect(&self, live: &Arc<LiveApp>) {
         let app = live.definition.app.clone();
-        let Ok(connector) = self.connector(&app) else { return };
-        let schema = schema(&app, connector.as_deref());
+        let Ok(Some(connector)) = self.connector(&app, true) else { return };
+        let schema = schema(&app, Some(connector.as_ref()));
         let id = app.id.clone();
         // The schema only adds checks; a definition that passed them before stays in use with what it passed.
         let definition =
             Definition::compile(app.clone(), schema.as_deref()).or_else(|_| Definition::compile(app, None));
         let Ok(definition) = definition else { return };
-        let capabilities = connector.as_deref().map(capabilities).unwrap_or_default();
-        lock(&self.apps).insert(id, Arc::new(LiveApp { definition, connector, capabilities }));
+        let capabilities = capabilities(connector.as_ref());
+        let again = Arc::new(LiveApp { definition, connector: Some(connector), capabilities });
+        let mut apps = lock(&self.apps);
+        if apps.live.get(&id).is_some_and(|current| Arc::ptr_eq(current, live)) {
+            apps.live.insert(id, again);
+        }
     }
 }
 

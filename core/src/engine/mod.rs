@@ -28,6 +28,7 @@ use crate::model::LogEntry;
 use crate::store::{Store, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// An engine over one store. Clones are the same engine; it may be used from any thread.
@@ -50,6 +51,13 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
+/// The apps in use, and the revision of the definitions that they are made from.
+#[derive(Default)]
+struct Apps {
+    live: LiveApps,
+    revision: u64,
+}
+
 struct Shared {
     store: Mutex<Store>,
     clock: Arc<dyn Clock>,
@@ -57,7 +65,7 @@ struct Shared {
     log: Option<LogCallback>,
     read_only: bool,
     look_up: bool,
-    apps: Mutex<LiveApps>,
+    apps: Mutex<Apps>,
     registered: Mutex<HashMap<String, Arc<dyn Connector>>>,
     mocks: Mutex<HashMap<AppId, MockTarget>>,
     run: RunState,
@@ -88,17 +96,17 @@ impl Engine {
                 run: RunState::default(),
             }),
         };
-        engine.load_apps().map_err(failed)?;
+        engine.shared.refresh().map_err(failed)?;
         if alone && !engine.shared.read_only {
             engine.take_over().map_err(failed)?;
         }
+        engine.shared.store().share();
         Ok(engine)
     }
 
     /// Nobody else has the file open, so whoever was sending is dead, and what was sent was sent before now.
     fn take_over(&self) -> std::result::Result<(), Fault> {
-        let apps = self.shared.apps();
-        self.transact(|tx| {
+        self.transact(|tx, apps| {
             for row in tx.left_sending()? {
                 let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now).min(tx.now);
                 if let Some(app) = apps.get(&row.request.app) {
@@ -113,25 +121,39 @@ impl Engine {
         self.shared.clock.now()
     }
 
-    /// One writing transaction; what it logged is told when it is durable.
+    /// One writing transaction with the apps as they are in the store then; what it logged is told when it is durable.
     fn transact<T>(
         &self,
-        work: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, Fault>,
+        work: impl FnOnce(&mut Tx<'_>, &LiveApps) -> std::result::Result<T, Fault>,
     ) -> std::result::Result<T, Fault> {
         if self.shared.read_only {
             return Err(Fault::new(Code::ReadOnly, "the engine was opened for reading only"));
         }
-        let now = self.now();
-        let (result, entries) = lock(&self.shared.store).write(now, work)?;
-        self.shared.tell(entries);
-        Ok(result)
+        let mut work = Some(work);
+        loop {
+            let (apps, revision) = self.shared.apps();
+            let now = self.now();
+            let (result, entries) = lock(&self.shared.store).write(now, |tx| {
+                if tx.apps_revision()? != revision {
+                    return Ok(None);
+                }
+                work.take().map(|work| work(tx, &apps)).transpose()
+            })?;
+            self.shared.tell(entries);
+            match result {
+                Some(result) => return Ok(result),
+                // Somebody changed an app meanwhile, here or in another process.
+                None => self.shared.refresh()?,
+            }
+        }
     }
 
-    /// One reading transaction.
+    /// One reading transaction with the apps as they are in the store.
     fn view<T>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> std::result::Result<T, Fault>,
     ) -> std::result::Result<T, Fault> {
+        self.shared.refresh()?;
         let now = self.now();
         lock(&self.shared.store).read(now, work)
     }
@@ -142,8 +164,13 @@ impl Host for Shared {
         lock(&self.store)
     }
 
-    fn apps(&self) -> LiveApps {
-        lock(&self.apps).clone()
+    fn apps(&self) -> (LiveApps, u64) {
+        let apps = lock(&self.apps);
+        (apps.live.clone(), apps.revision)
+    }
+
+    fn refresh(&self) -> std::result::Result<(), Fault> {
+        self.refresh_apps()
     }
 
     fn state(&self) -> &RunState {
@@ -160,7 +187,8 @@ impl Host for Shared {
 
     fn tell(&self, entries: Vec<LogEntry>) {
         if let Some(log) = &self.log {
-            entries.iter().for_each(|entry| log(entry));
+            // What the host's callback does cannot undo what is durable already.
+            let _ = catch_unwind(AssertUnwindSafe(|| entries.iter().for_each(|entry| log(entry))));
         }
     }
 

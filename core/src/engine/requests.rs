@@ -1,7 +1,6 @@
 //! The verbs of requests and accounts.
 
 use super::{Engine, Error, Result};
-use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::governance::{self, Submission};
 use crate::model::{Account, AccountFilter, Request, RequestDetail, RequestFilter, WaitingFor};
@@ -71,9 +70,8 @@ impl Engine {
         by: Option<&str>,
         not_before: Option<Timestamp>,
     ) -> Result<Request> {
-        let apps = self.shared.apps();
         let asked = Submission { app, user, operation, by, not_before };
-        self.transact(|tx| governance::submit(tx, &apps, &asked))
+        self.transact(|tx, apps| governance::submit(tx, apps, &asked))
             .map_err(|fault| Error::new("submit", fault).about("app", app).about("user", user))
     }
 
@@ -82,8 +80,7 @@ impl Engine {
     /// # Errors
     /// `not_found`; `invalid_transition` where it is finished, or was sent and may still take effect; store errors.
     pub fn cancel(&self, id: &str, by: Option<&str>) -> Result<Request> {
-        let apps = self.shared.apps();
-        self.transact(|tx| governance::cancel_request(tx, &apps, id, by))
+        self.transact(|tx, apps| governance::cancel_request(tx, apps, id, by))
             .map_err(|fault| Error::new("cancel", fault).about("request", id))
     }
 
@@ -112,8 +109,7 @@ impl Engine {
         by: &str,
         comment: Option<&str>,
     ) -> Result<Request> {
-        let apps = self.shared.apps();
-        self.transact(|tx| governance::answer(tx, &apps, id, agreed, by, comment))
+        self.transact(|tx, apps| governance::answer(tx, apps, id, agreed, by, comment))
             .map_err(|fault| Error::new(operation, fault).about("request", id))
     }
 
@@ -122,8 +118,7 @@ impl Engine {
     /// # Errors
     /// `not_found`; `invalid_transition` where it has not failed; store errors.
     pub fn retry(&self, id: &str, by: &str) -> Result<Request> {
-        let apps = self.shared.apps();
-        self.transact(|tx| governance::retry(tx, &apps, id, by))
+        self.transact(|tx, apps| governance::retry(tx, apps, id, by))
             .map_err(|fault| Error::new("retry", fault).about("request", id))
     }
 
@@ -133,8 +128,7 @@ impl Engine {
     /// `not_found`; `invalid_transition` where it has not failed; `conflict_owned` where the account is another user's;
     /// store errors.
     pub fn complete_manually(&self, id: &str, by: &str, note: &str, external_id: Option<&str>) -> Result<Request> {
-        let apps = self.shared.apps();
-        self.transact(|tx| governance::complete_manually(tx, &apps, id, by, note, external_id))
+        self.transact(|tx, apps| governance::complete_manually(tx, apps, id, by, note, external_id))
             .map_err(|fault| Error::new("complete_manually", fault).about("request", id))
     }
 

@@ -1,7 +1,6 @@
 //! The verbs of the source directory.
 
 use super::{Engine, Error, Result};
-use crate::delivery::Host;
 use crate::fault::{Blame, Code, Fault};
 use crate::intake::{self, LiveApps};
 use crate::model::{PutUsers, Request, User, UserFault, UserFilter, read_json};
@@ -20,8 +19,7 @@ impl Engine {
     /// `active_required` where `active` is left out for a user known as inactive; store errors.
     pub fn put_user(&self, user: User, by: Option<&str>) -> Result<Vec<Request>> {
         let id = user.id.clone();
-        let apps = self.shared.apps();
-        self.transact(|tx| intake::put_user(tx, &apps, user, by))
+        self.transact(|tx, apps| intake::put_user(tx, apps, user, by))
             .map_err(|fault| Error::new("put_user", fault).about("user", id))
     }
 
@@ -32,7 +30,6 @@ impl Engine {
     /// `invalid_utf8` or `invalid_json` where the text as a whole is neither; store errors.
     pub fn put_users(&self, json: &[u8], by: Option<&str>) -> Result<PutUsers> {
         let failed = |fault| Error::new("put_users", fault);
-        let apps = self.shared.apps();
         let mut records = records(json).map_err(failed)?.into_iter().enumerate();
         let mut result = PutUsers::default();
         loop {
@@ -40,8 +37,8 @@ impl Engine {
             if batch.is_empty() {
                 return Ok(result);
             }
-            self.transact(|tx| {
-                batch.into_iter().try_for_each(|(index, record)| put_record(tx, &apps, index, record, by, &mut result))
+            self.transact(|tx, apps| {
+                batch.into_iter().try_for_each(|(index, record)| put_record(tx, apps, index, record, by, &mut result))
             })
             .map_err(failed)?;
         }
@@ -52,8 +49,7 @@ impl Engine {
     /// # Errors
     /// `not_found` where there is no such user; store errors.
     pub fn delete_user(&self, id: &str, by: Option<&str>) -> Result<Vec<Request>> {
-        let apps = self.shared.apps();
-        self.transact(|tx| intake::delete_user(tx, &apps, id, by))
+        self.transact(|tx, apps| intake::delete_user(tx, apps, id, by))
             .map_err(|fault| Error::new("delete_user", fault).about("user", id))
     }
 

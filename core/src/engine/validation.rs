@@ -12,7 +12,7 @@ impl Engine {
     /// # Errors
     /// None: a document that cannot be read is a finding.
     pub fn validate_app(&self, json: &[u8]) -> Result<Validation> {
-        let live = App::from_json(json).map_err(|fault| vec![fault]).and_then(|app| self.make_live(app));
+        let live = App::from_json(json).map_err(|fault| vec![fault]).and_then(|app| self.shared.make_live(app, false));
         Ok(match live {
             Err(findings) => Validation { findings, readiness: Vec::new(), ready: false },
             Ok(live) => {

@@ -75,7 +75,7 @@ impl Engine {
     }
 
     fn find(&self, tx: &Tx<'_>, app: &str, user: &str) -> std::result::Result<Found, Fault> {
-        let apps = self.shared.apps();
+        let (apps, _) = self.shared.apps();
         let live = apps.values().find(|live| live.definition.app.id.as_str() == app).cloned();
         let live = live.ok_or_else(|| Fault::new(Code::NotFound, "there is no such app"))?;
         let stored = tx.user(user)?.ok_or_else(|| Fault::new(Code::NotFound, "there is no such user"))?;
@@ -113,7 +113,7 @@ impl Engine {
         };
         let accounts =
             self.view(|tx| tx.accounts(&filter)).map_err(|fault| Error::new("launcher", fault).about("user", user))?;
-        let apps = self.shared.apps();
+        let (apps, _) = self.shared.apps();
         let tile = |account: Account| {
             let app = &apps.get(&account.app)?.definition.app;
             Some(Tile {
@@ -167,12 +167,7 @@ fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<
             return Ok(preview);
         }
     };
-    let projected = account.as_ref().map_or_else(Projected::default, |row| Projected {
-        exists: true,
-        active: row.account.status == AccountStatus::Active,
-        frozen: row.account.frozen,
-        fingerprint: row.fingerprint.clone(),
-    });
+    let projected = account.as_ref().map_or_else(Projected::default, AccountRow::projected);
     let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
     let decisions = decide(app, &standing, &projected, &print, "as the user is stored", tx.now);
     preview.operations = decisions
@@ -193,12 +188,12 @@ fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<
 
 fn wanted_word(standing: &Standing) -> String {
     use crate::scope::Cause;
-    let word = match (standing.cause, standing.frozen) {
-        (None, true) => "frozen",
-        (None, false) => "active",
-        (Some(Cause::Unassigned), _) => "none",
-        (Some(Cause::Deleted), _) => "deleted",
-        (Some(Cause::Deactivated | Cause::Expired), _) => "inactive",
+    let word = match (standing.causes.as_slice(), standing.frozen) {
+        ([], true) => "frozen",
+        ([], false) => "active",
+        (causes, _) if causes.contains(&Cause::Deleted) => "deleted",
+        (causes, _) if causes.contains(&Cause::Deactivated) || causes.contains(&Cause::Expired) => "inactive",
+        _ => "none",
     };
     word.to_owned()
 }

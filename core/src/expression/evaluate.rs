@@ -1,11 +1,12 @@
 //! Walks a tree. Every node costs a step of the budget, every text what it is long.
 
 use super::failure::{Budget, Failure, LONGEST_TEXT};
-use super::functions::Arguments;
+use super::functions::{Arguments, Function};
 use super::term::Term;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
 use super::{Inputs, Variable};
 use crate::value::Attributes;
+use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -36,73 +37,95 @@ impl<'a> Evaluation<'a> {
         self.budget.charge(1).and_then(|()| self.kind(node)).map_err(|failure| failure.or_at(node.position))
     }
 
+    /// Leaves the work to others, so that a level of nesting takes little of the stack.
     fn kind(&mut self, node: &'a Node) -> Result<Term<'a>, Failure> {
-        Ok(match &node.kind {
-            Kind::Null => Term::Null,
-            Kind::Bool(value) => Term::Bool(*value),
-            Kind::Int(number) => Term::Int(*number),
-            Kind::Double(number) => Term::Double(*number),
-            Kind::Text(text) => Term::Text(Cow::Borrowed(text)),
-            Kind::Variable(variable) => self.variable(*variable),
-            Kind::Local(index) => self.local(*index)?,
-            Kind::Member { of, name, access } => {
-                let of = self.step(of, *access)?;
-                let found = self.optional(of, *access, |term, budget| term.member(name, budget))?;
-                found.ok_or_else(|| Failure::missing(&node.describe()))?
+        match &node.kind {
+            Kind::Null => Ok(Term::Null),
+            Kind::Bool(value) => Ok(Term::Bool(*value)),
+            Kind::Int(number) => Ok(Term::Int(*number)),
+            Kind::Double(number) => Ok(Term::Double(*number)),
+            Kind::Text(text) => Ok(Term::Text(Cow::Borrowed(text))),
+            Kind::Variable(variable) => Ok(self.variable(*variable)),
+            Kind::Local(index) => self.local(*index),
+            Kind::Member { of, name, access } => self.member(node, of, name, *access),
+            Kind::Index { of, index, access } => self.index(node, of, index, *access),
+            Kind::Has(path) => self.present(path).map(|value| Term::Bool(value.is_some())),
+            Kind::Not(value) => self.truth(value).map(|value| Term::Bool(!value)),
+            Kind::Negate(value) => self.node(value).and_then(|term| negated(&term)),
+            Kind::And(pair) => self.either(pair, false).map(Term::Bool),
+            Kind::Or(pair) => self.either(pair, true).map(Term::Bool),
+            Kind::Conditional(parts) => self.conditional(parts),
+            Kind::Binary(operator, pair) => self.pair(*operator, pair),
+            Kind::List(elements) => self.list(elements),
+            Kind::Map(entries) => self.map(entries),
+            Kind::Comprehension(comprehension) => self.comprehension(comprehension),
+            Kind::Coalesce(nodes) => self.coalesce(nodes),
+            Kind::IsBlank(value) => self.is_blank(value),
+            Kind::Call { function, arguments, pattern } => self.call(function, arguments, pattern.as_ref()),
+        }
+    }
+
+    fn member(&mut self, node: &'a Node, of: &'a Node, name: &'a str, access: Access) -> Result<Term<'a>, Failure> {
+        let of = self.step(of, access)?;
+        let found = self.optional(of, access, |term, budget| term.member(name, budget))?;
+        found.ok_or_else(|| Failure::missing(&node.describe()))
+    }
+
+    fn index(&mut self, node: &'a Node, of: &'a Node, index: &'a Node, access: Access) -> Result<Term<'a>, Failure> {
+        let of = self.step(of, access)?;
+        let key = self.node(index)?;
+        let found = self.optional(of, access, |term, budget| term.get(&key, budget))?;
+        found.ok_or_else(|| Failure::missing(&node.describe()))
+    }
+
+    fn conditional(&mut self, parts: &'a [Node; 3]) -> Result<Term<'a>, Failure> {
+        let [condition, then, otherwise] = parts;
+        if self.truth(condition)? { self.node(then) } else { self.node(otherwise) }
+    }
+
+    fn pair(&mut self, operator: Operator, pair: &'a [Node; 2]) -> Result<Term<'a>, Failure> {
+        let [left, right] = pair;
+        let left = self.node(left)?;
+        let right = self.node(right)?;
+        self.binary(operator, left, right)
+    }
+
+    fn list(&mut self, elements: &'a [Element]) -> Result<Term<'a>, Failure> {
+        let mut items = Vec::with_capacity(elements.len());
+        for element in elements {
+            items.extend(self.element(element)?);
+        }
+        Ok(Term::List(Rc::new(items)))
+    }
+
+    fn coalesce(&mut self, nodes: &'a [Node]) -> Result<Term<'a>, Failure> {
+        for node in nodes {
+            if let Some(term) = self.present(node)? {
+                return Ok(term);
             }
-            Kind::Index { of, index, access } => {
-                let of = self.step(of, *access)?;
-                let key = self.node(index)?;
-                let found = self.optional(of, *access, |term, budget| term.get(&key, budget))?;
-                found.ok_or_else(|| Failure::missing(&node.describe()))?
-            }
-            Kind::Has(path) => Term::Bool(self.present(path)?.is_some()),
-            Kind::Not(value) => Term::Bool(!self.truth(value)?),
-            Kind::Negate(value) => match self.node(value)? {
-                Term::Int(number) => Term::Int(number.checked_neg().ok_or_else(overflow)?),
-                Term::Double(number) => Term::Double(-number),
-                Term::Duration(micros) => Term::Duration(micros.checked_neg().ok_or_else(overflow)?),
-                other => return Err(Failure::new(format!("`-` does not take a {}", other.kind()))),
-            },
-            Kind::And(pair) => Term::Bool(self.either(pair, false)?),
-            Kind::Or(pair) => Term::Bool(self.either(pair, true)?),
-            Kind::Conditional(parts) => {
-                let [condition, then, otherwise] = parts.as_ref();
-                return if self.truth(condition)? { self.node(then) } else { self.node(otherwise) };
-            }
-            Kind::Binary(operator, pair) => {
-                let [left, right] = pair.as_ref();
-                let (left, right) = (self.node(left)?, self.node(right)?);
-                return self.binary(*operator, left, right);
-            }
-            Kind::List(elements) => {
-                let mut items = Vec::with_capacity(elements.len());
-                for element in elements {
-                    items.extend(self.element(element)?);
-                }
-                Term::List(Rc::new(items))
-            }
-            Kind::Map(entries) => self.map(entries)?,
-            Kind::Comprehension(comprehension) => self.comprehension(comprehension)?,
-            Kind::Coalesce(nodes) => {
-                for node in nodes {
-                    if let Some(term) = self.present(node)? {
-                        return Ok(term);
-                    }
-                }
-                Term::Null
-            }
-            Kind::IsBlank(value) => Term::Bool(match self.present(value)? {
-                None => true,
-                Some(Term::Text(text)) => text.trim().is_empty(),
-                Some(term) => term.size() == Some(0),
-            }),
-            Kind::Call { function, arguments, pattern } => {
-                let values = arguments.iter().map(|argument| self.node(argument)).collect::<Result<_, _>>()?;
-                let arguments = Arguments::new(function.name, values, pattern.as_ref(), &mut self.budget);
-                return (function.call)(arguments);
-            }
-        })
+        }
+        Ok(Term::Null)
+    }
+
+    fn is_blank(&mut self, value: &'a Node) -> Result<Term<'a>, Failure> {
+        Ok(Term::Bool(match self.present(value)? {
+            None => true,
+            Some(Term::Text(text)) => text.trim().is_empty(),
+            Some(term) => term.size() == Some(0),
+        }))
+    }
+
+    fn call(
+        &mut self,
+        function: &'static Function,
+        arguments: &'a [Node],
+        pattern: Option<&'a Regex>,
+    ) -> Result<Term<'a>, Failure> {
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            values.push(self.node(argument)?);
+        }
+        (function.call)(Arguments::new(function.name, values, pattern, &mut self.budget))
     }
 
     fn variable(&self, variable: Variable) -> Term<'a> {
@@ -168,7 +191,7 @@ impl<'a> Evaluation<'a> {
         match self.node(node)? {
             Term::Bool(value) => Ok(value),
             other => {
-                Err(Failure::new(format!("a condition must be true or false, not a {}", other.kind()))
+                Err(Failure::new(format!("a condition must be true or false, not {}", other.kind()))
                     .or_at(node.position))
             }
         }
@@ -189,7 +212,7 @@ impl<'a> Evaluation<'a> {
 
     fn binary(&mut self, operator: Operator, left: Term<'a>, right: Term<'a>) -> Result<Term<'a>, Failure> {
         let wrong = |left: &Term<'_>, right: &Term<'_>| {
-            Failure::new(format!("`{}` does not take a {} and a {}", operator.sign(), left.kind(), right.kind()))
+            Failure::new(format!("`{}` does not take {} and {}", operator.sign(), left.kind(), right.kind()))
         };
         let ordered = |accepted: fn(Ordering) -> bool| match left.compare(&right) {
             Some(order) => Ok(Term::Bool(accepted(order))),
@@ -208,6 +231,7 @@ impl<'a> Evaluation<'a> {
             Operator::GreaterOrEqual => ordered(Ordering::is_ge),
             Operator::In => {
                 let Some(items) = right.items()? else { return Err(wrong(&left, &right)) };
+                self.budget.charge(items.len())?;
                 for item in &items {
                     if left.equals(item, &mut self.budget)? {
                         return Ok(Term::Bool(true));
@@ -254,7 +278,7 @@ impl<'a> Evaluation<'a> {
         for (key_node, element) in entries {
             let key = self.node(key_node)?;
             if !matches!(key, Term::Text(_) | Term::Int(_) | Term::Bool(_)) {
-                return Err(Failure::new(format!("a {} cannot be a key", key.kind())).or_at(key_node.position));
+                return Err(Failure::new(format!("{} cannot be a key", key.kind())).or_at(key_node.position));
             }
             for (known, _) in &map {
                 if known.equals(&key, &mut self.budget)? {
@@ -269,7 +293,7 @@ impl<'a> Evaluation<'a> {
     fn comprehension(&mut self, comprehension: &'a Comprehension) -> Result<Term<'a>, Failure> {
         let range = self.node(&comprehension.range)?;
         let Some(items) = range.items()? else {
-            return Err(Failure::new(format!("a {} is no list to go through", range.kind())));
+            return Err(Failure::new(format!("{} is no list to go through", range.kind())));
         };
         self.budget.charge(items.len())?;
         let mut results = Vec::new();
@@ -316,6 +340,15 @@ impl<'a> Evaluation<'a> {
             results.extend(self.locals.last().cloned());
         }
         Ok(holds)
+    }
+}
+
+fn negated<'a>(term: &Term<'_>) -> Result<Term<'a>, Failure> {
+    match term {
+        Term::Int(number) => number.checked_neg().map(Term::Int).ok_or_else(overflow),
+        Term::Double(number) => Ok(Term::Double(-number)),
+        Term::Duration(micros) => micros.checked_neg().map(Term::Duration).ok_or_else(overflow),
+        other => Err(Failure::new(format!("`-` does not take {}", other.kind()))),
     }
 }
 

@@ -120,7 +120,7 @@ impl Lowering<'_> {
             Some(variable) => Kind::Variable(*variable),
             None => {
                 let known = self.variables.iter().map(|variable| format!("`{}`", variable.name())).collect::<Vec<_>>();
-                let message = format!("there is no variable `{plain}`; there are {}", known.join(", "));
+                let message = format!("there is no variable `{}`; there are {}", shown(plain), known.join(", "));
                 self.faults.push(Fault::new(Code::UnknownVariable, message).position(position));
                 Kind::Null
             }
@@ -130,7 +130,7 @@ impl Lowering<'_> {
     fn member(&mut self, of: &IdedExpr, name: &str, access: Access, position: usize, depth: usize) -> Kind {
         let of = Box::new(self.node(of, depth + 1));
         if matches!(of.kind, Kind::Variable(Variable::App)) && !matches!(name, "id" | "label") {
-            let message = format!("`app` has `id` and `label`, not `{name}`");
+            let message = format!("`app` has `id` and `label`, not `{}`", shown(name));
             self.faults.push(Fault::new(Code::UnknownVariable, message).position(position));
         }
         Kind::Member { of, name: name.to_owned(), access }
@@ -276,8 +276,9 @@ impl Lowering<'_> {
         let name = qualified.as_deref().unwrap_or_else(|| call.func_name.trim_start_matches('.'));
         let Some(function) = functions::find(name) else {
             let position = self.name_before(position, &call.func_name);
-            self.faults
-                .push(Fault::new(Code::UnknownFunction, format!("there is no function `{name}`")).position(position));
+            self.faults.push(
+                Fault::new(Code::UnknownFunction, format!("there is no function `{}`", shown(name))).position(position),
+            );
             return Kind::Null;
         };
         let target = call.target.as_deref().filter(|_| qualified.is_none());
@@ -313,9 +314,10 @@ impl Lowering<'_> {
         self.faults.push(Fault::new(Code::ExpressionInvalid, message).position(position));
     }
 
-    /// Where a node stands, in characters.
+    /// Where a node stands, in characters; the parser counts bytes.
     fn position(&self, expression: &IdedExpr) -> usize {
-        self.source.offset_for(expression.id).and_then(|(start, _)| usize::try_from(start).ok()).unwrap_or(0)
+        let bytes = self.source.offset_for(expression.id).and_then(|(start, _)| usize::try_from(start).ok());
+        bytes.and_then(|bytes| self.text.get(..bytes)).map_or(0, |before| before.chars().count())
     }
 
     /// A call stands where its parenthesis opens; its name stands before it.
@@ -324,4 +326,14 @@ impl Lowering<'_> {
         let spaces = before.iter().rev().take_while(|character| character.is_whitespace()).count();
         position.saturating_sub(spaces + name.chars().count())
     }
+}
+
+/// A name for a message, which is one line however long the name is.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut short: String = name.chars().take(LONGEST).filter(|character| !character.is_control()).collect();
+    if name.chars().nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
 }

@@ -11,6 +11,9 @@ use cel::parser::{ParseError, ParseErrors};
 
 /// The longest expression, in bytes.
 const LONGEST_SOURCE: usize = 4096;
+/// The most signs that can make the parser go one level deeper. A sign makes a node, of which there may be no more; they
+/// are counted wherever they stand, in literals too, because a count that had to know where literals end could be misled.
+const MOST_SIGNS: usize = 400;
 /// The stack of the thread that parses.
 const STACK: usize = 16 * 1024 * 1024;
 
@@ -26,6 +29,10 @@ pub(super) fn parse(text: &str, variables: &[Variable]) -> Result<Lowered, Vec<F
     if text.trim().is_empty() {
         return Err(vec![Fault::new(Code::ExpressionInvalid, "the expression is empty").position(0)]);
     }
+    if signs(text) > MOST_SIGNS {
+        let message = format!("the expression has more than {MOST_SIGNS} parts");
+        return Err(vec![Fault::new(Code::ExpressionInvalid, message)]);
+    }
     let unreadable = || vec![Fault::new(Code::ExpressionInvalid, "the expression cannot be read")];
     std::thread::scope(|scope| {
         std::thread::Builder::new()
@@ -39,6 +46,24 @@ pub(super) fn parse(text: &str, variables: &[Variable]) -> Result<Lowered, Vec<F
             .join()
             .unwrap_or_else(|_| Err(unreadable()))
     })
+}
+
+/// How many operators, dots and brackets a text has; a sign of two characters counts once.
+fn signs(text: &str) -> usize {
+    let mut bytes = text.bytes().peekable();
+    let mut count = 0;
+    while let Some(byte) = bytes.next() {
+        count += usize::from(b".?+-*/%!([{&|<>=".contains(&byte));
+        let second: &[u8] = match byte {
+            b'&' => b"&",
+            b'|' => b"|",
+            b'=' | b'!' | b'<' | b'>' => b"=",
+            b'.' | b'[' => b"?",
+            _ => b"",
+        };
+        bytes.next_if(|byte| second.contains(byte));
+    }
+    count
 }
 
 /// Parses without macros: `has`, `map` and their like stay calls, which [`lower`] understands itself.

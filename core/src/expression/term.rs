@@ -119,19 +119,19 @@ impl<'a> Term<'a> {
         })
     }
 
-    /// The type's name, for messages.
+    /// The type's name with its article.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool(_) => "bool",
-            Self::Int(_) => "int",
-            Self::Double(_) => "double",
-            Self::Text(_) => "string",
-            Self::Array(_) | Self::List(_) => "list",
-            Self::Object(_) | Self::Map(_) => "map",
-            Self::Time(_) => "timestamp",
-            Self::Duration(_) => "duration",
-            Self::Optional(_) => "optional",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) => "an int",
+            Self::Double(_) => "a double",
+            Self::Text(_) => "a string",
+            Self::Array(_) | Self::List(_) => "a list",
+            Self::Object(_) | Self::Map(_) => "a map",
+            Self::Time(_) => "a timestamp",
+            Self::Duration(_) => "a duration",
+            Self::Optional(_) => "an optional",
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Term<'a> {
             Self::Time(time) => Cow::Owned(time.to_string()),
             Self::Duration(micros) => Cow::Owned(duration_text(*micros)),
             Self::Null | Self::Array(_) | Self::Object(_) | Self::List(_) | Self::Map(_) | Self::Optional(_) => {
-                return Err(Failure::new(format!("a {} cannot be written as text", self.kind())));
+                return Err(Failure::new(format!("{} cannot be written as text", self.kind())));
             }
         })
     }
@@ -186,7 +186,7 @@ impl<'a> Term<'a> {
     /// # Errors
     /// `expression_failed` where the value has no members, or not under such a key.
     pub(super) fn get(&self, key: &Term<'_>, budget: &mut Budget) -> Result<Option<Self>, Failure> {
-        let wrong = || Failure::new(format!("a {} has no member under a {}", self.kind(), key.kind()));
+        let wrong = || Failure::new(format!("{} has no member under {}", self.kind(), key.kind()));
         match (self, key) {
             (Self::Object(object), Term::Text(name)) => {
                 object.get(name.as_ref()).filter(|value| !value.is_null()).map(Self::from_json).transpose()
@@ -219,7 +219,7 @@ impl<'a> Term<'a> {
         match self {
             Self::Object(object) => object.get(name).filter(|value| !value.is_null()).map(Self::from_json).transpose(),
             Self::Map(_) => self.get(&Term::Text(Cow::Borrowed(name)), budget),
-            _ => Err(Failure::new(format!("a {} has no member `{name}`", self.kind()))),
+            _ => Err(Failure::new(format!("{} has no member `{name}`", self.kind()))),
         }
     }
 
@@ -254,10 +254,11 @@ impl<'a> Term<'a> {
                 _ => false,
             },
             (Self::Array(_) | Self::List(_), Term::Array(_) | Term::List(_)) => {
-                let (Some(left), Some(right)) = (self.items()?, other.items()?) else { return Ok(false) };
-                if left.len() != right.len() {
+                if self.size() != other.size() {
                     return Ok(false);
                 }
+                let (Some(left), Some(right)) = (self.items()?, other.items()?) else { return Ok(false) };
+                budget.charge(left.len())?;
                 for (left, right) in left.iter().zip(&right) {
                     if !left.equals_at(right, budget, depth + 1)? {
                         return Ok(false);

@@ -2,11 +2,12 @@
 
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, LiveApps, NewRequest, cancel, elect, insert};
+use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
 use crate::operation::Operation;
-use crate::store::{AccountRow, LogEvent, RequestRow, Tx, UserState};
+use crate::scope::Standing;
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,30 +28,41 @@ pub(crate) fn submit(tx: &mut Tx<'_>, apps: &LiveApps, asked: &Submission<'_>) -
         let message = format!("{} has a verb of its own and is not submitted", asked.operation);
         return Err(Fault::new(Code::InvalidArgument, message));
     }
-    if !app.operations.allows(asked.operation) {
-        let message = format!("the app does not allow {}", asked.operation);
-        return Err(Fault::new(Code::OperationOff, message).at("operations"));
-    }
     let missing = || Fault::new(Code::NotFound, "there is no such user");
     let stored = tx.user(asked.user)?.ok_or_else(missing)?;
-    let raises = matches!(asked.operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
-    let present = (stored.state == UserState::Present).then_some(&stored.user);
-    let standing = live.definition.standing(present, tx.now)?;
-    if raises && !standing.wants_account() {
-        let reasons = standing.because.join(", ");
-        return Err(Fault::new(Code::OperationOff, format!("the user may not have an account in the app: {reasons}")));
-    }
+    may_have(tx, live, &stored, asked.operation)?;
+    let asked_for = fingerprint(&stored.key, &live.definition.payload_bytes(&stored.user));
     let new = NewRequest {
         operation: asked.operation,
         why: "asked for by hand".to_owned(),
         by: asked.by,
         not_before: asked.not_before,
         by_hand: true,
-        fingerprint: None,
+        asked: Some(asked_for),
+        ..NewRequest::default()
     };
     let row = insert(tx, app, &stored, new)?;
     elect(tx, &live.definition, &stored.user.id)?;
     reload(tx, &row.request.id)
+}
+
+/// Whether the app allows the operation, and the user may have what it gives.
+fn may_have(tx: &Tx<'_>, live: &LiveApp, stored: &StoredUser, operation: Operation) -> Result<Standing, Fault> {
+    if !live.definition.app.operations.allows(operation) {
+        let message = format!("the app does not allow {operation}");
+        return Err(Fault::new(Code::OperationOff, message).at("operations"));
+    }
+    let present = (stored.state == UserState::Present).then_some(&stored.user);
+    let standing = live.definition.standing(present, tx.now)?;
+    let reasons = standing.because.join(", ");
+    let raises = matches!(operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
+    if raises && !standing.wants_account() {
+        return Err(Fault::new(Code::OperationOff, format!("the user may not have an account in the app: {reasons}")));
+    }
+    if raises && standing.frozen {
+        return Err(Fault::new(Code::OperationOff, format!("the user may not be given access: {reasons}")));
+    }
+    Ok(standing)
 }
 
 /// Cancels a request that was not sent.
@@ -109,7 +121,7 @@ fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Resul
         None => None,
     };
     let allowed = approvers.is_empty()
-        || approvers.iter().any(|name| name == by || (name == "manager" && manager.as_deref() == Some(by)));
+        || approvers.iter().any(|name| if name == "manager" { manager.as_deref() == Some(by) } else { name == by });
     if allowed { Ok(()) } else { Err(Fault::new(Code::FourEyes, "this principal is not among the approvers")) }
 }
 
@@ -120,31 +132,30 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     let missing = || Fault::new(Code::NotFound, "the user's record was erased");
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
+    let standing = may_have(tx, live, &stored, row.request.operation)?;
+    let removes = matches!(row.request.operation, Operation::Deactivate | Operation::Delete);
+    if removes && !row.by_hand && standing.wants_account() {
+        let message = "the user may have the account again; nothing is to be taken away";
+        return Err(Fault::new(Code::OperationOff, message));
+    }
     tx.change(&mut row, Event::Retry)?;
+    // An account that may have been made is looked for first. Where the target cannot search, the person has looked.
+    let uncertain = row.request.operation == Operation::Create && live.capabilities.search;
     let new = NewRequest {
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
         by: Some(by),
-        not_before: None,
         by_hand: true,
         fingerprint: row.fingerprint.clone(),
+        asked: row.asked.clone(),
+        parent: Some(&row),
+        settle_at: row.settle_at.filter(|_| uncertain),
+        ..NewRequest::default()
     };
-    let clone = insert_clone(tx, &live.definition.app, &stored, new, &row)?;
+    let clone = insert(tx, &live.definition.app, &stored, new)?;
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
-}
-
-fn insert_clone(
-    tx: &mut Tx<'_>,
-    app: &crate::model::App,
-    stored: &crate::store::StoredUser,
-    new: NewRequest<'_>,
-    parent: &RequestRow,
-) -> Result<RequestRow, Fault> {
-    let row = insert(tx, app, stored, new)?;
-    tx.set_parent(&row.request.id, &parent.request.id, parent.request.retry_count + 1)?;
-    Ok(row)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.
@@ -156,16 +167,25 @@ pub(crate) fn complete_manually(
     note: &str,
     external_id: Option<&str>,
 ) -> Result<Request, Fault> {
+    if external_id.is_some_and(str::is_empty) {
+        return Err(Fault::new(Code::InvalidArgument, "`external_id` must not be empty").at("external_id"));
+    }
     let mut row = find(tx, id)?;
     let live = live(apps, row.request.app.as_str())?;
-    tx.change(&mut row, Event::CompleteManually)?;
-    let user = row.request.user.clone();
-    if let Some(user) = &user {
-        note_account(tx, live, &row, user, external_id)?;
+    if external_id.is_some_and(|id| live.definition.app.protected.external_ids.iter().any(|own| own == id)) {
+        return Err(Fault::new(Code::OperationOff, "the account is protected; it is never touched"));
     }
+    tx.change(&mut row, Event::CompleteManually)?;
     let details = json!({"operation": row.request.operation, "note": note, "external_id": external_id});
     log(tx, &row, "completed_manually", Some(by), details)?;
-    user.map_or(Ok(()), |user| elect(tx, &live.definition, &user))?;
+    if let Some(user) = row.request.user.clone() {
+        note_account(tx, live, &row, &user, external_id)?;
+        // The record may have changed since the request failed.
+        if let Some(stored) = tx.user(user.as_str())? {
+            let trigger = Trigger { text: "a request was completed by hand", by: Some(by), is_definition: false };
+            decide_lane(tx, &live.definition, &stored, trigger)?;
+        }
+    }
     reload(tx, &row.request.id)
 }
 
@@ -181,12 +201,16 @@ fn note_account(
     let Some(stored) = tx.user(user.as_str())? else { return Ok(()) };
     let known = tx.linked_account(app, user, &stored.key)?;
     let mut account = match (known, external_id) {
+        (Some(account), Some(other)) if account.account.external_id != other => {
+            return Err(Fault::new(Code::ConflictDuplicate, "the user has another account in the app already"));
+        }
         (Some(account), _) => account,
         (None, Some(external_id)) if row.request.operation == Operation::Create => {
             if tx.account_owner(app, external_id)?.is_some_and(|owner| owner != *user) {
                 return Err(Fault::new(Code::ConflictOwned, "the account is linked to another user"));
             }
-            AccountRow { account: new_account(app, user, external_id, tx.now), applied: None, fingerprint: None }
+            let account = new_account(app, user, external_id, tx.now);
+            AccountRow { account, applied: None, fingerprint: row.fingerprint.clone() }
         }
         (None, _) => return Ok(()),
     };

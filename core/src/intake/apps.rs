@@ -1,7 +1,8 @@
 //! Apps come, change and go.
 
-use super::{LiveApp, LiveApps, Trigger, cancel, decide_lane};
-use crate::fault::Fault;
+use super::{LiveApp, Trigger, cancel, decide_lane};
+use crate::fault::{Code, Fault};
+use crate::lifecycle::Event;
 use crate::model::{App, Request};
 use crate::store::{LogEvent, Tx};
 use serde_json::json;
@@ -26,7 +27,7 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Resul
             format!("the app's {} changed", changed.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
         }
     };
-    let trigger = Trigger { text: &text, by };
+    let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -39,29 +40,42 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Resul
     }
 }
 
-/// Forgets an app. Nothing is sent: open requests are cancelled, accounts stay as they are.
-pub(crate) fn delete_app(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
-    let missing = || Fault::new(crate::fault::Code::NotFound, "there is no such app");
-    let app = apps.values().find(|app| app.definition.app.id.as_str() == id).ok_or_else(missing)?;
-    let id = &app.definition.app.id;
+/// Forgets an app. Nothing is sent: open requests are cancelled, or failed as uncertain where they were sent and nobody
+/// knows what came of it; accounts stay as they are.
+pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    let alive = tx.app(id)?.filter(|(_, deleted)| deleted.is_none());
+    let (app, _) = alive.ok_or_else(|| Fault::new(Code::NotFound, "there is no such app"))?;
+    let id = &app.id;
     let open = tx.open_of_app(id)?;
     if open.iter().any(|row| row.sending) {
         let message = "a request of the app is being sent; delete the app when it has its answer";
-        return Err(Fault::new(crate::fault::Code::InvalidTransition, message));
+        return Err(Fault::new(Code::InvalidTransition, message));
     }
-    let mut cancelled = Vec::new();
-    for row in open {
-        let mut request = row.request.clone();
-        cancel(tx, row, by, "the app was deleted; accounts stay as they are")?;
-        request.state = crate::model::State::Cancelled;
-        request.finished_at = Some(tx.now);
-        (request.due_at, request.waiting_for) = (None, None);
-        cancelled.push(request);
+    let mut ended = Vec::new();
+    for mut row in open {
+        let request_id = row.request.id.clone();
+        if row.unsettled || row.verifying {
+            // What may still take effect was not taken back; nobody will look any more whether it did.
+            let message = "the app was deleted before it was known whether the target did this";
+            row.request.faults = vec![Fault::new(Code::Uncertain, message)];
+            tx.change(&mut row, Event::Fail)?;
+            let details = json!({"operation": row.request.operation, "faults": row.request.faults});
+            tx.log(LogEvent {
+                app: Some(id),
+                user: row.request.user.as_ref(),
+                request: Some(&request_id),
+                by,
+                ..LogEvent::new("failed", details)
+            })?;
+        } else {
+            cancel(tx, row, by, "the app was deleted; accounts stay as they are")?;
+        }
+        ended.extend(tx.request(request_id.as_str())?.map(|row| row.request));
     }
     tx.delete_app(id)?;
-    let details = json!({"cancelled": cancelled.len(), "accounts": "stay as they are"});
+    let details = json!({"ended": ended.len(), "accounts": "stay as they are"});
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_deleted", details) })?;
-    Ok(cancelled)
+    Ok(ended)
 }
 
 /// The top-level keys in which two definitions differ.

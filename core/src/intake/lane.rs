@@ -1,12 +1,15 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
 use crate::definition::Definition;
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
+use crate::id::{RequestId, UserId};
+use crate::lane::{Place, effect_order, first, wait_of_first};
 use crate::lifecycle::Event;
-use crate::model::{AccountStatus, ApprovalStatus, Request, State, WaitingFor};
+use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, decide};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::time::Timestamp;
 use serde_json::json;
 
 /// What made us look at the lane.
@@ -16,6 +19,8 @@ pub(crate) struct Trigger<'a> {
     pub(crate) text: &'a str,
     /// Who did it.
     pub(crate) by: Option<&'a str>,
+    /// Whether the app's definition changed.
+    pub(crate) is_definition: bool,
 }
 
 /// Decides afresh for one user and app. What is wanted is compared with the account and with what is under way; requests
@@ -37,6 +42,7 @@ pub(crate) fn decide_lane(
             let event =
                 LogEvent { app: Some(app), user: Some(user), by: trigger.by, ..LogEvent::new("undecided", details) };
             tx.log(event)?;
+            elect(tx, definition, user)?;
             return Ok(Vec::new());
         }
     };
@@ -44,44 +50,49 @@ pub(crate) fn decide_lane(
         return Ok(Vec::new());
     }
     let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
-    let (fixed, mut loose): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|row| row.unsettled || row.sending || row.verifying || row.by_hand);
-    let projected = project(account.as_ref(), &fixed);
-    let mut lane = Lane { definition, stored, trigger, print: &print };
+    let asked = fingerprint(&stored.key, &definition.payload_bytes(&stored.user));
+    let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
+    let projected = project(account.as_ref(), fixed, standing.wants_account());
+    let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
     let mut made = Vec::new();
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
-        if let Some(reason) = lane.withheld(&decision) {
+        if let Some(reason) = lane.withheld(tx, &decision)? {
             lane.log_withheld(tx, &decision, &reason)?;
             continue;
         }
-        let same = loose.iter().position(|row| row.request.operation == decision.operation);
-        match same.map(|index| loose.remove(index)) {
-            Some(row) => lane.keep(tx, row)?,
-            None => made.extend(lane.make(tx, decision)?),
+        match loose.iter().position(|row| stands_for(row, decision.operation)) {
+            Some(index) => lane.keep(tx, loose.remove(index), decision)?,
+            None => made.push(lane.make(tx, decision)?),
         }
     }
     for row in loose {
-        cancel(tx, row, trigger.by, "superseded: it is no longer wanted")?;
+        let raises = matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
+        // What a person asked for stays, unless it would give access to somebody who may not have it.
+        if !row.by_hand || (raises && !standing.wants_account()) {
+            cancel(tx, row, trigger.by, "superseded: it is no longer wanted")?;
+        }
     }
     elect(tx, definition, &stored.user.id)?;
     made.iter().map(|id| reload(tx, id)).collect()
 }
 
-fn reload(tx: &Tx<'_>, id: &str) -> Result<Request, Fault> {
-    let row = tx.request(id)?;
-    row.map(|row| row.request)
-        .ok_or_else(|| Fault::new(crate::fault::Code::Internal, "a request that was just made is gone"))
+/// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back.
+fn stands_for(row: &RequestRow, operation: Operation) -> bool {
+    let request = &row.request;
+    let free = request.not_before.is_none() && request.approval != ApprovalStatus::Required;
+    request.operation == operation && (!row.by_hand || free)
+}
+
+fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
+    let row = tx.request(id.as_str())?;
+    row.map(|row| row.request).ok_or_else(|| Fault::new(Code::Internal, "a request that was just made is gone"))
 }
 
 /// What there will be once everything under way has happened.
-fn project(account: Option<&AccountRow>, fixed: &[RequestRow]) -> Projected {
-    let mut projected = account.map_or_else(Projected::default, |row| Projected {
-        exists: true,
-        active: row.account.status == AccountStatus::Active,
-        frozen: row.account.frozen,
-        fingerprint: row.fingerprint.clone(),
-    });
-    for row in fixed {
+fn project(account: Option<&AccountRow>, mut under_way: Vec<RequestRow>, wanted: bool) -> Projected {
+    let mut projected = account.map_or_else(Projected::default, AccountRow::projected);
+    under_way.sort_by_key(|row| effect_order(row.request.operation, wanted));
+    for row in &under_way {
         match row.request.operation {
             Operation::Create => {
                 let fingerprint = row.fingerprint.clone();
@@ -103,21 +114,56 @@ struct Lane<'a> {
     definition: &'a Definition,
     stored: &'a StoredUser,
     trigger: Trigger<'a>,
+    /// The fingerprint of what is watched, which asks for Updates.
     print: &'a str,
+    /// The fingerprint of what payloads are made from, which approvals are for.
+    asked: &'a str,
 }
 
 impl Lane<'_> {
     /// Why a decision is not carried out, where it is not.
-    fn withheld(&self, decision: &Decision) -> Option<String> {
-        let renders = matches!(decision.operation, Operation::Create | Operation::Update);
-        let missing = || {
+    fn withheld(&self, tx: &Tx<'_>, decision: &Decision) -> Result<Option<String>, Fault> {
+        if decision.withheld.is_some() {
+            return Ok(decision.withheld.clone());
+        }
+        if matches!(decision.operation, Operation::Create | Operation::Update) {
             let reads = self.definition.reads();
-            let dropped = self.stored.dropped.iter();
-            dropped.into_iter().find(|name| reads.as_ref().is_none_or(|reads| reads.contains(name.as_str())))
-        };
-        decision.withheld.clone().or_else(|| {
-            let name = renders.then(missing).flatten()?;
-            Some(format!("`{name}` was not stored when the user was put, since nothing read it; put the user again"))
+            let mut dropped = self.stored.dropped.iter();
+            if let Some(name) = dropped.find(|name| reads.as_ref().is_none_or(|reads| reads.contains(name.as_str()))) {
+                let text = "was not stored when the user was put, since nothing read it; put the user again";
+                return Ok(Some(format!("`{name}` {text}")));
+            }
+        }
+        self.ended_alike(tx, decision)
+    }
+
+    /// Why the same is not tried again by itself: it was refused, denied, or nobody knows what came of it. `retry` is for
+    /// that. What takes access away is always tried again.
+    fn ended_alike(&self, tx: &Tx<'_>, decision: &Decision) -> Result<Option<String>, Fault> {
+        if !matches!(decision.operation, Operation::Create | Operation::Update | Operation::Activate) {
+            return Ok(None);
+        }
+        let (app, user) = (&self.definition.app.id, &self.stored.user.id);
+        let Some(last) = tx.last_finished(app, user, decision.operation)? else { return Ok(None) };
+        let alike = last.fingerprint.as_deref() == Some(self.print);
+        let code = last.request.faults.first().map(|fault| fault.code);
+        let unclear = decision.operation == Operation::Create
+            && matches!(
+                code,
+                Some(Code::Uncertain | Code::ConflictOwned | Code::ConflictDuplicate | Code::ConflictGhost)
+            );
+        Ok(match last.request.state {
+            State::Failed if unclear => {
+                Some("a Create ended without a clear result; have it tried again or completed by hand".to_owned())
+            }
+            // An account that vanished is made anew; that its Activate or Update failed is no reason against it.
+            State::Failed if alike && code != Some(Code::AccountMissing) => {
+                Some("the same failed before; have it tried again once its cause is mended".to_owned())
+            }
+            State::Cancelled if last.request.approval == ApprovalStatus::Denied && last.is_asked(self.asked) => {
+                Some("the same was denied before".to_owned())
+            }
+            _ => None,
         })
     }
 
@@ -131,55 +177,59 @@ impl Lane<'_> {
         })
     }
 
-    /// A request that was not sent yet stands for the newest record; an approval of an older one does not hold.
-    fn keep(&mut self, tx: &mut Tx<'_>, mut row: RequestRow) -> Result<(), Fault> {
-        if row.fingerprint.as_deref() == Some(self.print) {
-            return Ok(());
-        }
+    /// A request that was not sent yet stands for the newest record and the newest decision; an approval of another payload
+    /// does not hold.
+    fn keep(&self, tx: &mut Tx<'_>, mut row: RequestRow, decision: Decision) -> Result<(), Fault> {
+        let changed = !row.is_asked(self.asked);
         row.fingerprint = Some(self.print.to_owned());
-        if row.request.approval == ApprovalStatus::Approved {
+        row.asked = Some(self.asked.to_owned());
+        if row.request.operation == Operation::Delete && !row.by_hand {
+            // The time runs from the day the user left and not from the last look at it, unless the rule changed.
+            let sooner = decision.not_before.is_none_or(|at| row.request.not_before.is_some_and(|old| at < old));
+            if sooner || self.trigger.is_definition {
+                row.request.not_before = decision.not_before;
+            }
+        }
+        if changed && row.request.approval == ApprovalStatus::Approved {
+            let approval = self.definition.app.approval.as_ref();
             row.request.approval = ApprovalStatus::Required;
-            row.request.waiting_for = Some(WaitingFor::Approval);
-            row.request.due_at = row.expires_at;
+            row.request.by = self.trigger.by.map(str::to_owned);
+            row.expires_at = approval.and_then(|approval| approval.expires).map(|expires| tx.now.plus(expires));
+        }
+        if changed {
+            row.request.why = decision.why;
         }
         tx.save(&row)
     }
 
-    fn make(&mut self, tx: &mut Tx<'_>, decision: Decision) -> Result<Option<String>, Fault> {
-        if self.failed_alike(tx, &decision)? {
-            return Ok(None);
-        }
-        let app = &self.definition.app;
+    fn make(&self, tx: &mut Tx<'_>, decision: Decision) -> Result<RequestId, Fault> {
         let new = NewRequest {
             operation: decision.operation,
             why: decision.why,
             by: self.trigger.by,
             not_before: decision.not_before,
-            by_hand: false,
             fingerprint: Some(self.print.to_owned()),
+            asked: Some(self.asked.to_owned()),
+            ..NewRequest::default()
         };
-        insert(tx, app, self.stored, new).map(|row| Some(row.request.id.as_str().to_owned()))
-    }
-
-    /// Whether the very same was tried last and given up. Doing it again would fail again; `retry` is for that. What
-    /// takes access away is always tried again.
-    fn failed_alike(&self, tx: &Tx<'_>, decision: &Decision) -> Result<bool, Fault> {
-        if !matches!(decision.operation, Operation::Create | Operation::Update | Operation::Activate) {
-            return Ok(false);
-        }
-        let last = tx.last_finished(&self.definition.app.id, &self.stored.user.id, decision.operation)?;
-        Ok(last.is_some_and(|row| row.request.state == State::Failed && row.fingerprint.as_deref() == Some(self.print)))
+        insert(tx, &self.definition.app, self.stored, new).map(|row| row.request.id)
     }
 }
 
 /// What a new request is made of.
+#[derive(Default)]
 pub(crate) struct NewRequest<'a> {
     pub(crate) operation: Operation,
     pub(crate) why: String,
     pub(crate) by: Option<&'a str>,
-    pub(crate) not_before: Option<crate::time::Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
     pub(crate) by_hand: bool,
     pub(crate) fingerprint: Option<String>,
+    pub(crate) asked: Option<String>,
+    /// The failed request from which it takes over.
+    pub(crate) parent: Option<&'a RequestRow>,
+    /// An account may have been made before, and is not believed to be absent before that time.
+    pub(crate) settle_at: Option<Timestamp>,
 }
 
 /// Stores a new request at the end of its lane, and logs it.
@@ -206,8 +256,8 @@ pub(crate) fn insert(
         due_at: None,
         finished_at: None,
         attempts: 0,
-        retry_count: 0,
-        parent_id: None,
+        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
+        parent_id: new.parent.map(|parent| parent.request.id.clone()),
         external_id: None,
         verified: None,
         faults: Vec::new(),
@@ -217,11 +267,13 @@ pub(crate) fn insert(
         head: false,
         by_hand: new.by_hand,
         sending: false,
-        unsettled: false,
+        unsettled: new.settle_at.is_some(),
         verifying: false,
         fingerprint: new.fingerprint,
+        asked: new.asked,
         expires_at: expires.map(|expires| tx.now.plus(expires)),
-        settle_at: None,
+        settle_at: new.settle_at,
+        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
     };
     tx.insert_request(&row)?;
     let request = &row.request;
@@ -249,17 +301,12 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why
     })
 }
 
-/// Chooses the first of a lane and says what it waits for. A Create goes before everything else, since there is nothing
-/// to take away before; then what takes access away; then the oldest. A request under way keeps its place.
-pub(crate) fn elect(tx: &mut Tx<'_>, definition: &Definition, user: &crate::id::UserId) -> Result<(), Fault> {
+/// Chooses the first of a lane and says what it waits for.
+pub(crate) fn elect(tx: &mut Tx<'_>, definition: &Definition, user: &UserId) -> Result<(), Fault> {
     let mut rows = tx.lane(&definition.app.id, user)?;
-    let rank = |row: &RequestRow| {
-        let operation = row.request.operation;
-        (!row.sending, operation != Operation::Create, !operation.reduces_access())
-    };
-    rows.sort_by_key(rank);
-    let mut rows = rows.into_iter();
-    let Some(mut first) = rows.next() else { return Ok(()) };
+    let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
+    let Some(index) = first(&places, tx.now) else { return Ok(()) };
+    let mut chosen = rows.remove(index);
     for mut row in rows {
         if row.head || row.request.waiting_for != Some(WaitingFor::Lane) || row.request.due_at.is_some() {
             row.head = false;
@@ -268,35 +315,18 @@ pub(crate) fn elect(tx: &mut Tx<'_>, definition: &Definition, user: &crate::id::
             tx.save(&row)?;
         }
     }
-    let before = (first.head, first.request.waiting_for, first.request.due_at);
-    gate(&mut first, definition, tx.now);
-    if before != (first.head, first.request.waiting_for, first.request.due_at) {
-        tx.save(&first)?;
+    if chosen.sending {
+        return Ok(());
+    }
+    let before = (chosen.head, chosen.request.waiting_for, chosen.request.due_at);
+    let (waiting_for, due_at) = wait_of_first(&chosen.place(), definition.app.enabled, tx.now);
+    // What was due already keeps its turn.
+    let kept = before.2.filter(|due| before.0 && waiting_for.is_none() && *due <= tx.now);
+    chosen.head = true;
+    chosen.request.waiting_for = waiting_for;
+    chosen.request.due_at = kept.or(due_at);
+    if before != (chosen.head, chosen.request.waiting_for, chosen.request.due_at) {
+        tx.save(&chosen)?;
     }
     Ok(())
-}
-
-/// What the first of a lane waits for.
-fn gate(row: &mut RequestRow, definition: &Definition, now: crate::time::Timestamp) {
-    let newly = !row.head;
-    row.head = true;
-    if row.sending {
-        return;
-    }
-    let request = &mut row.request;
-    let (waiting_for, due_at) = if request.approval == ApprovalStatus::Required {
-        (Some(WaitingFor::Approval), row.expires_at)
-    } else if !definition.app.enabled {
-        (Some(WaitingFor::Disabled), None)
-    } else if !newly && !matches!(request.waiting_for, Some(WaitingFor::Disabled | WaitingFor::Approval)) {
-        return;
-    } else if let Some(not_before) = request.not_before.filter(|not_before| *not_before > now) {
-        (Some(WaitingFor::Schedule), Some(not_before))
-    } else if let Some(settle_at) = row.settle_at.filter(|at| row.unsettled && *at > now) {
-        (Some(WaitingFor::Settle), Some(settle_at))
-    } else {
-        (None, Some(now))
-    };
-    request.waiting_for = waiting_for;
-    request.due_at = due_at;
 }

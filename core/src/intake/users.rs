@@ -25,7 +25,7 @@ pub(crate) fn put_user(tx: &mut Tx<'_>, apps: &LiveApps, user: User, by: Option<
     let event = LogEvent { user: Some(&user.id), by, ..LogEvent::new("user_put", json!({"change": text})) };
     tx.log(event)?;
     let stored = StoredUser { user, state: UserState::Present, dropped, key };
-    decide_everywhere(tx, apps, &stored, Trigger { text: &text, by })
+    decide_everywhere(tx, apps, &stored, Trigger { text: &text, by, is_definition: false })
 }
 
 /// The user has left the directory.
@@ -35,7 +35,7 @@ pub(crate) fn delete_user(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option
     tx.delete_user(&stored.user.id)?;
     tx.log(LogEvent { user: Some(&stored.user.id), by, ..LogEvent::new("user_deleted", json!({})) })?;
     stored.state = UserState::Deleted;
-    decide_everywhere(tx, apps, &stored, Trigger { text: "the user was deleted", by })
+    decide_everywhere(tx, apps, &stored, Trigger { text: "the user was deleted", by, is_definition: false })
 }
 
 /// Decides for users whose validity began or ended. Gives how many there were.
@@ -47,7 +47,7 @@ pub(crate) fn begin_and_end(tx: &mut Tx<'_>, apps: &LiveApps, limit: u32) -> Res
         let text = if ended { "`valid_until` passed" } else { "`valid_from` passed" };
         let details = json!({"change": text});
         tx.log(LogEvent { user: Some(&stored.user.id), ..LogEvent::new("validity_changed", details) })?;
-        decide_everywhere(tx, apps, stored, Trigger { text, by: None })?;
+        decide_everywhere(tx, apps, stored, Trigger { text, by: None, is_definition: false })?;
     }
     Ok(users.len())
 }

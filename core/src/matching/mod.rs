@@ -29,7 +29,7 @@ struct Pair {
 pub struct Query {
     /// The attribute: `userName`, `emails.value`.
     pub attribute: String,
-    /// The value, as the user has it.
+    /// The value as the user has it, but for white space at its ends where the rule drops it.
     pub value: Value,
 }
 
@@ -89,16 +89,26 @@ impl Matching {
     }
 
     /// What to ask the target for to find the candidates of rule `rule`, counted from 0; `None` where the user lacks a
-    /// value that the rule needs, and where there is no such rule.
+    /// value that the rule needs, and where there is no such rule. Of a list, the first value; [`Matching::queries`] has
+    /// all of them.
     pub fn query(&self, rule: usize, user: &Attributes) -> Option<Query> {
-        let pairs = self.rules.get(rule)?;
-        if pairs.iter().any(|pair| pair.of_user(user).is_empty()) {
-            return None;
-        }
-        let first = pairs.first()?;
-        let value = at_path(user, &first.user)?;
-        let value = value.as_array().map_or(Some(value), |items| items.first())?.clone();
-        Some(Query { attribute: first.account.attribute(), value })
+        self.queries(rule, user).into_iter().next()
+    }
+
+    /// All that must be asked for to find every candidate of rule `rule`: one query, or one for each value where the user
+    /// attribute of the first pair is a list.
+    pub fn queries(&self, rule: usize, user: &Attributes) -> Vec<Query> {
+        let pairs = self.rules.get(rule).map(Vec::as_slice).unwrap_or_default();
+        let Some(first) = pairs.first().filter(|_| !pairs.iter().any(|pair| pair.of_user(user).is_empty())) else {
+            return Vec::new();
+        };
+        let values = match at_path(user, &first.user) {
+            Some(Value::Array(items)) => items.as_slice(),
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        };
+        let askable = values.iter().filter(|value| first.key(value).is_some());
+        askable.map(|value| Query { attribute: first.account.attribute(), value: first.asked(value) }).collect()
     }
 
     /// Whether every pair of rule `rule` is equal after normalisation. Of lists, one common value is enough.
@@ -144,6 +154,14 @@ impl Pair {
 
     fn of_account(&self, account: &Attributes) -> Vec<String> {
         self.account.values(account).into_iter().filter_map(|value| self.key(value)).collect()
+    }
+
+    /// Targets have their own rules for letter case, but none of them asks for white space at the ends.
+    fn asked(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) if self.normalize.contains(&Normalization::Trim) => Value::from(text.trim()),
+            value => value.clone(),
+        }
     }
 
     /// The normalised form of a value; `None` where nothing is left of it, and for what is no text, number or truth.

@@ -463,7 +463,7 @@ pub enum Normalization {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
-    /// Names of operations, in lower case.
+    /// Names of operations, in any letter case.
     pub operations: Vec<Operation>,
     /// `manager`, or names of principals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

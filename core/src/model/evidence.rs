@@ -2,7 +2,7 @@
 
 use super::account::{Account, AccountStatus, LinkState};
 use super::request::Request;
-use crate::connector::Capabilities;
+use super::target::Capabilities;
 use crate::fault::Fault;
 use crate::id::{AppId, UserId};
 use crate::time::Timestamp;

@@ -1,13 +1,19 @@
 //! What follows a failed attempt. Pure: randomness and time are arguments.
 
-use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
-use crate::model::{RetryPolicy, WaitingFor};
+use crate::model::{ConnectorError, Outcome, RetryPolicy, WaitingFor};
 use crate::operation::Operation;
 use crate::time::{Period, Timestamp};
 
 const DAY: Period = Period::from_seconds(86_400);
 const PARKED_DAYS: u32 = 30;
+/// Nothing is sent again at once: a run would never end on a target that keeps saying no.
+const SHORTEST: Period = Period::from_micros(100_000);
+
+/// How often, and how far apart, a target is asked for an account that it says exists and does not show.
+pub const GHOST_LOOKS: u32 = 3;
+/// See [`GHOST_LOOKS`].
+pub const GHOST_WAIT: Period = Period::from_seconds(300);
 
 /// What is known about a request whose attempt failed.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +46,17 @@ pub enum Next {
 /// What follows a failed attempt. `jitter` is a random number; the wait is spread evenly from zero to its bound.
 pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -> Next {
     let code = Code::from_name(&failure.code);
-    // Neither says anything about this request: the target asks for patience, or for other credentials.
-    let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized));
+    // None says anything about this request: the target asks for patience or for other credentials, cannot be reached, or
+    // nothing was sent at all.
+    let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized | Code::Cancelled))
+        || (failure.outcome == Outcome::NotApplied && matches!(code, Some(Code::Unreachable | Code::TlsFailed)));
+    // A target in trouble gets a day before its requests are given up.
+    let of_target = matches!(
+        code,
+        Some(Code::Timeout | Code::TargetFailed | Code::InvalidAnswer | Code::ConnectorFailed | Code::Unreachable)
+    );
+    let young = facts.now.since(facts.created_at) < DAY;
+    let used_up = facts.attempts >= facts.policy.attempts && !blameless && !(of_target && young);
     match failure.outcome {
         Outcome::Rejected if code != Some(Code::Unauthorized) => return Next::Fail(None),
         Outcome::Conflict => return Next::Fail(None),
@@ -49,15 +64,16 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
             if !facts.repeatable {
                 return Next::Fail(Some(Code::Uncertain));
             }
-            if facts.attempts >= facts.policy.attempts {
+            if used_up {
                 return Next::Fail(Some(Code::Uncertain));
             }
-            let wait = facts.settle.max(failure.retry_after.unwrap_or_default());
+            let back_off = back_off(facts.policy, facts.attempts, jitter);
+            let wait = facts.settle.max(failure.retry_after.unwrap_or_default()).max(back_off);
             return Next::Again(facts.now.plus(wait), WaitingFor::Settle);
         }
         Outcome::Rejected | Outcome::Ambiguous | Outcome::NotApplied => {}
     }
-    if facts.attempts >= facts.policy.attempts && !blameless {
+    if used_up {
         let parked = matches!(facts.operation, Operation::Deactivate | Operation::Delete);
         let age = facts.now.since(facts.created_at).as_micros() / DAY.as_micros();
         if parked && age < i64::from(PARKED_DAYS) {
@@ -66,7 +82,7 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
         return Next::Fail(None);
     }
     let asked = failure.retry_after.unwrap_or_default();
-    let wait = asked.plus(back_off(facts.policy, facts.attempts, jitter));
+    let wait = asked.plus(back_off(facts.policy, facts.attempts, jitter).max(SHORTEST));
     let waiting_for = if code == Some(Code::RateLimited) { WaitingFor::Rate } else { WaitingFor::Retry };
     Next::Again(facts.now.plus(wait), waiting_for)
 }

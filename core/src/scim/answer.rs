@@ -1,20 +1,15 @@
 //! Reading what targets answer. The standard's letter is not asked for: names in any case, booleans as text, ids as numbers,
 //! lists as single values and flattened keys are all taken for what they mean.
 
-use super::schema;
+use super::{schema, strict};
 use crate::connector::TargetAccount;
 use crate::connector::path::{ENTERPRISE_USER, entry, is_multi_valued};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
-/// JSON, by content and whatever the header says.
-pub(super) fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()
-}
-
 /// A resource with the standard's spelling and shapes; `None` where the body is no object.
 pub(super) fn resource(body: &[u8]) -> Option<Attributes> {
-    match json(body)? {
+    match strict::read(body)? {
         Value::Object(object) => Some(normalize(object)),
         _ => None,
     }
@@ -45,7 +40,7 @@ pub(super) struct Rows {
 
 /// Reads a list response (RFC 7644 §3.4.2). `None` where the body is none, or a row has no id: half a page is not a page.
 pub(super) fn rows(body: &[u8]) -> Option<Rows> {
-    let Value::Object(object) = json(body)? else { return None };
+    let Value::Object(object) = strict::read(body)? else { return None };
     let total = entry(&object, "totalResults").and_then(|total| match total {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),

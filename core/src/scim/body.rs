@@ -36,11 +36,15 @@ impl PathChange {
     }
 }
 
-/// The resource of a create: without nulls, empty texts and lists, `id` and `meta`, with the schemas that it uses.
+/// The resource of a create: without nulls, empty texts and lists, `id` and `meta`, with the schemas that it uses. It is
+/// active unless the mapping says otherwise: a target that is not told shows the account as neither.
 pub(super) fn of_create(attributes: &Attributes) -> Value {
     let mut resource = attributes.clone();
     for own in ["id", "meta", "schemas", "groups"] {
         resource.retain(|key, _| !key.eq_ignore_ascii_case(own));
+    }
+    if entry(&resource, "active").is_none() {
+        resource.insert("active".to_owned(), Value::Bool(true));
     }
     shape_manager(&mut resource);
     let mut resource = without_empties(Value::Object(resource)).unwrap_or_else(|| json!({}));

@@ -162,7 +162,7 @@ pub(super) fn is_missing(response: &Response) -> bool {
 
 /// The error type, where it is one of the standard's.
 pub(super) fn scim_type(response: &Response) -> Option<&'static str> {
-    let body = super::answer::json(&response.body)?;
+    let body = super::strict::read(&response.body)?;
     let given = crate::connector::path::entry(body.as_object()?, "scimType")?.as_str()?;
     SCIM_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(given))
 }

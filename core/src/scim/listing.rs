@@ -17,6 +17,8 @@ struct Cursor {
     /// The index of the next row, from 1.
     start: u64,
     pages: u64,
+    /// How many accounts were shown, those counted once that stood on a page twice.
+    shown: u64,
     total: Option<u64>,
     /// Of the ids of the page before.
     digest: String,
@@ -26,29 +28,29 @@ struct Cursor {
 
 impl Cursor {
     fn first() -> Self {
-        Self { start: 1, pages: 0, total: None, digest: String::new(), own: None }
+        Self { start: 1, pages: 0, shown: 0, total: None, digest: String::new(), own: None }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
+        let mut parts = text.splitn(7, ':');
         let mut part = || parts.next();
         if part()? != "1" {
             return None;
         }
-        let (start, pages) = (part()?.parse().ok()?, part()?.parse().ok()?);
+        let (start, pages, shown) = (part()?.parse().ok()?, part()?.parse().ok()?, part()?.parse().ok()?);
         let total = match part()? {
             "-" => None,
             total => Some(total.parse().ok()?),
         };
         let digest = part()?.to_owned();
         let own = part()?;
-        Some(Self { start, pages, total, digest, own: (!own.is_empty()).then(|| own.to_owned()) })
+        Some(Self { start, pages, shown, total, digest, own: (!own.is_empty()).then(|| own.to_owned()) })
     }
 
     fn text(&self) -> String {
         let total = self.total.map_or("-".to_owned(), |total| total.to_string());
         let own = self.own.as_deref().unwrap_or_default();
-        format!("1:{}:{}:{total}:{}:{own}", self.start, self.pages, self.digest)
+        format!("1:{}:{}:{}:{total}:{}:{own}", self.start, self.pages, self.shown, self.digest)
     }
 }
 
@@ -69,10 +71,14 @@ pub(super) fn page(
     let rows = match fetch(exchange, size, &cursor, filter)? {
         Fetched::Rows(rows) => rows,
         Fetched::Unpaged(rows) => {
-            let complete = rows.total.is_some_and(|total| count(&rows) >= total);
-            return Ok(Page { accounts: distinct(rows.accounts), next: None, complete });
+            let accounts = distinct(rows.accounts);
+            let complete = rows.total.is_some_and(|total| count(&accounts) >= total);
+            return Ok(Page { accounts, next: None, complete });
         }
-        Fetched::PastTheEnd => return Ok(Page { accounts: Vec::new(), next: None, complete: true }),
+        Fetched::PastTheEnd => {
+            let complete = cursor.total.is_some_and(|total| cursor.shown >= total);
+            return Ok(Page { accounts: Vec::new(), next: None, complete });
+        }
     };
     Ok(judge(u64::from(size), &cursor, rows))
 }
@@ -115,37 +121,43 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
 
 /// Whether there is more, and if not whether that was all.
 fn judge(size: u64, cursor: &Cursor, rows: Rows) -> Page {
-    let shown = count(&rows);
-    let (seen, total) = (cursor.start - 1 + shown, rows.total.or(cursor.total));
-    let enough = total.is_none_or(|total| seen >= total);
-    let digest = digest(&rows.accounts);
+    let (row_count, total) = (count(&rows.accounts), rows.total.or(cursor.total));
     let end = |accounts, complete| Page { accounts, next: None, complete };
-    if shown == 0 && rows.next_cursor.is_none() {
-        return end(Vec::new(), enough);
+    if row_count == 0 && rows.next_cursor.is_none() {
+        return end(Vec::new(), total.is_none_or(|total| cursor.shown >= total));
     }
-    if cursor.pages > 0 && digest == cursor.digest && shown > 0 {
+    let digest = digest(&rows.accounts);
+    if cursor.pages > 0 && row_count > 0 && digest == cursor.digest {
         // The same page again: the target ignores where to start. What was seen before is all that can be had.
-        return end(Vec::new(), total.is_some_and(|total| cursor.start > total));
+        return end(Vec::new(), total.is_some_and(|total| cursor.shown >= total));
     }
     let accounts = distinct(rows.accounts);
-    let endless = total.is_some_and(|total| seen > total + total / 5 + 1000);
-    if cursor.pages + 1 >= MOST_PAGES || endless {
+    let next = Cursor {
+        start: cursor.start + row_count,
+        pages: cursor.pages + 1,
+        shown: cursor.shown + count(&accounts),
+        total,
+        digest,
+        own: rows.next_cursor,
+    };
+    let endless = total.is_some_and(|total| next.start > total + total / 5 + 1000);
+    if next.pages >= MOST_PAGES || endless || (next.own.is_some() && next.own == cursor.own) {
         return end(accounts, false);
     }
-    let next = Cursor { start: seen + 1, pages: cursor.pages + 1, total, digest, own: rows.next_cursor };
-    if next.own.is_some() {
-        // A target that pages by cursor and gives the same one again would never end.
-        let stuck = next.own == cursor.own;
-        return if stuck { end(accounts, false) } else { Page { accounts, next: Some(next.text()), complete: false } };
-    }
-    // After the target's own cursors the absence of the next one is the end. An index ends where the page is not full and
-    // the count is reached. A full page may hide more, since some targets give the page's size as the total.
-    let ended = cursor.own.is_some() || (total.is_some() && enough && shown != size);
+    let enough = total.is_none_or(|total| next.shown >= total);
+    let ended = match (&next.own, &cursor.own) {
+        (Some(_), _) => false,
+        // After the target's own cursors the absence of the next one is the end.
+        (None, Some(_)) => true,
+        // An index ends where the count is reached with a page that is not full. A full page may hide more, since some
+        // targets give the page's size as the total.
+        (None, None) => total.is_some() && enough && row_count != size,
+    };
     if ended { end(accounts, enough) } else { Page { accounts, next: Some(next.text()), complete: false } }
 }
 
-fn count(rows: &Rows) -> u64 {
-    u64::try_from(rows.accounts.len()).unwrap_or(u64::MAX)
+fn count(accounts: &[TargetAccount]) -> u64 {
+    u64::try_from(accounts.len()).unwrap_or(u64::MAX)
 }
 
 fn distinct(accounts: Vec<TargetAccount>) -> Vec<TargetAccount> {

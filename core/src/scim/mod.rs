@@ -7,6 +7,7 @@ mod exchange;
 mod listing;
 mod schema;
 mod search;
+mod strict;
 mod url;
 
 use crate::connector::path::entry;
@@ -217,7 +218,7 @@ impl ScimConnector {
 
     fn document(&self, endpoint: &str) -> Option<Value> {
         let response = self.exchange.get(&self.exchange.base.endpoint(endpoint, &[])).ok()?;
-        if (200..300).contains(&response.status) { answer::json(&response.body) } else { None }
+        if (200..300).contains(&response.status) { strict::read(&response.body) } else { None }
     }
 }
 

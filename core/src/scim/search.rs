@@ -44,7 +44,10 @@ pub(super) fn find(
             }
         }
         // The value or the filter is refused, for instance for its quotes. What cannot be asked for can be looked through.
-        400 | 501 => walk(exchange, size, None, &path, value).map_err(|_| failure(Method::Get, &response)),
+        400 | 501 => walk(exchange, size, None, &path, value).map_err(|error| {
+            // Where there are too many accounts to look through, the refusal of the filter is what the operator must know.
+            if error.code == Code::InvalidAnswer.name() { failure(Method::Get, &response) } else { error }
+        }),
         _ => Err(failure(Method::Get, &response)),
     }
 }

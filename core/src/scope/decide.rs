@@ -41,9 +41,10 @@ pub fn decide(
     now: Timestamp,
 ) -> Vec<Decision> {
     let mut decisions = Vec::new();
-    match standing.cause {
-        None => wanted(standing, projected, fingerprint, &mut decisions),
-        Some(cause) => unwanted(app, cause, projected, now, &mut decisions),
+    if standing.wants_account() {
+        wanted(standing, projected, fingerprint, &mut decisions);
+    } else {
+        unwanted(app, &standing.causes, projected, now, &mut decisions);
     }
     decisions
         .into_iter()
@@ -81,16 +82,24 @@ fn wanted(standing: &Standing, projected: &Projected, fingerprint: &str, decisio
     }
 }
 
-fn unwanted(app: &App, cause: Cause, projected: &Projected, now: Timestamp, decisions: &mut Vec<Bare>) {
+/// Of several causes the one with the strongest action counts: nobody keeps access by also losing a grant.
+fn unwanted(app: &App, causes: &[Cause], projected: &Projected, now: Timestamp, decisions: &mut Vec<Bare>) {
     if !projected.exists {
         return;
     }
-    let action = match cause {
+    let actions = causes.iter().map(|cause| match cause {
         Cause::Unassigned => app.deprovision.unassigned,
         Cause::Deactivated => app.deprovision.deactivated,
         Cause::Deleted => app.deprovision.deleted,
         Cause::Expired => app.deprovision.expired,
+    });
+    let strength = |action: &DeprovisionAction| match action {
+        DeprovisionAction::Nothing {} => 0,
+        DeprovisionAction::Disable => 1,
+        DeprovisionAction::DisableThenDelete { .. } => 2,
+        DeprovisionAction::Delete {} => 3,
     };
+    let Some(action) = actions.max_by_key(strength) else { return };
     let delete_at = match action {
         DeprovisionAction::Nothing {} => return,
         DeprovisionAction::Disable => None,

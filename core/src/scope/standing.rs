@@ -21,10 +21,10 @@ pub enum Cause {
 }
 
 /// Where a user stands with an app.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// Why no active account may exist; none where one is wanted.
-    pub cause: Option<Cause>,
+    /// Why no active account may exist, each that holds; none where one is wanted.
+    pub causes: Vec<Cause>,
     /// Whether the user is suspended.
     pub frozen: bool,
     /// Whether the user takes part in the pilot, or there is none.
@@ -36,11 +36,12 @@ pub struct Standing {
 impl Standing {
     /// Whether an active account is wanted.
     pub fn wants_account(&self) -> bool {
-        self.cause.is_none()
+        self.causes.is_empty()
     }
 }
 
-/// Where `user` stands with `app` at `now`; `None` is a user who left the directory.
+/// Where `user` stands with `app` at `now`; `None` is a user who left the directory. The scope is evaluated only where
+/// everything else asks for an account: a leaver whose record the scope cannot read still leaves.
 ///
 /// # Errors
 /// `expression_failed` where the scope cannot be evaluated on this record, `type_mismatch` where it gives no truth value.
@@ -52,33 +53,33 @@ pub(crate) fn standing(
 ) -> Result<Standing, Fault> {
     let Some(user) = user else {
         let because = vec!["the user left the directory".to_owned()];
-        return Ok(Standing { cause: Some(Cause::Deleted), frozen: false, in_pilot: true, because });
+        return Ok(Standing { causes: vec![Cause::Deleted], frozen: false, in_pilot: true, because });
     };
+    let mut causes = Vec::new();
     let mut because = Vec::new();
     let granted = grants(app, user);
-    let mut cause = None;
     if granted.is_empty() {
-        cause = Some(Cause::Unassigned);
+        causes.push(Cause::Unassigned);
         because
             .push("no profile, permission set or permission set group of the user is assigned to the app".to_owned());
     }
     because.extend(granted);
-    if cause.is_none() && !in_scope(app, scope, user, now)? {
-        cause = Some(Cause::Unassigned);
-        because.push("the user is out of the app's scope".to_owned());
-    }
     if user.valid_until.is_some_and(|until| until <= now) {
         because.push("`valid_until` has passed".to_owned());
-        cause = cause.or(Some(Cause::Expired));
+        causes.push(Cause::Expired);
     } else if !user.is_active_at(now) {
         let reason = if user.active { "`valid_from` has not come" } else { "the user is disabled" };
         because.push(reason.to_owned());
-        cause = cause.or(Some(Cause::Deactivated));
+        causes.push(Cause::Deactivated);
+    }
+    if causes.is_empty() && !in_scope(app, scope, user, now)? {
+        causes.push(Cause::Unassigned);
+        because.push("the user is out of the app's scope".to_owned());
     }
     if user.frozen {
         because.push("the user is frozen".to_owned());
     }
-    Ok(Standing { cause, frozen: user.frozen, in_pilot: in_pilot(app, user), because })
+    Ok(Standing { causes, frozen: user.frozen, in_pilot: in_pilot(app, user), because })
 }
 
 /// The grants that entitle the user, each as a reason.

@@ -4,13 +4,15 @@ use super::{Tx, UserKey, limit_of, time_of, unknown_word, unseal_object};
 use crate::fault::Fault;
 use crate::id::{AppId, UserId};
 use crate::model::{Account, AccountFilter, AccountStatus, LinkState};
+use crate::scope::Projected;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use rusqlite::{Row, params};
+use serde_json::Value;
 
 const COLUMNS: &str =
-    "app_id, external_id, username, user_id, status, frozen, link_state, known_link, attributes, applied,
-    fingerprint, version, created_at, updated_at, deleted_at";
+    "app_id, external_id, user_id, status, frozen, link_state, known_link, attributes, applied, fingerprint,
+    version, created_at, updated_at, deleted_at";
 
 /// An account with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -22,8 +24,20 @@ pub(crate) struct AccountRow {
     pub(crate) fingerprint: Option<String>,
 }
 
+impl AccountRow {
+    /// What there is, as decisions see it.
+    pub(crate) fn projected(&self) -> Projected {
+        Projected {
+            exists: true,
+            active: self.account.status == AccountStatus::Active,
+            frozen: self.account.frozen,
+            fingerprint: self.fingerprint.clone(),
+        }
+    }
+}
+
 struct Raw {
-    texts: [Option<String>; 8],
+    texts: [Option<String>; 7],
     frozen: bool,
     known_link: bool,
     attributes: Option<Vec<u8>>,
@@ -33,21 +47,12 @@ struct Raw {
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw {
-        texts: [
-            row.get(0)?,
-            row.get(1)?,
-            row.get(2)?,
-            row.get(3)?,
-            row.get(4)?,
-            row.get(6)?,
-            row.get(10)?,
-            row.get(11)?,
-        ],
-        frozen: row.get(5)?,
-        known_link: row.get(7)?,
-        attributes: row.get(8)?,
-        applied: row.get(9)?,
-        times: [row.get(12)?, row.get(13)?, row.get(14)?],
+        texts: [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(5)?, row.get(9)?, row.get(10)?],
+        frozen: row.get(4)?,
+        known_link: row.get(6)?,
+        attributes: row.get(7)?,
+        applied: row.get(8)?,
+        times: [row.get(11)?, row.get(12)?, row.get(13)?],
     })
 }
 
@@ -105,7 +110,7 @@ impl Tx<'_> {
         )?;
         rows.into_iter()
             .map(|row| {
-                let key = match &row.texts[3] {
+                let key = match &row.texts[2] {
                     Some(user) => self.user_key(&UserId::new(user.clone())?)?,
                     None => None,
                 };
@@ -124,13 +129,13 @@ impl Tx<'_> {
     pub(crate) fn put_account(&mut self, row: &AccountRow, key: &UserKey) -> Result<(), Fault> {
         let account = &row.account;
         let place = place(account.app.as_str(), &account.external_id);
-        let attributes = self.seal_object(key, &place, &account.attributes)?;
+        let attributes = self.seal_object(key, &place, &seen(account))?;
         let applied = row.applied.as_ref().map(|applied| self.seal_object(key, &place, applied)).transpose()?;
         self.execute(
-            "INSERT INTO account (app_id, external_id, username, user_id, status, frozen, link_state, known_link,
-             attributes, applied, fingerprint, version, created_at, updated_at, deleted_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-             ON CONFLICT (app_id, external_id) DO UPDATE SET username = excluded.username, user_id = excluded.user_id,
+            "INSERT INTO account (app_id, external_id, user_id, status, frozen, link_state, known_link, attributes,
+             applied, fingerprint, version, created_at, updated_at, deleted_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (app_id, external_id) DO UPDATE SET user_id = excluded.user_id,
              status = excluded.status, frozen = excluded.frozen, link_state = excluded.link_state,
              known_link = excluded.known_link, attributes = excluded.attributes, applied = excluded.applied,
              fingerprint = excluded.fingerprint, version = excluded.version, updated_at = excluded.updated_at,
@@ -138,7 +143,6 @@ impl Tx<'_> {
             params![
                 account.app.as_str(),
                 account.external_id,
-                account.username,
                 account.user.as_ref().map(UserId::as_str),
                 account.status.name(),
                 account.frozen,
@@ -158,13 +162,19 @@ impl Tx<'_> {
 }
 
 fn account(row: Raw, key: Option<&UserKey>) -> Result<AccountRow, Fault> {
-    let [app, external_id, username, user, status, link_state, fingerprint, version] = row.texts;
+    let [app, external_id, user, status, link_state, fingerprint, version] = row.texts;
     let (app, external_id) = (app.unwrap_or_default(), external_id.unwrap_or_default());
     let place = place(&app, &external_id);
     let open = |sealed: Option<Vec<u8>>| -> Result<Option<Attributes>, Fault> {
         sealed.zip(key).map(|(sealed, key)| unseal_object(key, &place, &sealed)).transpose()
     };
     let [created_at, updated_at, deleted_at] = row.times;
+    let mut seen = open(row.attributes)?.unwrap_or_default();
+    let username = seen.remove("username").and_then(|name| name.as_str().map(str::to_owned));
+    let attributes = match seen.remove("attributes") {
+        Some(Value::Object(attributes)) => attributes,
+        _ => Attributes::new(),
+    };
     let account = Account {
         app: AppId::new(app.clone())?,
         external_id: external_id.clone(),
@@ -181,10 +191,20 @@ fn account(row: Raw, key: Option<&UserKey>) -> Result<AccountRow, Fault> {
         created_at: Timestamp::from_micros(created_at.unwrap_or_default()),
         updated_at: Timestamp::from_micros(updated_at.unwrap_or_default()),
         deleted_at: time_of(deleted_at),
-        attributes: open(row.attributes)?.unwrap_or_default(),
+        attributes,
         version,
     };
     Ok(AccountRow { applied: open(row.applied)?, fingerprint, account })
+}
+
+/// What is sealed of an account: its name and its attributes.
+fn seen(account: &Account) -> Attributes {
+    let mut seen = Attributes::new();
+    seen.insert("attributes".to_owned(), Value::Object(account.attributes.clone()));
+    if let Some(username) = &account.username {
+        seen.insert("username".to_owned(), Value::from(username.as_str()));
+    }
+    seen
 }
 
 fn place(app: &str, external_id: &str) -> String {

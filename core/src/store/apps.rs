@@ -25,8 +25,18 @@ impl Tx<'_> {
         texts.iter().map(|text| parse(text)).collect()
     }
 
+    /// A number that grows with every change of an app's definition, so that engines notice what others changed.
+    pub(crate) fn apps_revision(&self) -> Result<u64, Fault> {
+        Ok(self.meta("apps_revision")?.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    fn raise_apps_revision(&self) -> Result<(), Fault> {
+        self.put_meta("apps_revision", &(self.apps_revision()? + 1).to_string())
+    }
+
     /// Stores a definition; an app that was deleted lives again.
     pub(crate) fn put_app(&self, app: &App) -> Result<(), Fault> {
+        self.raise_apps_revision()?;
         let now = self.now.as_micros();
         self.execute(
             "INSERT INTO app (id, definition, created_at, updated_at) VALUES ($1, $2, $3, $4)
@@ -39,6 +49,7 @@ impl Tx<'_> {
 
     /// Marks an app as deleted.
     pub(crate) fn delete_app(&self, id: &AppId) -> Result<(), Fault> {
+        self.raise_apps_revision()?;
         self.execute("UPDATE app SET deleted_at = $1 WHERE id = $2", params![self.now.as_micros(), id.as_str()])?;
         Ok(())
     }

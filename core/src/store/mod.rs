@@ -34,7 +34,7 @@ use vault::Vault;
 pub(crate) struct Store {
     connection: Connection,
     vault: Vault,
-    _lock: Option<open::Lock>,
+    lock: Option<open::Lock>,
 }
 
 impl Store {
@@ -58,7 +58,8 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| store_fault(&error))?;
-        let mut tx = Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new() };
+        let mut tx =
+            Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new(), tally: Tally::default() };
         let result = work(&mut tx)?;
         let entries = tx.entries;
         sql.commit().map_err(|error| store_fault(&error))?;
@@ -75,7 +76,8 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(|error| store_fault(&error))?;
-        let mut tx = Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new() };
+        let mut tx =
+            Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new(), tally: Tally::default() };
         work(&mut tx)
     }
 
@@ -93,14 +95,28 @@ impl Store {
         Ok(())
     }
 
-    /// Makes sure that the host's key is the one under which the file's keys are sealed, before anything is done.
-    fn check_key(&mut self) -> Result<(), Fault> {
-        self.read(Timestamp::default(), |tx| {
-            let first = tx.row("SELECT user_id, key FROM user_key LIMIT 1", [], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })?;
-            first.map_or(Ok(()), |(user, key)| tx.vault.unwrap(&UserId::new(user)?, &key).map(|_| ()))
-        })
+    /// Makes sure that the host's key is the one of the file, before anything is done. A new file remembers its key by a
+    /// sealed word; one without a key says so.
+    fn check_key(&mut self, writes: bool) -> Result<(), Fault> {
+        let place = UserId::new("rollkeeper key check")?;
+        let known = self.read(Timestamp::default(), |tx| tx.meta("key_check"))?;
+        match known {
+            Some(known) => {
+                let stored =
+                    unhex(&known).ok_or_else(|| Fault::new(Code::StoreDamaged, "the key check cannot be read"))?;
+                self.vault.unwrap(&place, &stored)?;
+                if self.vault.is_keyed() == Vault::is_wrapped(&stored) {
+                    return Ok(());
+                }
+                Err(Fault::new(Code::KeyMissing, "the file was made without a key; open it without one"))
+            }
+            None if !writes => Ok(()),
+            None => {
+                let word = self.vault.new_user_key()?;
+                let stored = self.vault.wrap(&place, &word)?;
+                self.write(Timestamp::default(), |tx| tx.put_meta("key_check", &crate::value::hex(&stored))).map(|_| ())
+            }
+        }
     }
 
     /// Lets new request ids sort after those in the file.
@@ -122,6 +138,14 @@ pub(crate) struct Tx<'a> {
     pub(crate) now: Timestamp,
     head: Option<(u64, String)>,
     entries: Vec<LogEntry>,
+    pub(crate) tally: Tally,
+}
+
+/// How many requests ended in a transaction.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
 }
 
 impl Tx<'_> {
@@ -180,6 +204,19 @@ impl Tx<'_> {
         result
     }
 
+    /// A word kept about the file itself.
+    fn meta(&self, name: &str) -> Result<Option<String>, Fault> {
+        self.row("SELECT value FROM meta WHERE name = $1", [name], |row| row.get(0))
+    }
+
+    fn put_meta(&self, name: &str, value: &str) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [name, value],
+        )?;
+        Ok(())
+    }
+
     fn seal_object(&mut self, key: &UserKey, place: &str, object: &Attributes) -> Result<Vec<u8>, Fault> {
         self.vault.seal(key, place, crate::value::canonical_object(object).as_bytes())
     }
@@ -188,6 +225,12 @@ impl Tx<'_> {
 fn unseal_object(key: &UserKey, place: &str, sealed: &[u8]) -> Result<Attributes, Fault> {
     let plain = vault::unseal(key, place, sealed)?;
     serde_json::from_slice(&plain).map_err(|_| Fault::new(Code::StoreDamaged, "a sealed value is no JSON object"))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect())
 }
 
 /// A stored word that this version does not know: the file was changed by other hands.
@@ -202,4 +245,53 @@ fn time_of(micros: Option<i64>) -> Option<Timestamp> {
 /// The limit of a listing: 1,000 where none is given.
 fn limit_of(limit: Option<u32>) -> i64 {
     i64::from(limit.unwrap_or(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every SQL text of the store, as it stands in the source.
+    const SOURCES: [&str; 8] = [
+        include_str!("mod.rs"),
+        include_str!("accounts.rs"),
+        include_str!("apps.rs"),
+        include_str!("attempts.rs"),
+        include_str!("log.rs"),
+        include_str!("open.rs"),
+        include_str!("requests.rs"),
+        include_str!("users.rs"),
+    ];
+
+    /// The numbers of the parameters in order of first appearance.
+    fn parameters(text: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        for part in text.split('$').skip(1) {
+            let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
+            if let Ok(number) = digits.parse() {
+                if !found.contains(&number) {
+                    found.push(number);
+                }
+            }
+        }
+        found
+    }
+
+    /// SQLite binds `$n` by order of first appearance, PostgreSQL by number: numbered in that order, both agree.
+    #[test]
+    fn parameters_are_numbered_in_order_of_appearance() {
+        let mut statements = 0;
+        for text in SOURCES.iter().flat_map(|source| source.split('"').skip(1).step_by(2)) {
+            let found = parameters(text);
+            // A text that is put together from parts may begin with the second parameter: the first stands in the part.
+            let first = found.first().copied().unwrap_or(1);
+            let expected: Vec<usize> = (first..first + found.len()).collect();
+            assert_eq!(found, expected, "{text}");
+            statements += usize::from(!found.is_empty());
+        }
+        assert!(statements > 25, "only {statements} statements were found");
+    }
+
+    #[test]
+    fn a_wrong_order_of_parameters_is_seen() {
+        assert_eq!(parameters("SELECT $2 WHERE x = $1 AND y = $2"), [2, 1]);
+    }
 }

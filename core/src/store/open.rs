@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[include_str!("sql/v001.sql")];
 
 /// Keeps the file «in use» as long as it lives.
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Store {
@@ -39,16 +39,30 @@ impl Store {
                 } else {
                     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
                 };
+                let left = has_log(path);
                 let connection = Connection::open_with_flags(path, flags).map_err(|error| store_fault(&error))?;
+                if alone && left {
+                    recover(&connection, path)?;
+                }
                 (connection, lock, alone)
             }
         };
         set_up(&connection, writes).map_err(|error| store_fault(&error))?;
         migrate(&mut connection, writes)?;
-        let mut store = Self { connection, vault, _lock: lock };
-        store.check_key()?;
+        let mut store = Self { connection, vault, lock };
+        store.check_key(writes)?;
         store.remember_ids()?;
         Ok((store, alone))
+    }
+}
+
+impl Store {
+    /// Lets others open the file, after what a dead process left was cleared up.
+    pub(crate) fn share(&self) {
+        if let Some(lock) = &self.lock {
+            // On failure the file stays ours alone, which keeps others out and harms nothing.
+            let _ = lock.file.lock_shared();
+        }
     }
 }
 
@@ -57,8 +71,9 @@ fn check_file(path: &Path, writes: bool) -> Result<(), Fault> {
     match File::open(path) {
         Ok(mut file) => {
             let length = file.metadata().map_err(|_| unwritable())?.len();
-            if length == 0 && log_of(path).metadata().is_ok_and(|log| log.len() > 0) {
-                return Err(damaged());
+            if has_log(path) {
+                // A checkpoint that was cut by a crash leaves a short file, and everything that it lacks in the log.
+                return if length == 0 { Err(damaged()) } else { Ok(()) };
             }
             let mut header = [0_u8; 100];
             if length > 0 && (file.read_exact(&mut header).is_err() || length < length_by_header(&header)) {
@@ -92,10 +107,17 @@ fn length_by_header(header: &[u8; 100]) -> u64 {
     if number(24, 4) == number(92, 4) { page * number(28, 4) } else { page }
 }
 
-fn log_of(path: &Path) -> PathBuf {
+/// Whether there is a write-ahead log with something in it.
+fn has_log(path: &Path) -> bool {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
-    name.into()
+    PathBuf::from(name).metadata().is_ok_and(|log| log.len() > 0)
+}
+
+/// Brings what a crash left in the log into the file, and looks at the file's length then.
+fn recover(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| store_fault(&error))?;
+    check_file(path, true)
 }
 
 /// Says that the file is in use. Alone = nobody said so before.
@@ -108,11 +130,11 @@ fn acquire(path: &Path) -> Result<(Option<Lock>, bool), Fault> {
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(_)) => return Err(unwritable()),
     };
-    if alone {
-        file.unlock().map_err(|_| unwritable())?;
+    if !alone {
+        // Waits while the first is still clearing up what a dead process left.
+        file.lock_shared().map_err(|_| unwritable())?;
     }
-    file.lock_shared().map_err(|_| unwritable())?;
-    Ok((Some(Lock { _file: file }), alone))
+    Ok((Some(Lock { file }), alone))
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

@@ -3,6 +3,7 @@
 use super::{Tx, limit_of, time_of, unknown_word};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId, UserId};
+use crate::lane::Place;
 use crate::lifecycle::{self, Event};
 use crate::model::{ApprovalStatus, Request, RequestFilter, State, WaitingFor};
 use crate::operation::Operation;
@@ -11,8 +12,8 @@ use rusqlite::{Row, params};
 
 const COLUMNS: &str =
     "id, app_id, user_id, operation, state, approval, waiting_for, why, author, parent_id, external_id,
-    fingerprint, faults, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
-    not_before, expires_at, due_at, settle_at, finished_at";
+    fingerprint, faults, asked, retry_for, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
+    not_before, expires_at, due_at, settle_at, finished_at, retry_at";
 
 /// A request with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -28,47 +29,93 @@ pub(crate) struct RequestRow {
     pub(crate) unsettled: bool,
     /// It was sent and waits to be confirmed.
     pub(crate) verifying: bool,
-    /// The fingerprint of the inputs from which the payload was rendered.
+    /// The fingerprint of the watched inputs from which the payload was rendered.
     pub(crate) fingerprint: Option<String>,
+    /// The fingerprint of everything the payload is made from: what an approval is for.
+    pub(crate) asked: Option<String>,
     /// When nobody has answered by then, it expires.
     pub(crate) expires_at: Option<Timestamp>,
     /// From when on a look-up can be believed.
     pub(crate) settle_at: Option<Timestamp>,
+    /// When the next attempt is, and what it waits for until then.
+    pub(crate) retry: Option<(Timestamp, WaitingFor)>,
+}
+
+impl RequestRow {
+    /// Whether something was sent that may still take effect, or is being sent or confirmed.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.unsettled || self.sending || self.verifying
+    }
+
+    /// Whether it asks for the payload with that fingerprint.
+    pub(crate) fn is_asked(&self, asked: &str) -> bool {
+        self.asked.as_deref() == Some(asked)
+    }
+
+    /// Its place in its lane.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            operation: self.request.operation,
+            approval: self.request.approval,
+            sending: self.sending,
+            unsettled: self.unsettled,
+            not_before: self.request.not_before,
+            expires_at: self.expires_at,
+            retry: self.retry,
+        }
+    }
 }
 
 struct Raw {
-    texts: [Option<String>; 13],
+    texts: [Option<String>; 15],
     flags: [bool; 5],
     attempts: u32,
     retry_count: u32,
     verified: Option<bool>,
-    times: [Option<i64>; 6],
+    times: [Option<i64>; 7],
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let mut texts: [Option<String>; 13] = Default::default();
+    let mut texts: [Option<String>; 15] = Default::default();
     for (index, text) in texts.iter_mut().enumerate() {
         *text = row.get(index)?;
     }
     Ok(Raw {
         texts,
-        flags: [row.get(13)?, row.get(14)?, row.get(15)?, row.get(16)?, row.get(17)?],
-        attempts: row.get(18)?,
-        retry_count: row.get(19)?,
-        verified: row.get(20)?,
-        times: [row.get(21)?, row.get(22)?, row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?],
+        flags: [row.get(15)?, row.get(16)?, row.get(17)?, row.get(18)?, row.get(19)?],
+        attempts: row.get(20)?,
+        retry_count: row.get(21)?,
+        verified: row.get(22)?,
+        times: [row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?, row.get(27)?, row.get(28)?, row.get(29)?],
     })
 }
 
 fn parse(row: Raw) -> Result<RequestRow, Fault> {
-    let [id, app, user, operation, state, approval, waiting_for, why, by, parent_id, external_id, fingerprint, faults] =
-        row.texts;
+    let [
+        id,
+        app,
+        user,
+        operation,
+        state,
+        approval,
+        waiting_for,
+        why,
+        by,
+        parent_id,
+        external_id,
+        fingerprint,
+        faults,
+        asked,
+        retry_for,
+    ] = row.texts;
     let [head, by_hand, sending, unsettled, verifying] = row.flags;
-    let [created_at, not_before, expires_at, due_at, settle_at, finished_at] = row.times.map(time_of);
+    let [created_at, not_before, expires_at, due_at, settle_at, finished_at, retry_at] = row.times.map(time_of);
     let word = |text: Option<String>| text.unwrap_or_default();
-    let waiting_for = waiting_for
-        .map(|name| WaitingFor::from_name(&name).ok_or_else(|| unknown_word("request.waiting_for")))
-        .transpose()?;
+    let wait = |name: Option<String>, column| -> Result<Option<WaitingFor>, Fault> {
+        name.map(|name| WaitingFor::from_name(&name).ok_or_else(|| unknown_word(column))).transpose()
+    };
+    let waiting_for = wait(waiting_for, "request.waiting_for")?;
+    let retry = retry_at.zip(wait(retry_for, "request.retry_for")?);
     let request = Request {
         id: RequestId::new(word(id))?,
         app: AppId::new(word(app))?,
@@ -90,7 +137,19 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         verified: row.verified,
         faults: parse_faults(&word(faults))?,
     };
-    Ok(RequestRow { request, head, by_hand, sending, unsettled, verifying, fingerprint, expires_at, settle_at })
+    Ok(RequestRow {
+        request,
+        head,
+        by_hand,
+        sending,
+        unsettled,
+        verifying,
+        fingerprint,
+        asked,
+        expires_at,
+        settle_at,
+        retry,
+    })
 }
 
 fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
@@ -226,9 +285,10 @@ impl Tx<'_> {
         self.execute(
             "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
              unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
-             finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults)
+             finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked, retry_at,
+             retry_for)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28)",
+             $23, $24, $25, $26, $27, $28, $29, $30, $31)",
             params![
                 request.id.as_str(),
                 request.app.as_str(),
@@ -257,19 +317,24 @@ impl Tx<'_> {
                 request.external_id,
                 request.verified,
                 row.fingerprint,
-                faults_text(&request.faults)
+                faults_text(&request.faults),
+                row.asked,
+                row.retry.map(|retry| retry.0.as_micros()),
+                row.retry.map(|retry| retry.1.name())
             ],
         )?;
         Ok(())
     }
 
-    /// Notes which failed request a new one takes over from.
-    pub(crate) fn set_parent(&self, id: &RequestId, parent: &RequestId, retry_count: u32) -> Result<(), Fault> {
-        self.execute(
-            "UPDATE request SET parent_id = $1, retry_count = $2 WHERE id = $3",
-            params![parent.as_str(), retry_count, id.as_str()],
-        )?;
-        Ok(())
+    /// The first of the requests from which this one took over, itself where there is none.
+    pub(crate) fn root_of(&self, id: &RequestId) -> Result<String, Fault> {
+        let mut root = id.to_string();
+        while let Some(Some(parent)) =
+            self.row("SELECT parent_id FROM request WHERE id = $1", [&root], |row| row.get::<_, Option<String>>(0))?
+        {
+            root = parent;
+        }
+        Ok(root)
     }
 
     /// Stores everything of a request that may change while its state stays.
@@ -281,7 +346,7 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// `invalid_transition` where the event may not happen, also where another process was first.
-    pub(crate) fn change(&self, row: &mut RequestRow, event: Event) -> Result<(), Fault> {
+    pub(crate) fn change(&mut self, row: &mut RequestRow, event: Event) -> Result<(), Fault> {
         let from = row.request.state;
         row.request.state = lifecycle::next(from, event)?;
         if row.request.state.is_finished() {
@@ -290,7 +355,10 @@ impl Tx<'_> {
             row.request.waiting_for = None;
             row.head = false;
             row.sending = false;
+            row.retry = None;
         }
+        self.tally.completed += u64::from(row.request.state == State::Completed);
+        self.tally.failed += u64::from(row.request.state == State::Failed);
         self.write_row(row, from)
     }
 
@@ -299,8 +367,9 @@ impl Tx<'_> {
         let changed = self.execute(
             "UPDATE request SET state = $1, approval = $2, waiting_for = $3, why = $4, external_id = $5, fingerprint = $6,
              faults = $7, head = $8, sending = $9, unsettled = $10, verifying = $11, attempts = $12, verified = $13,
-             not_before = $14, expires_at = $15, due_at = $16, settle_at = $17, finished_at = $18
-             WHERE id = $19 AND state = $20",
+             not_before = $14, expires_at = $15, due_at = $16, settle_at = $17, finished_at = $18, asked = $19,
+             retry_at = $20, retry_for = $21, author = $22
+             WHERE id = $23 AND state = $24",
             params![
                 request.state.name(),
                 request.approval.name(),
@@ -320,6 +389,10 @@ impl Tx<'_> {
                 request.due_at.map(Timestamp::as_micros),
                 row.settle_at.map(Timestamp::as_micros),
                 request.finished_at.map(Timestamp::as_micros),
+                row.asked,
+                row.retry.map(|retry| retry.0.as_micros()),
+                row.retry.map(|retry| retry.1.name()),
+                request.by,
                 request.id.as_str(),
                 from.name()
             ],

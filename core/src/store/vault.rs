@@ -26,6 +26,16 @@ impl Vault {
         Self { host_key: host_key.map(Zeroizing::new), random }
     }
 
+    /// Whether the host gave a key.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.host_key.is_some()
+    }
+
+    /// Whether a stored key is sealed under a host's key.
+    pub(super) fn is_wrapped(stored: &[u8]) -> bool {
+        stored.first() == Some(&SEALED)
+    }
+
     /// A new key for a user.
     pub(super) fn new_user_key(&mut self) -> Result<UserKey, Fault> {
         let mut key = Zeroizing::new([0; 32]);

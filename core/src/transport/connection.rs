@@ -40,15 +40,15 @@ fn before_sending(code: Code, message: &'static str) -> ureq::Error {
 
 /// Resolves names, remembers the answers, checks every address. ureq asks for the address on every request, also where a
 /// kept connection serves it; without the memory each request would be a look-up, and a thread to bound it.
-pub(super) struct CachingResolver {
+pub(super) struct CachingResolver<R = DefaultResolver> {
     policy: AddressPolicy,
-    system: DefaultResolver,
+    system: R,
     known: Mutex<HashMap<String, (ResolvedSocketAddrs, Instant)>>,
 }
 
-impl CachingResolver {
-    pub(super) fn new(policy: AddressPolicy) -> Self {
-        Self { policy, system: DefaultResolver::default(), known: Mutex::new(HashMap::new()) }
+impl<R> CachingResolver<R> {
+    pub(super) fn new(policy: AddressPolicy, system: R) -> Self {
+        Self { policy, system, known: Mutex::new(HashMap::new()) }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, (ResolvedSocketAddrs, Instant)>> {
@@ -70,13 +70,13 @@ impl CachingResolver {
     }
 }
 
-impl fmt::Debug for CachingResolver {
+impl<R> fmt::Debug for CachingResolver<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("CachingResolver").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
-impl Resolver for CachingResolver {
+impl<R: Resolver> Resolver for CachingResolver<R> {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let key = match (uri.scheme(), uri.authority()) {
             (Some(scheme), Some(authority)) => DefaultResolver::host_and_port(scheme, authority),
@@ -126,4 +126,65 @@ fn tls_failed() -> ureq::Error {
         Code::TlsFailed,
         "no trusted TLS connection to the target came about; its certificate or the system's trusted authorities are in the way",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Answers one address, and counts how often it was asked. Look-ups and their threads happen behind it.
+    #[derive(Debug)]
+    struct Counting(Arc<AtomicUsize>, SocketAddr);
+
+    impl Resolver for Counting {
+        fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let mut addresses = self.empty();
+            addresses.push(self.1);
+            Ok(addresses)
+        }
+    }
+
+    fn resolver(address: &str) -> (CachingResolver<Counting>, Arc<AtomicUsize>) {
+        let count = Arc::new(AtomicUsize::new(0));
+        let system = Counting(count.clone(), address.parse().unwrap());
+        (CachingResolver::new(AddressPolicy { allow_private: false }, system), count)
+    }
+
+    fn resolve(resolver: &CachingResolver<Counting>, url: &str) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        resolver.resolve(&url.parse().unwrap(), &Config::default(), NextTimeout::default())
+    }
+
+    #[test]
+    fn a_name_is_looked_up_once_for_many_requests() {
+        let (resolver, count) = resolver("93.184.216.34:443");
+        for _ in 0..100 {
+            assert_eq!(resolve(&resolver, "https://target.example/Users").unwrap().len(), 1);
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        resolve(&resolver, "https://other.example/Users").unwrap();
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_public_name_that_leads_inside_is_refused_and_not_remembered() {
+        for address in ["127.0.0.1:443", "169.254.169.254:443", "10.0.0.1:443", "[::ffff:10.0.0.1]:443"] {
+            let (resolver, count) = resolver(address);
+            assert!(resolve(&resolver, "https://target.example/").is_err(), "{address}");
+            assert!(resolve(&resolver, "https://target.example/").is_err(), "{address}");
+            assert_eq!(count.load(Ordering::SeqCst), 2);
+        }
+    }
+
+    #[test]
+    fn clear_text_goes_to_the_machine_itself_alone() {
+        let (public, _) = resolver("93.184.216.34:80");
+        assert!(resolve(&public, "http://target.example/").is_err());
+        assert!(resolve(&public, "http://localhost/").is_err());
+        let (own, _) = resolver("127.0.0.1:80");
+        assert!(resolve(&own, "http://localhost/").is_ok());
+    }
 }

@@ -13,8 +13,9 @@ use crate::fault::{Code, Fault};
 use crate::http::{Http, HttpError, Method, Request, Response};
 use crate::time::Period;
 use connection::{BeforeSending, CachingResolver, MarkingConnector};
-use std::io;
+use std::io::{self, Read};
 use ureq::http;
+use ureq::unversioned::resolver::DefaultResolver;
 
 /// How long a connection may take to come about.
 const CONNECT: Period = Period::from_seconds(5);
@@ -78,7 +79,8 @@ impl Transport {
             .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
             .build();
         let policy = AddressPolicy { allow_private: options.allow_private };
-        let agent = ureq::Agent::with_parts(config, MarkingConnector::default(), CachingResolver::new(policy));
+        let resolver = CachingResolver::new(policy, DefaultResolver::default());
+        let agent = ureq::Agent::with_parts(config, MarkingConnector::default(), resolver);
         Ok(Self { agent, options })
     }
 
@@ -115,8 +117,14 @@ impl Transport {
         let (parts, mut body) = response.into_parts();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        let body = body.with_config().limit(self.options.largest_answer).read_to_vec()?;
-        Ok(Response { status: parts.status.as_u16(), headers, body })
+        // ureq's own limit counts compressed bytes; a small answer can still be made to fill the memory.
+        let limit = self.options.largest_answer;
+        let mut bytes = Vec::new();
+        body.as_reader().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length > limit) {
+            return Err(ureq::Error::BodyExceedsLimit(limit));
+        }
+        Ok(Response { status: parts.status.as_u16(), headers, body: bytes })
     }
 }
 

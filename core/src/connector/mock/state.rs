@@ -145,6 +145,7 @@ impl State {
     }
 
     pub(super) fn read_one(&mut self, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
+        self.settle_late();
         let user = self.username(external_id);
         let fault = self.begin(MockCall::on("read", external_id), user.as_deref(), false)?;
         let hidden = fault == Some(MockFault::Hidden);

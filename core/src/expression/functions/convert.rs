@@ -69,6 +69,6 @@ pub(super) fn sha256<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failur
 
 /// The name of the type, as text.
 pub(super) fn kind<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let name = call.value().kind();
-    call.made(name)
+    let kind = call.value().kind();
+    call.made(kind.rsplit(' ').next().unwrap_or(kind))
 }

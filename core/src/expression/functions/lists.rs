@@ -46,14 +46,13 @@ pub(super) fn sorted<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failur
     let mut items = call.items()?;
     // A comparison costs about a step; sorting takes a few for every item.
     call.budget.charge(items.len().saturating_mul(usize::try_from(items.len().max(1).ilog2()).unwrap_or(0)))?;
-    let mut comparable = items.iter().all(|item| item.compare(item).is_some());
-    items.sort_by(|left, right| {
-        left.compare(right).unwrap_or_else(|| {
-            comparable = false;
-            Ordering::Equal
-        })
-    });
-    if comparable { Ok(Term::List(Rc::new(items))) } else { Err(call.fail("takes a list of texts, or of numbers")) }
+    // A sort may panic on an order that contradicts itself, so all are checked against one beforehand.
+    let first = items.first().cloned().unwrap_or(Term::Int(0));
+    if items.iter().any(|item| item.compare(&first).is_none()) {
+        return Err(call.fail("takes a list of texts, or of numbers"));
+    }
+    items.sort_by(|left, right| left.compare(right).unwrap_or(Ordering::Equal));
+    Ok(Term::List(Rc::new(items)))
 }
 
 /// One level of lists in a list.

@@ -183,7 +183,7 @@ impl<'b, 'a> Arguments<'b, 'a> {
     }
 
     pub(super) fn wrong(&self, wanted: &str, got: &Term<'_>) -> Failure {
-        self.fail(&format!("takes {wanted}, not a {}", got.kind()))
+        self.fail(&format!("takes {wanted}, not {}", got.kind()))
     }
 
     pub(super) fn fail(&self, what: &str) -> Failure {

@@ -36,7 +36,6 @@ CREATE INDEX directory_user_change ON directory_user (change_at, id) WHERE chang
 CREATE TABLE account (
     app_id TEXT NOT NULL REFERENCES app (id),
     external_id TEXT NOT NULL,
-    username TEXT,
     user_id TEXT,
     status TEXT NOT NULL CHECK (status = 'Active' OR status = 'Deactivated' OR status = 'Deleted'),
     frozen {int} NOT NULL CHECK (frozen IN (0, 1)),
@@ -93,10 +92,14 @@ CREATE TABLE request (
     verified {int},
     fingerprint TEXT,
     faults TEXT NOT NULL,
+    asked TEXT,
+    retry_at {int},
+    retry_for TEXT,
     CHECK ((finished_at IS NOT NULL)
         = (state = 'Completed' OR state = 'Failed' OR state = 'Retried' OR state = 'ManuallyCompleted'
         OR state = 'Cancelled')),
-    CHECK (finished_at IS NULL OR (head = 0 AND due_at IS NULL AND waiting_for IS NULL))
+    CHECK (finished_at IS NULL OR (head = 0 AND due_at IS NULL AND waiting_for IS NULL)),
+    CHECK ((retry_at IS NULL) = (retry_for IS NULL))
 ) {strict};
 
 -- What is due, what is open in a lane: finished rows are in neither.

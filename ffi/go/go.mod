@@ -1,0 +1,3 @@
+module github.com/rollkeeper/rollkeeper/ffi/go
+
+go 1.23

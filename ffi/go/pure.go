@@ -1,0 +1,84 @@
+package rollkeeper
+
+/*
+#include "rollkeeper.h"
+*/
+import "C"
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// CanChange says whether some event leads from one request state to the other. It fails with ErrUnknownState.
+func CanChange(from, to State) (bool, error) {
+	var allowed C.bool
+	err := plainCall(func(a *arguments, failure **cError) cStatus {
+		return C.rollkeeper_can_change(a.name(string(from)), a.name(string(to)), &allowed, failure)
+	})
+	return bool(allowed), err
+}
+
+// NextState gives the state that an event leads to. It fails with ErrInvalidTransition or ErrUnknownState.
+func NextState(from State, event string) (State, error) {
+	next, err := textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_next_state(a.name(string(from)), a.name(event), out, failure)
+	})
+	return State(next), err
+}
+
+// Evaluate gives the value of an expression for a user, as JSON. The expression sees the time now; the zero time is that
+// of the system. It fails with the codes of expressions and documents.
+func Evaluate(expression string, user any, now time.Time) (json.RawMessage, error) {
+	text, err := textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		record, length := a.document(user)
+		return C.rollkeeper_evaluate(a.name(expression), record, length, a.optional(moment(now)), out, failure)
+	})
+	return json.RawMessage(text), err
+}
+
+// Rendering is what a mapping makes of a user.
+type Rendering struct {
+	Record
+	// Attributes are the wanted ones.
+	Attributes json.RawMessage `json:"attributes"`
+	// Changes lead from the current attributes to the wanted ones.
+	Changes []RenderedChange `json:"changes"`
+	// Skipped are the rules without effect, and why.
+	Skipped []SkippedRule `json:"skipped"`
+}
+
+// RenderedChange is a change and the rule behind it.
+type RenderedChange struct {
+	Change
+	// Rule is the rule that made it.
+	Rule json.RawMessage `json:"rule,omitempty"`
+}
+
+// SkippedRule is a rule without effect.
+type SkippedRule struct {
+	// Rule is the rule.
+	Rule json.RawMessage `json:"rule"`
+	// Reason says why it has no effect.
+	Reason string `json:"reason"`
+}
+
+// Render gives what a mapping, a list of rules, makes of a user. current is nil or the account's attributes as they are;
+// last is nil or as they were last sent; now is as for [Evaluate]. It fails with one error that lists every fault.
+func Render(mapping, user, current, last any, now time.Time) (Rendering, error) {
+	return read[Rendering](textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		rules, rulesLength := a.document(mapping)
+		record, recordLength := a.document(user)
+		is, isLength := a.optionalDocument(current)
+		was, wasLength := a.optionalDocument(last)
+		return C.rollkeeper_render(rules, rulesLength, record, recordLength, is, isLength, was, wasLength, a.optional(moment(now)), out, failure)
+	}))
+}
+
+// moment writes a time in RFC 3339, and the zero time as "".
+func moment(now time.Time) string {
+	if now.IsZero() {
+		return ""
+	}
+	return now.Format(time.RFC3339Nano)
+}

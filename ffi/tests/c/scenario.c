@@ -1,0 +1,270 @@
+/*
+ * Plays scenario files and prints, for each, one line of canonical JSON with what came of it: scenario FILE…
+ * The line must be the same in all four faces, byte for byte.
+ */
+#include "check.h"
+#include "json.h"
+
+typedef struct {
+    rollkeeper_engine *engine;
+    rollkeeper_virtual_clock *clock;
+    buffer answers;
+} stage;
+
+/* Counts a call that may fail with a code that the scenario names; any other failure ends the program. */
+static void expect(json step, rollkeeper_status status, rollkeeper_error **failure)
+{
+    rollkeeper_error *error = *failure; /* read here, when the call has been made */
+    char *code = json_text(json_member(step, "error"));
+    if (code == NULL && status != ROLLKEEPER_OK) {
+        fprintf(stderr, "%.*s: %s: %s\n", (int)step.length, step.start, rollkeeper_error_code(error),
+                rollkeeper_error_message(error));
+        exit(1);
+    }
+    if (code != NULL && (status == ROLLKEEPER_OK || strcmp(rollkeeper_error_code(error), code) != 0)) {
+        fprintf(stderr, "%.*s: expected %s, got %s\n", (int)step.length, step.start, code,
+                status == ROLLKEEPER_OK ? "success" : rollkeeper_error_code(error));
+        exit(1);
+    }
+    free(code);
+    rollkeeper_error_free(error);
+}
+
+static char *take_next(rollkeeper_iterator *iterator)
+{
+    char *record = NULL;
+    rollkeeper_error *error = NULL;
+    rollkeeper_status status = rollkeeper_iterator_next(iterator, &record, &error);
+    CHECK(status == ROLLKEEPER_OK || status == ROLLKEEPER_DONE);
+    return record;
+}
+
+/* The id of a request by its place in the list of all. */
+static char *nth_request(rollkeeper_engine *engine, unsigned long long nth)
+{
+    rollkeeper_iterator *requests = NULL;
+    MUST(rollkeeper_engine_requests(engine, NULL, 0, &requests, &error));
+    char *record = take_next(requests);
+    while (nth-- > 0 && record != NULL) {
+        rollkeeper_string_free(record);
+        record = take_next(requests);
+    }
+    rollkeeper_iterator_free(requests);
+    CHECK(record != NULL);
+    char *id = json_text(json_member(json_of(record), "id"));
+    rollkeeper_string_free(record);
+    return id;
+}
+
+static void add_answer(stage *on, const char *text)
+{
+    if (on->answers.length > 0)
+        buffer_add(&on->answers, ",", 1);
+    buffer_add(&on->answers, text, strlen(text));
+}
+
+static void run(stage *on, json step)
+{
+    rollkeeper_run_options options = {0};
+    options.struct_size = sizeof options;
+    options.workers = 1;
+    char *progress = NULL;
+    rollkeeper_error *error = NULL;
+    expect(step, rollkeeper_engine_run(on->engine, &options, &progress, &error), &error);
+    rollkeeper_string_free(progress);
+}
+
+static void script(stage *on, json step, const char *app, json faults)
+{
+    rollkeeper_mock_target *target = NULL;
+    MUST(rollkeeper_engine_mock_target(on->engine, app, &target, &error));
+    rollkeeper_error *error = NULL;
+    expect(step, rollkeeper_mock_target_script(target, faults.start, faults.length, &error), &error);
+    rollkeeper_mock_target_free(target);
+}
+
+/* Performs a step about one request: cancel, approve, deny, retry, complete_manually. */
+static void decide(stage *on, json step, const char *verb, json argument, const char *by)
+{
+    char *id = nth_request(on->engine, json_number(json_member(argument, "nth")));
+    char *note = json_text(json_member(argument, "note")), *request = NULL;
+    char *external_id = json_text(json_member(argument, "external_id"));
+    const char *person = by == NULL ? "operator" : by;
+    rollkeeper_error *error = NULL;
+    rollkeeper_status status;
+    if (strcmp(verb, "cancel") == 0)
+        status = rollkeeper_engine_cancel(on->engine, id, by, &request, &error);
+    else if (strcmp(verb, "approve") == 0)
+        status = rollkeeper_engine_approve(on->engine, id, person, note, &request, &error);
+    else if (strcmp(verb, "deny") == 0)
+        status = rollkeeper_engine_deny(on->engine, id, person, note, &request, &error);
+    else if (strcmp(verb, "retry") == 0)
+        status = rollkeeper_engine_retry(on->engine, id, person, &request, &error);
+    else
+        status = rollkeeper_engine_complete_manually(on->engine, id, person, note == NULL ? "" : note, external_id, &request, &error);
+    expect(step, status, &error);
+    rollkeeper_string_free(request);
+    free(note);
+    free(external_id);
+    free(id);
+}
+
+static bool is_decision(const char *verb)
+{
+    static const char *const decisions[] = {"cancel", "approve", "deny", "retry", "complete_manually"};
+    for (size_t index = 0; index < sizeof decisions / sizeof *decisions; index++)
+        if (strcmp(verb, decisions[index]) == 0)
+            return true;
+    return false;
+}
+
+static void play(stage *on, json step, const char *verb, json argument)
+{
+    char *by = json_text(json_member(step, "by"));
+    char *app = json_text(json_member(argument, "app")), *user = json_text(json_member(argument, "user"));
+    char *plain = json_text(argument), *text = NULL;
+    rollkeeper_error *error = NULL;
+    if (strcmp(verb, "put_app") == 0) {
+        expect(step, rollkeeper_engine_put_app(on->engine, argument.start, argument.length, by, NULL, &error), &error);
+    } else if (strcmp(verb, "put_user") == 0) {
+        expect(step, rollkeeper_engine_put_user(on->engine, argument.start, argument.length, by, NULL, &error), &error);
+    } else if (strcmp(verb, "put_users") == 0) {
+        expect(step, rollkeeper_engine_put_users(on->engine, argument.start, argument.length, by, &text, &error), &error);
+        if (text != NULL)
+            add_answer(on, text);
+        rollkeeper_string_free(text);
+    } else if (strcmp(verb, "delete_app") == 0) {
+        expect(step, rollkeeper_engine_delete_app(on->engine, plain, by, NULL, &error), &error);
+    } else if (strcmp(verb, "delete_user") == 0) {
+        expect(step, rollkeeper_engine_delete_user(on->engine, plain, by, NULL, &error), &error);
+    } else if (strcmp(verb, "submit") == 0) {
+        char *operation = json_text(json_member(argument, "operation"));
+        char *not_before = json_text(json_member(argument, "not_before"));
+        expect(step, rollkeeper_engine_submit(on->engine, app, user, operation, by, not_before, &text, &error), &error);
+        rollkeeper_string_free(text);
+        free(operation);
+        free(not_before);
+    } else if (is_decision(verb)) {
+        decide(on, step, verb, argument, by);
+    } else if (strcmp(verb, "advance") == 0) {
+        expect(step, rollkeeper_virtual_clock_advance(on->clock, plain, &error), &error);
+    } else if (strcmp(verb, "run") == 0) {
+        run(on, step);
+    } else if (strcmp(verb, "script") == 0) {
+        script(on, step, app, json_member(argument, "faults"));
+    } else if (strcmp(verb, "explain") == 0 || strcmp(verb, "preview") == 0) {
+        bool explains = strcmp(verb, "explain") == 0;
+        rollkeeper_status status = explains ? rollkeeper_engine_explain(on->engine, app, user, &text, &error)
+                                            : rollkeeper_engine_preview(on->engine, app, user, &text, &error);
+        expect(step, status, &error);
+        if (text != NULL)
+            add_answer(on, text);
+        rollkeeper_string_free(text);
+    } else {
+        fprintf(stderr, "unknown step: %s\n", verb);
+        exit(1);
+    }
+    free(by);
+    free(app);
+    free(user);
+    free(plain);
+}
+
+/* Prints the records of an iterator with commas between them. */
+static void print_records(rollkeeper_iterator *records)
+{
+    const char *comma = "";
+    for (char *record; (record = take_next(records)) != NULL; rollkeeper_string_free(record), comma = ",")
+        printf("%s%s", comma, record);
+    rollkeeper_iterator_free(records);
+}
+
+static void print_calls(rollkeeper_engine *engine)
+{
+    rollkeeper_iterator *apps = NULL;
+    MUST(rollkeeper_engine_apps(engine, &apps, &error));
+    const char *comma = "";
+    for (char *app; (app = take_next(apps)) != NULL; rollkeeper_string_free(app), comma = ",") {
+        json quoted = json_member(json_of(app), "id");
+        char *id = json_text(quoted), *calls = NULL;
+        rollkeeper_mock_target *target = NULL;
+        MUST(rollkeeper_engine_mock_target(engine, id, &target, &error));
+        MUST(rollkeeper_mock_target_calls(target, &calls, &error));
+        printf("%s%.*s:%s", comma, (int)quoted.length, quoted.start, calls);
+        rollkeeper_string_free(calls);
+        rollkeeper_mock_target_free(target);
+        free(id);
+    }
+    rollkeeper_iterator_free(apps);
+}
+
+static void print_requests(rollkeeper_engine *engine)
+{
+    rollkeeper_iterator *requests = NULL;
+    MUST(rollkeeper_engine_requests(engine, NULL, 0, &requests, &error));
+    const char *comma = "";
+    for (char *request; (request = take_next(requests)) != NULL; rollkeeper_string_free(request), comma = ",") {
+        char *id = json_text(json_member(json_of(request), "id")), *detail = NULL;
+        MUST(rollkeeper_engine_request(engine, id, &detail, &error));
+        printf("%s%s", comma, detail);
+        rollkeeper_string_free(detail);
+        free(id);
+    }
+    rollkeeper_iterator_free(requests);
+}
+
+static void print_all(stage *on)
+{
+    rollkeeper_iterator *records = NULL;
+    MUST(rollkeeper_engine_accounts(on->engine, NULL, 0, &records, &error));
+    printf("{\"accounts\":[");
+    print_records(records);
+    printf("],\"answers\":[%s],\"calls\":{", on->answers.length > 0 ? on->answers.text : "");
+    print_calls(on->engine);
+    printf("},\"log\":[");
+    MUST(rollkeeper_engine_log(on->engine, NULL, 0, &records, &error));
+    print_records(records);
+    printf("],\"requests\":[");
+    print_requests(on->engine);
+    printf("]}\n");
+}
+
+static stage open_stage(json scenario)
+{
+    stage on = {0};
+    char *start = json_text(json_member(scenario, "start"));
+    MUST(rollkeeper_virtual_clock_new(start, &on.clock, &error));
+    free(start);
+    rollkeeper_open_options options = {0};
+    options.struct_size = sizeof options;
+    options.has_seed = 1;
+    options.seed = json_number(json_member(scenario, "seed"));
+    options.virtual_clock = on.clock;
+    MUST(rollkeeper_engine_open(&options, &on.engine, &error));
+    json app;
+    for (size_t index = 0; (app = json_item(json_member(scenario, "apps"), index)).start != NULL; index++)
+        MUST(rollkeeper_engine_put_app(on.engine, app.start, app.length, NULL, NULL, &error));
+    return on;
+}
+
+int main(int argc, char **argv)
+{
+    for (int file = 1; file < argc; file++) {
+        char *text = read_file(argv[file]);
+        json scenario = json_of(text), steps = json_member(scenario, "steps"), step, key, argument;
+        stage on = open_stage(scenario);
+        for (size_t index = 0; (step = json_item(steps, index)).start != NULL; index++)
+            for (size_t member = 0; (argument = json_pair(step, member, &key)).start != NULL; member++) {
+                char *verb = json_text(key);
+                if (strcmp(verb, "by") != 0 && strcmp(verb, "error") != 0)
+                    play(&on, step, verb, argument);
+                free(verb);
+            }
+        print_all(&on);
+        free(on.answers.text);
+        rollkeeper_engine_free(on.engine);
+        rollkeeper_virtual_clock_free(on.clock);
+        free(text);
+    }
+    return 0;
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds the wheel once and tests it on the oldest Python that it is for and on the newest one found. Needs a Rust tool
+# chain and a Python; everything else goes into virtual environments under `.build/`, which git ignores.
+#
+#   python/build.sh            build (development profile) and test
+#   python/build.sh wheel      build only; the wheel is in `.build/wheels`
+#   python/build.sh release    build the optimised wheel only; it is in `.build/wheels-release`
+#   python/build.sh install    build (development profile) and install into both environments
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+tools=("maturin==1.16.0" "mypy==2.4.1" "pytest==9.2.0")
+tools_of_old=("pytest==8.4.2")      # the last for Python 3.9
+
+# The same in every build, so that cargo does not compile the bindings again for each: the stable ABI needs no interpreter.
+export PYO3_BUILD_EXTENSION_MODULE=1 PYO3_NO_PYTHON=1 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+
+interpreter() {                     # the first that runs, of a version's possible places
+  local version=$1 candidate
+  for candidate in "python$version" ~/.pyenv/versions/"$version"*/bin/python; do
+    if "$candidate" -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] != "'"$version"'")' 2>/dev/null; then
+      echo "$candidate"; return
+    fi
+  done
+  return 1
+}
+
+environment() {                     # environment VERSION TOOLS…: makes or completes `.build/venv-VERSION`
+  local version=$1 folder=.build/venv-$1; shift
+  if [ ! -x "$folder/bin/python" ]; then
+    "$(interpreter "$version")" -m venv "$folder"
+  fi
+  if [ "$(cat "$folder/tools" 2>/dev/null)" != "$*" ]; then
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+    echo "$*" > "$folder/tools"
+  fi
+}
+
+newest=
+for version in 3.14 3.13 3.12 3.11 3.10; do
+  if interpreter "$version" >/dev/null; then newest=$version; break; fi
+done
+[ -n "$newest" ] || { echo "python/build.sh: no Python 3.10 or newer found" >&2; exit 1; }
+environment "$newest" "${tools[@]}"
+ln -sfn "venv-$newest" .build/python    # the one that the demo and the benchmarks use
+versions=("$newest")
+if interpreter 3.9 >/dev/null; then
+  environment 3.9 "${tools_of_old[@]}"
+  versions=(3.9 "$newest")
+else
+  echo "python/build.sh: no Python 3.9 here, tested on $newest alone"
+fi
+
+build() {                           # build PROFILE FOLDER
+  rm -rf "$2"
+  ".build/venv-$newest/bin/maturin" build --quiet --locked --profile "$1" --manifest-path python/Cargo.toml --out "$2"
+}
+
+case "${1:-test}" in
+  wheel) build dev .build/wheels; exit ;;
+  release) build release .build/wheels-release; exit ;;
+  install | test) build dev .build/wheels ;;
+  *) echo "python/build.sh: unknown command \`$1\`" >&2; exit 2 ;;
+esac
+
+for version in "${versions[@]}"; do
+  ".build/venv-$version/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
+    --force-reinstall .build/wheels/rollkeeper-*.whl
+done
+[ "${1:-test}" = test ] || exit 0
+for version in "${versions[@]}"; do
+  echo "python/build.sh: testing on Python $version"
+  (cd python && "../.build/venv-$version/bin/python" -m pytest -q)
+done

@@ -1,0 +1,165 @@
+"""The extension module. Private to the package: use `rollkeeper.Engine` and the functions of `rollkeeper`."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, final
+
+__all__ = [
+    "Engine",
+    "MockTarget",
+    "VirtualClock",
+    "_shutdown",
+    "can_change",
+    "canonical",
+    "check_connector",
+    "codes",
+    "evaluate",
+    "next_state",
+    "parse_time",
+    "render",
+]
+
+_Object = dict[str, Any]
+_Document = Mapping[str, Any] | str | bytes
+_Path = str | os.PathLike[str]
+
+@final
+class Engine:
+    """The engine."""
+
+    @staticmethod
+    def open(
+        path: _Path | None,
+        key: bytes | None,
+        secrets: Callable[[str], str | None] | Mapping[str, str] | None,
+        clock: VirtualClock | Callable[[], datetime] | None,
+        seed: int | None,
+        log: Callable[[_Object], object] | None,
+        log_switch: Callable[[], bool] | None,
+        read_only: bool,
+        look_up: bool,
+    ) -> Engine: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+    def backup(self, path: _Path) -> None: ...
+    def put_app(self, app: _Document, by: str | None) -> list[_Object]: ...
+    def app(self, id: str) -> _Object: ...
+    def apps(self) -> list[_Object]: ...
+    def delete_app(self, id: str, by: str | None) -> list[_Object]: ...
+    def validate_app(self, app: _Document) -> _Object: ...
+    def export_app(self, id: str) -> str: ...
+    def import_app(self, app: _Document, by: str | None) -> list[_Object]: ...
+    def put_user(self, user: _Document, by: str | None) -> list[_Object]: ...
+    def put_users(self, users: Iterable[Mapping[str, Any] | bytes] | str | bytes, by: str | None) -> _Object: ...
+    def delete_user(self, id: str, by: str | None) -> list[_Object]: ...
+    def user(self, id: str) -> _Object: ...
+    def users(self, limit: int | None, after: str | None) -> list[_Object]: ...
+    def run(
+        self,
+        workers: int,
+        timeout: timedelta | float | str | None,
+        progress: Callable[[_Object], bool | None] | None,
+    ) -> _Object: ...
+    def step(self) -> _Object: ...
+    def cancel_run(self) -> None: ...
+    def requests(
+        self,
+        app: str | None,
+        user: str | None,
+        state: str | None,
+        operation: str | None,
+        waiting_for: str | None,
+        limit: int | None,
+        after: str | None,
+    ) -> list[_Object]: ...
+    def request(self, id: str) -> _Object: ...
+    def submit(
+        self, app: str, user: str, operation: str, by: str | None, not_before: datetime | str | None
+    ) -> _Object: ...
+    def cancel(self, id: str, by: str | None) -> _Object: ...
+    def approve(self, id: str, by: str, comment: str | None) -> _Object: ...
+    def deny(self, id: str, by: str, comment: str | None) -> _Object: ...
+    def retry(self, id: str, by: str) -> _Object: ...
+    def complete_manually(self, id: str, by: str, note: str, external_id: str | None) -> _Object: ...
+    def accounts(
+        self,
+        app: str | None,
+        user: str | None,
+        status: str | None,
+        link_state: str | None,
+        limit: int | None,
+        after: tuple[str, str] | None,
+    ) -> list[_Object]: ...
+    def preview(self, app: str, user: str) -> _Object: ...
+    def explain(self, app: str, user: str) -> _Object: ...
+    def log(
+        self, app: str | None, user: str | None, request: str | None, limit: int | None, after: int | None
+    ) -> list[_Object]: ...
+    def verify_log(self) -> _Object: ...
+    def launcher(self, user: str) -> list[_Object]: ...
+    def register_connector(self, name: str, connector: object) -> None: ...
+    def test_app(self, id: str) -> tuple[_Object, BaseException | None]: ...
+    def mock_target(self, app: str) -> MockTarget: ...
+
+@final
+class MockTarget:
+    """A target in memory whose faults are scripted. It can be registered as a connector."""
+
+    def __new__(cls, options: _Document | None = None) -> MockTarget: ...
+    def script(self, faults: Iterable[Mapping[str, Any]] | str | bytes) -> None:
+        """Adds faults for the calls to come."""
+
+    @property
+    def calls(self) -> list[_Object]:
+        """Every call so far, in order."""
+
+    def clear_calls(self) -> None:
+        """Forgets the calls so far."""
+
+    @property
+    def accounts(self) -> list[_Object]:
+        """Every account as it really is, in order of creation."""
+
+    def put_account(self, account: Mapping[str, Any]) -> None:
+        """Puts an account as it is, without a call: a change behind the engine's back."""
+
+    def remove_account(self, external_id: str) -> bool:
+        """Takes an account away without a call. Gives whether there was one."""
+
+    def set_reachable(self, reachable: bool) -> None:
+        """Switches the target off (every call fails as `unreachable`) and on again."""
+
+    def members(self, group: str) -> list[str]:
+        """The members of a group, sorted."""
+
+@final
+class VirtualClock:
+    """A clock that moves only when told to."""
+
+    def __new__(cls, start: datetime | str) -> VirtualClock: ...
+    def advance(self, period: timedelta | float | str) -> None:
+        """Moves the clock forward."""
+
+    def set(self, time: datetime | str) -> None:
+        """Sets the clock, backwards too."""
+
+    def now(self) -> datetime:
+        """The time that the clock shows."""
+
+def check_connector(connector: object, options: Mapping[str, Any]) -> _Object: ...
+def evaluate(expression: str, user: _Document, now: datetime | str | None) -> Any: ...
+def render(
+    mapping: Iterable[Mapping[str, Any]] | str | bytes,
+    user: _Document,
+    current: _Document | None,
+    last: _Document | None,
+    now: datetime | str | None,
+) -> _Object: ...
+def can_change(from_: str, to: str) -> bool: ...
+def next_state(state: str, event: str) -> str: ...
+def canonical(document: object) -> str: ...
+def parse_time(text: str) -> datetime: ...
+def codes() -> list[tuple[int, str, str, str]]: ...
+def _shutdown() -> None: ...

@@ -1,0 +1,364 @@
+"""The engine's class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Callable, Optional, TypeVar, Union
+
+from . import _logging, _native
+from .connector import Connector
+from .records import (
+    Account,
+    AppTest,
+    Explanation,
+    LogEntry,
+    LogVerdict,
+    Preview,
+    Progress,
+    PutUsers,
+    Record,
+    Request,
+    RequestDetail,
+    Step,
+    Tile,
+    Validation,
+)
+
+__all__ = ["Engine"]
+
+Document = Union[Mapping[str, Any], str, bytes]
+"""A dict, or JSON text."""
+Path = Union[str, "os.PathLike[str]"]
+Time = Union[datetime, str]
+Duration = Union[timedelta, float]
+Secrets = Union[Callable[[str], Optional[str]], Mapping[str, str]]
+Clock = Union[_native.VirtualClock, Callable[[], datetime]]
+
+_Item = TypeVar("_Item")
+_PAGE = 1000
+
+
+class Engine:
+    """The engine. It may be used from any thread; all work releases the interpreter lock.
+
+    >>> with Engine.open() as engine:
+    ...     engine.closed
+    False
+    >>> engine.closed
+    True
+
+    ``by``, where a verb takes it, is who asks for it, as your program asserts; the log says so. Every verb raises
+    :class:`rollkeeper.Error`; a document that JSON cannot hold is a ``TypeError`` or ``ValueError``.
+    """
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: _native.Engine) -> None:
+        """For the use of :meth:`open`."""
+        self._native = native
+
+    @classmethod
+    def open(
+        cls,
+        path: Optional[Path] = None,
+        *,
+        key: Optional[bytes] = None,
+        secrets: Optional[Secrets] = None,
+        clock: Optional[Clock] = None,
+        seed: Optional[int] = None,
+        log: Optional[Callable[[LogEntry], object]] = None,
+        read_only: bool = False,
+        look_up: bool = True,
+    ) -> Engine:
+        """Opens an engine on a database file, in memory where there is no ``path``.
+
+        ``key``: 32 bytes that seal the keys per user; the same at every opening. ``secrets``: gives the secret of a
+        name, a function or a mapping. ``clock``: gives the time, for tests. ``seed``: makes ids, keys and jitter
+        reproducible, for tests. ``log``: is told every log entry once it is durable; without it they go to the logger
+        ``rollkeeper``. ``read_only``: every verb that would change something fails. ``look_up``: only for showing that
+        duplicates appear without it.
+        """
+        tell = _logging.forward if log is None else _telling(log)
+        switch = _logging.is_wanted if log is None else None
+        place = None if path is None else os.fspath(path)
+        native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, read_only, look_up)
+        return cls(native)
+
+    def close(self) -> None:
+        """Cancels a run, waits for the calls under way and closes the file. Closing twice does nothing."""
+        self._native.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the engine was closed."""
+        return self._native.closed
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        exception: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Engine {'closed' if self.closed else 'open'}>"
+
+    def backup(self, path: Path) -> None:
+        """Writes a consistent copy of the database to ``path``, which must not exist."""
+        self._native.backup(os.fspath(path))
+
+    # Apps
+
+    def put_app(self, app: Document, *, by: Optional[str] = None) -> list[Request]:
+        """Stores an app's definition and gives the requests that the change asks for."""
+        return _requests(self._native.put_app(app, by))
+
+    def app(self, id: str) -> dict[str, Any]:
+        """The app's definition."""
+        return self._native.app(id)
+
+    def apps(self) -> Iterator[dict[str, Any]]:
+        """Every app's definition, by id."""
+        return iter(self._native.apps())
+
+    def delete_app(self, id: str, *, by: Optional[str] = None) -> list[Request]:
+        """Forgets an app; accounts stay. Gives the open requests that were cancelled."""
+        return _requests(self._native.delete_app(id, by))
+
+    def validate_app(self, app: Document) -> Validation:
+        """Everything that is wrong with a definition, and what has to hold before it is enabled. Nothing is stored."""
+        return Validation(self._native.validate_app(app))
+
+    def export_app(self, id: str) -> str:
+        """The app's definition as canonical JSON."""
+        return self._native.export_app(id)
+
+    def import_app(self, app: Document, *, by: Optional[str] = None) -> list[Request]:
+        """Stores a definition that was exported."""
+        return _requests(self._native.import_app(app, by))
+
+    def test_app(self, id: str) -> AppTest:
+        """Asks the target of an app whether all is well. ``exception`` of the answer is what a connector raised."""
+        values, exception = self._native.test_app(id)
+        return AppTest(values, exception)
+
+    # Source
+
+    def put_user(self, user: Document, *, by: Optional[str] = None) -> list[Request]:
+        """Stores a user's record and gives the requests that the change asks for."""
+        return _requests(self._native.put_user(user, by))
+
+    def put_users(
+        self,
+        users: Union[Iterable[Union[Mapping[str, Any], bytes]], str, bytes, os.PathLike[str]],
+        *,
+        by: Optional[str] = None,
+    ) -> PutUsers:
+        """Stores each record on its own; ``faults`` of the answer are those that could not be stored.
+
+        ``users`` is an iterable of dicts, JSON text (a list, or one object a line), or the path of such a file.
+        """
+        if isinstance(users, os.PathLike):
+            with open(users, "rb") as file:
+                users = file.read()
+        return PutUsers(self._native.put_users(users, by))
+
+    def delete_user(self, id: str, *, by: Optional[str] = None) -> list[Request]:
+        """The user has left the directory. Gives the requests that this asks for."""
+        return _requests(self._native.delete_user(id, by))
+
+    def user(self, id: str) -> dict[str, Any]:
+        """The user's record as stored."""
+        return self._native.user(id)
+
+    def users(self, *, limit: Optional[int] = None, after: Optional[str] = None) -> Iterator[dict[str, Any]]:
+        """Users' records by id, at most ``limit``, after the one of the id ``after``."""
+        return _pages(lambda size, place: self._native.users(size, place), lambda user: user["id"], dict, limit, after)
+
+    # Work
+
+    def run(
+        self,
+        *,
+        workers: int = 1,
+        timeout: Optional[Duration] = None,
+        progress: Optional[Callable[[Progress], Optional[bool]]] = None,
+    ) -> Progress:
+        """Does everything that is due, with up to ``workers`` calls to targets at the same time.
+
+        With ``timeout`` it waits that long for work that becomes due later. ``progress`` is called after each
+        transaction and cancels the run by giving ``False``. Ctrl-C cancels the run too: what was sent is settled, then
+        ``KeyboardInterrupt`` is raised.
+        """
+        told = None if progress is None else _telling_progress(progress)
+        return Progress(self._native.run(workers, timeout, told))
+
+    def step(self) -> Step:
+        """Does one unit of work."""
+        return Step(self._native.step())
+
+    def cancel_run(self) -> None:
+        """Ends a run after the calls under way. From any thread, callbacks too."""
+        self._native.cancel_run()
+
+    # Requests
+
+    def requests(
+        self,
+        *,
+        app: Optional[str] = None,
+        user: Optional[str] = None,
+        state: Optional[str] = None,
+        operation: Optional[str] = None,
+        waiting_for: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+    ) -> Iterator[Request]:
+        """Requests by id, which is by time of making."""
+
+        def page(size: int, place: Optional[str]) -> list[dict[str, Any]]:
+            return self._native.requests(app, user, state, operation, waiting_for, size, place)
+
+        return _pages(page, lambda request: request["id"], Request, limit, after)
+
+    def request(self, id: str) -> RequestDetail:
+        """One request with its attempts."""
+        return RequestDetail(self._native.request(id))
+
+    def submit(
+        self, app: str, user: str, operation: str, *, by: Optional[str] = None, not_before: Optional[Time] = None
+    ) -> Request:
+        """Asks for an operation by hand."""
+        return Request(self._native.submit(app, user, operation, by, not_before))
+
+    def cancel(self, id: str, *, by: Optional[str] = None) -> Request:
+        """Cancels a request that has not been sent."""
+        return Request(self._native.cancel(id, by))
+
+    def approve(self, id: str, *, by: str, comment: Optional[str] = None) -> Request:
+        """Agrees to a request."""
+        return Request(self._native.approve(id, by, comment))
+
+    def deny(self, id: str, *, by: str, comment: Optional[str] = None) -> Request:
+        """Refuses a request."""
+        return Request(self._native.deny(id, by, comment))
+
+    def retry(self, id: str, *, by: str) -> Request:
+        """Has a failed request tried again by a clone, which it gives."""
+        return Request(self._native.retry(id, by))
+
+    def complete_manually(self, id: str, *, by: str, note: str, external_id: Optional[str] = None) -> Request:
+        """Says that a person did what a failed request was for."""
+        return Request(self._native.complete_manually(id, by, note, external_id))
+
+    # Accounts and reasons
+
+    def accounts(
+        self,
+        *,
+        app: Optional[str] = None,
+        user: Optional[str] = None,
+        status: Optional[str] = None,
+        link_state: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[tuple[str, str]] = None,
+    ) -> Iterator[Account]:
+        """Accounts by app and external id, after the one of the pair ``after``."""
+
+        def page(size: int, place: Optional[tuple[str, str]]) -> list[dict[str, Any]]:
+            return self._native.accounts(app, user, status, link_state, size, place)
+
+        return _pages(page, lambda account: (account["app"], account["external_id"]), Account, limit, after)
+
+    def preview(self, app: str, user: str) -> Preview:
+        """What would be sent for a user, and how each value came about. Nothing is sent."""
+        return Preview(self._native.preview(app, user))
+
+    def explain(self, app: str, user: str) -> Explanation:
+        """Why a user has what they have in an app."""
+        return Explanation(self._native.explain(app, user))
+
+    def launcher(self, user: str) -> list[Tile]:
+        """The tiles of a user: the apps with a launch address in which they have an account."""
+        return [Tile(tile) for tile in self._native.launcher(user)]
+
+    # Log
+
+    def log(
+        self,
+        *,
+        app: Optional[str] = None,
+        user: Optional[str] = None,
+        request: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[int] = None,
+    ) -> Iterator[LogEntry]:
+        """Log entries by number, after the one of the number ``after``."""
+
+        def page(size: int, place: Optional[int]) -> list[dict[str, Any]]:
+            return self._native.log(app, user, request, size, place)
+
+        return _pages(page, lambda entry: entry["sequence"], LogEntry, limit, after)
+
+    def verify_log(self) -> LogVerdict:
+        """Whether the log's chain holds."""
+        return LogVerdict(self._native.verify_log())
+
+    # Connectors
+
+    def register_connector(self, name: str, connector: Union[Connector, _native.MockTarget, object]) -> None:
+        """Makes a connector known under a name, before the app that names it is put.
+
+        Any object with the methods of :class:`rollkeeper.Connector` will do. Its ``capabilities`` are asked at once.
+        """
+        self._native.register_connector(name, connector)
+
+    def mock_target(self, app: str) -> _native.MockTarget:
+        """The target of an app of connector kind ``mock``, to script its faults and see its calls."""
+        return self._native.mock_target(app)
+
+
+def _requests(values: list[dict[str, Any]]) -> list[Request]:
+    return [Request(value) for value in values]
+
+
+def _telling(log: Callable[[LogEntry], object]) -> Callable[[dict[str, Any]], object]:
+    return lambda values: log(LogEntry(values))
+
+
+def _telling_progress(progress: Callable[[Progress], Optional[bool]]) -> Callable[[dict[str, Any]], Optional[bool]]:
+    return lambda values: progress(Progress(values))
+
+
+def _pages(
+    page: Callable[[int, Any], list[dict[str, Any]]],
+    place_of: Callable[[dict[str, Any]], Any],
+    kind: Callable[[dict[str, Any]], _Item],
+    limit: Optional[int],
+    after: Any,
+) -> Iterator[_Item]:
+    """Items page by page. The first page is read at once, so that a mistake in a filter shows where it was made."""
+    if limit is not None and limit < 0:
+        raise ValueError("`limit` must not be negative")
+
+    def size(left: Optional[int]) -> int:
+        return _PAGE if left is None else min(left, _PAGE)
+
+    def items(values: list[dict[str, Any]], left: Optional[int]) -> Iterator[_Item]:
+        while True:
+            full = len(values) == size(left)
+            for value in values:
+                yield kind(value)
+            left = None if left is None else left - len(values)
+            if not full or not values or left == 0:
+                return
+            values = page(size(left), place_of(values[-1]))
+
+    return items([] if limit == 0 else page(size(limit), after), limit)

@@ -1,0 +1,431 @@
+"""Records: what the engine gives back. Frozen objects with attributes; ``to_dict()`` and ``to_json()`` give the same
+in the form in which it is stored and shown everywhere.
+
+An attribute that the record does not have is ``None``, ``()`` or ``{}``. Times are ``datetime`` in UTC. ``repr()`` names
+ids and states, never attribute values.
+"""
+
+from __future__ import annotations
+
+import copy
+import html
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from . import _native
+
+__all__ = [
+    "Account",
+    "AppTest",
+    "Attempt",
+    "Check",
+    "CheckReport",
+    "Explanation",
+    "Fault",
+    "LogEntry",
+    "LogVerdict",
+    "Preview",
+    "PreviewOperation",
+    "Progress",
+    "PutUsers",
+    "Readiness",
+    "Record",
+    "Request",
+    "RequestDetail",
+    "Step",
+    "Tile",
+    "UserFault",
+    "Validation",
+]
+
+
+class Record:
+    """The base of all records."""
+
+    __slots__ = ("_values",)
+
+    _values: dict[str, Any]
+    _fields: tuple[str, ...] = ()
+    _shown: tuple[str, ...] = ()
+    _readers: dict[str, Callable[[Any], Any]] = {}
+    _absent: dict[str, Any] = {}
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        object.__setattr__(self, "_values", values)
+
+    def __init_subclass__(cls) -> None:
+        cls._fields += tuple(name for name in cls.__annotations__ if not name.startswith("_"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as a dict of plain JSON values; a copy."""
+        return copy.deepcopy(self._values)
+
+    def to_json(self) -> str:
+        """The record as canonical JSON: sorted keys, no white space. The same bytes in every language."""
+        return _native.canonical(self._values)
+
+    if not TYPE_CHECKING:  # for the type checker, a record has the attributes that are written down and no others
+
+        def __getattr__(self, name):
+            cls = type(self)
+            if name not in cls._fields:
+                raise AttributeError(f"`{cls.__name__}` has no attribute `{name}`")
+            value = self._values.get(name)
+            if value is None:
+                return copy.copy(cls._absent.get(name))
+            reader = cls._readers.get(name)
+            return copy.deepcopy(value) if reader is None else reader(value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a `{type(self).__name__}` is frozen")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a `{type(self).__name__}` is frozen")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._fields]
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return bool(self._values == other._values)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.to_json()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self._values,))
+
+    def _summary(self) -> list[tuple[str, str]]:
+        return [(name, str(self._values[name])) for name in self._shown if self._values.get(name) is not None]
+
+    def __repr__(self) -> str:
+        return f"<{' '.join([type(self).__name__, *(f'{name}={value}' for name, value in self._summary())])}>"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{html.escape(n)}</th><td>{html.escape(v)}</td></tr>" for n, v in self._summary())
+        return f"<table><caption>{html.escape(type(self).__name__)}</caption>{''.join(rows)}</table>"
+
+
+def _time(text: str) -> datetime:
+    return _native.parse_time(text)
+
+
+def _tuple_of(item: Callable[[Any], Any]) -> Callable[[list[Any]], tuple[Any, ...]]:
+    return lambda values: tuple(map(item, values))
+
+
+class Fault(Record):
+    """One thing that is wrong."""
+
+    __slots__ = ()
+    _shown = ("code", "attribute", "message")
+
+    code: str
+    message: str
+    attribute: Optional[str]
+    position: Optional[int]
+
+
+class UserFault(Record):
+    """A record of a list that was not stored, with its place in the list."""
+
+    __slots__ = ()
+    _shown = ("index", "id", "code", "attribute", "message")
+
+    index: int
+    id: Optional[str]
+    code: str
+    message: str
+    attribute: Optional[str]
+    position: Optional[int]
+
+
+class Request(Record):
+    """One provisioning action for one user and app."""
+
+    __slots__ = ()
+    _shown = ("id", "app", "user", "operation", "state", "waiting_for")
+    _readers = {
+        "created_at": _time,
+        "not_before": _time,
+        "due_at": _time,
+        "finished_at": _time,
+        "faults": _tuple_of(Fault),
+    }
+    _absent = {"faults": ()}
+
+    id: str
+    app: str
+    user: Optional[str]
+    operation: str
+    state: str
+    approval: str
+    waiting_for: Optional[str]
+    why: str
+    by: Optional[str]
+    created_at: datetime
+    not_before: Optional[datetime]
+    due_at: Optional[datetime]
+    finished_at: Optional[datetime]
+    attempts: int
+    retry_count: int
+    parent_id: Optional[str]
+    external_id: Optional[str]
+    verified: Optional[bool]
+    faults: tuple[Fault, ...]
+
+
+class Attempt(Record):
+    """One try at a request."""
+
+    __slots__ = ()
+    _shown = ("number", "outcome", "code")
+    _readers = {"started_at": _time, "ended_at": _time}
+
+    number: int
+    started_at: datetime
+    ended_at: Optional[datetime]
+    outcome: Optional[str]
+    code: Optional[str]
+    message: Optional[str]
+
+
+class RequestDetail(Request):
+    """A request with its attempts and what its last attempt sent."""
+
+    __slots__ = ()
+    _readers = {**Request._readers, "history": _tuple_of(Attempt)}
+    _absent = {**Request._absent, "history": ()}
+
+    history: tuple[Attempt, ...]
+    payload: Optional[dict[str, Any]]
+
+
+class Account(Record):
+    """A user account in a target, as last seen, with its link."""
+
+    __slots__ = ()
+    _shown = ("app", "external_id", "user", "status", "link_state")
+    _readers = {"created_at": _time, "updated_at": _time, "deleted_at": _time}
+    _absent = {"attributes": {}}
+
+    app: str
+    external_id: str
+    username: Optional[str]
+    user: Optional[str]
+    status: str
+    frozen: bool
+    link_state: str
+    known_link: bool
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: Optional[datetime]
+    attributes: dict[str, Any]
+    version: Optional[str]
+
+
+class LogEntry(Record):
+    """One entry of the log: names and outcomes, never attribute values."""
+
+    __slots__ = ()
+    _shown = ("sequence", "at", "kind", "app", "user", "request")
+    _readers = {"at": _time}
+
+    sequence: int
+    at: datetime
+    kind: str
+    app: Optional[str]
+    user: Optional[str]
+    request: Optional[str]
+    by: Optional[str]
+    details: Any
+    hash: str
+
+
+class LogVerdict(Record):
+    """Whether the log's chain holds. Keep ``head`` elsewhere: without it, entries cut off the end cannot be missed."""
+
+    __slots__ = ()
+    _shown = ("whole", "entries", "head", "broken_at")
+
+    whole: bool
+    entries: int
+    head: str
+    broken_at: Optional[int]
+
+
+class PutUsers(Record):
+    """What came of a list of users."""
+
+    __slots__ = ()
+    _shown = ("stored", "unchanged", "requests")
+    _readers = {"faults": _tuple_of(UserFault)}
+    _absent = {"faults": ()}
+
+    stored: int
+    unchanged: int
+    requests: int
+    faults: tuple[UserFault, ...]
+
+
+class Readiness(Record):
+    """One thing that has to hold before an app is enabled."""
+
+    __slots__ = ()
+    _shown = ("item", "ready", "detail")
+
+    item: str
+    ready: bool
+    detail: str
+
+
+class Validation(Record):
+    """What stands between an app's definition and its use."""
+
+    __slots__ = ()
+    _shown = ("ready",)
+    _readers = {"findings": _tuple_of(Fault), "readiness": _tuple_of(Readiness)}
+    _absent = {"findings": (), "readiness": ()}
+
+    findings: tuple[Fault, ...]
+    readiness: tuple[Readiness, ...]
+    ready: bool
+
+
+class AppTest(Record):
+    """Whether a target can be reached, and what it can do.
+
+    ``exception`` is what a connector written in Python raised; it is no part of ``to_dict()``.
+    """
+
+    __slots__ = ("exception",)
+    _shown = ("passed",)
+    _readers = {"fault": Fault}
+
+    passed: bool
+    fault: Optional[Fault]
+    capabilities: dict[str, Any]
+    exception: Optional[BaseException]
+
+    def __init__(self, values: dict[str, Any], exception: Optional[BaseException] = None) -> None:
+        super().__init__(values)
+        object.__setattr__(self, "exception", exception)
+
+
+class PreviewOperation(Record):
+    """One operation that would be sent."""
+
+    __slots__ = ()
+    _shown = ("operation", "why")
+
+    operation: str
+    why: str
+    payload: Any
+
+
+class Preview(Record):
+    """What would be sent for a user, and how each value came about. Nothing is sent."""
+
+    __slots__ = ()
+    _shown = ("app", "user")
+    _readers = {"operations": _tuple_of(PreviewOperation), "faults": _tuple_of(Fault)}
+    _absent = {"operations": (), "faults": (), "attributes": {}}
+
+    app: str
+    user: str
+    operations: tuple[PreviewOperation, ...]
+    attributes: dict[str, Any]
+    rules: Any
+    faults: tuple[Fault, ...]
+
+
+class Explanation(Record):
+    """Why a user has what they have in an app."""
+
+    __slots__ = ()
+    _shown = ("app", "user", "wanted", "summary")
+    _readers = {"because": tuple, "account": Account, "requests": _tuple_of(Request)}
+    _absent = {"because": (), "requests": ()}
+
+    app: str
+    user: str
+    summary: str
+    wanted: str
+    because: tuple[str, ...]
+    account: Optional[Account]
+    requests: tuple[Request, ...]
+
+
+class Tile(Record):
+    """A tile of a user's launcher."""
+
+    __slots__ = ()
+    _shown = ("app", "label", "state")
+
+    app: str
+    label: str
+    url: str
+    icon: Optional[str]
+    state: str
+
+
+class Progress(Record):
+    """How a run goes or went."""
+
+    __slots__ = ()
+    _shown = ("done", "completed", "failed", "open", "stopped")
+    _readers = {"next_due": _time}
+
+    done: int
+    completed: int
+    failed: int
+    open: int
+    next_due: Optional[datetime]
+    stopped: bool
+
+
+class Step(Record):
+    """What one step did."""
+
+    __slots__ = ()
+    _shown = ("worked", "next_due")
+    _readers = {"next_due": _time}
+
+    worked: bool
+    next_due: Optional[datetime]
+
+
+class Check(Record):
+    """One check of the conformance suite. A check that was skipped counts as passed."""
+
+    __slots__ = ()
+    _shown = ("name", "passed", "skipped", "message")
+
+    name: str
+    passed: bool
+    skipped: bool
+    message: str
+
+
+class CheckReport(Record):
+    """What the conformance suite found out about a connector."""
+
+    __slots__ = ()
+    _readers = {"checks": _tuple_of(Check)}
+    _absent = {"checks": ()}
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    def _summary(self) -> list[tuple[str, str]]:
+        return [("passed", str(self.passed)), *((check.name, check.message) for check in self.failures)]

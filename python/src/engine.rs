@@ -1,0 +1,445 @@
+//! The engine as a Python class: every verb with positional arguments, documents in, dicts out. The keyword arguments,
+//! records and iterators that users see are made in `rollkeeper/engine.py`.
+
+use crate::callback::{self, Held, record};
+use crate::connector::PythonConnector;
+use crate::convert::{document, json_text, to_period, to_python, to_timestamp, to_value};
+use crate::enter::{Caller, Interrupt, enter, enter_run, lock, serial, take_exception, wait_for_calls};
+use crate::testing::{MockTarget, VirtualClock};
+use crate::{errors, pure};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+use rollkeeper::connector::Connector;
+use rollkeeper::model::{
+    AccountFilter, AccountStatus, App, LinkState, LogFilter, RequestFilter, User, UserFilter, WaitingFor,
+};
+use rollkeeper::{Code, Error, Fault, Operation, Result, RunOptions};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A Python object that the engine keeps, and what for.
+struct Keeping {
+    purpose: String,
+    object: Held,
+}
+
+/// The engine.
+#[pyclass(frozen, module = "rollkeeper._native")]
+pub(crate) struct Engine {
+    owner: u64,
+    engine: Mutex<Option<rollkeeper::Engine>>,
+    kept: Mutex<Vec<Keeping>>,
+    interrupt: Arc<Interrupt>,
+    log_wanted: Arc<AtomicBool>,
+    log_switch: Option<Held>,
+}
+
+type Object<'py> = Bound<'py, PyAny>;
+
+impl Engine {
+    fn caller(&self, py: Python<'_>, operation: &'static str) -> PyResult<(rollkeeper::Engine, Caller)> {
+        let closed = || Error::new(operation, Fault::new(Code::Closed, "the engine is closed"));
+        let engine = lock(&self.engine).clone().ok_or_else(|| errors::exception(py, &closed()))?;
+        self.refresh_log_switch(py)?;
+        let caller = Caller { owner: self.owner, engine: None };
+        Ok((engine, caller))
+    }
+
+    /// Asks whether anybody reads the log, so that entries nobody reads never wait for the interpreter lock.
+    fn refresh_log_switch(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(switch) = &self.log_switch {
+            // Where Ctrl-C was pressed, this is where Python may say so: the exception must not be lost.
+            self.log_wanted.store(switch.bind(py).call0()?.is_truthy()?, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Does a verb and gives what it gave as Python objects.
+    fn verb<'py, T: Serialize>(
+        &self,
+        py: Python<'py>,
+        operation: &'static str,
+        work: impl FnOnce(&rollkeeper::Engine) -> Result<T> + Send,
+    ) -> PyResult<Object<'py>> {
+        let (engine, caller) = self.caller(py, operation)?;
+        let value = enter(py, &caller, operation, || {
+            let answer = work(&engine)?;
+            serde_json::to_value(answer)
+                .map_err(|_| Error::new(operation, Fault::new(Code::Internal, "the answer is not JSON")))
+        })?;
+        drop(take_exception());
+        to_python(py, &value)
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Opens an engine. `log_switch` tells whether the log is read at the moment.
+    #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "one argument an option; only our own package calls it")]
+    fn open(
+        py: Python<'_>,
+        path: Option<PathBuf>,
+        key: Option<&Bound<'_, PyBytes>>,
+        secrets: Option<Py<PyAny>>,
+        clock: Option<&Bound<'_, PyAny>>,
+        seed: Option<u64>,
+        log: Option<Py<PyAny>>,
+        log_switch: Option<Py<PyAny>>,
+        read_only: bool,
+        look_up: bool,
+    ) -> PyResult<Self> {
+        let mut kept = Vec::new();
+        let mut keep = |purpose: &str, object: Py<PyAny>| {
+            let object = Arc::new(object);
+            kept.push(Keeping { purpose: purpose.to_owned(), object: Arc::clone(&object) });
+            object
+        };
+        let log_wanted = Arc::new(AtomicBool::new(true));
+        let mut builder = rollkeeper::Engine::builder();
+        if let Some(path) = path {
+            builder = builder.path(path);
+        }
+        if let Some(key) = key {
+            let key = key.as_bytes().try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))?;
+            builder = builder.key(key);
+        }
+        if let Some(secrets) = secrets {
+            builder = builder.secrets(callback::secrets(keep("secrets", secrets)));
+        }
+        if let Some(clock) = clock {
+            builder = match clock.cast::<VirtualClock>() {
+                Ok(clock) => builder.clock(Arc::new(clock.get().clock())),
+                Err(_) => builder.clock(callback::clock(keep("clock", clock.clone().unbind()))),
+            };
+        }
+        if let Some(seed) = seed {
+            builder = builder.seed(seed);
+        }
+        if let Some(log) = log {
+            builder = builder.log(callback::log(keep("log", log), Arc::clone(&log_wanted)));
+        }
+        if read_only {
+            builder = builder.read_only();
+        }
+        if !look_up {
+            builder = builder.without_look_up();
+        }
+        let log_switch = log_switch.map(|switch| keep("log_switch", switch));
+        let opened = Self {
+            owner: serial(),
+            engine: Mutex::new(None),
+            kept: Mutex::new(kept),
+            interrupt: Arc::default(),
+            log_wanted,
+            log_switch,
+        };
+        opened.refresh_log_switch(py)?;
+        let caller = Caller { owner: opened.owner, engine: None };
+        let engine = enter(py, &caller, "open", || builder.open())?;
+        *lock(&opened.engine) = Some(engine);
+        Ok(opened)
+    }
+
+    /// Cancels a run, waits for the calls under way and closes the file. Closing twice does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(engine) = lock(&self.engine).clone() else { return Ok(()) };
+        engine.cancel_run();
+        wait_for_calls(py, self.owner, "close")?;
+        let last = lock(&self.engine).take();
+        py.detach(|| {
+            drop(engine);
+            drop(last);
+        });
+        drop(std::mem::take(&mut *lock(&self.kept)));
+        Ok(())
+    }
+
+    /// Whether the engine was closed.
+    #[getter]
+    fn closed(&self) -> bool {
+        lock(&self.engine).is_none()
+    }
+
+    fn backup(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        self.verb(py, "backup", |engine| engine.backup(&path)).map(drop)
+    }
+
+    fn put_app<'py>(&self, app: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
+        let json = document(app)?;
+        self.verb(app.py(), "put_app", |engine| {
+            let app = App::from_json(&json).map_err(|fault| Error::new("put_app", fault))?;
+            engine.put_app(app, by)
+        })
+    }
+
+    fn app<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "app", |engine| engine.app(id))
+    }
+
+    fn apps<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        self.verb(py, "apps", rollkeeper::Engine::apps)
+    }
+
+    fn delete_app<'py>(&self, py: Python<'py>, id: &str, by: Option<&str>) -> PyResult<Object<'py>> {
+        self.verb(py, "delete_app", |engine| engine.delete_app(id, by))
+    }
+
+    fn validate_app<'py>(&self, app: &Object<'py>) -> PyResult<Object<'py>> {
+        let json = document(app)?;
+        self.verb(app.py(), "validate_app", |engine| engine.validate_app(&json))
+    }
+
+    fn export_app<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "export_app", |engine| engine.export_app(id))
+    }
+
+    fn import_app<'py>(&self, app: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
+        let json = document(app)?;
+        self.verb(app.py(), "import_app", |engine| engine.import_app(&json, by))
+    }
+
+    fn put_user<'py>(&self, user: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
+        let text = json_text(user)?;
+        let value = if text.is_some() { serde_json::Value::Null } else { to_value(user)? };
+        self.verb(user.py(), "put_user", |engine| {
+            let user = text.map_or_else(|| User::from_value(value), |text| User::from_json(&text));
+            engine.put_user(user.map_err(|fault| Error::new("put_user", fault))?, by)
+        })
+    }
+
+    /// `users` is JSON text, or an iterable of records.
+    fn put_users<'py>(&self, users: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
+        let json = json_text(users)?.map_or_else(|| lines(users), Ok)?;
+        self.verb(users.py(), "put_users", |engine| engine.put_users(&json, by))
+    }
+
+    fn delete_user<'py>(&self, py: Python<'py>, id: &str, by: Option<&str>) -> PyResult<Object<'py>> {
+        self.verb(py, "delete_user", |engine| engine.delete_user(id, by))
+    }
+
+    fn user<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "user", |engine| engine.user(id))
+    }
+
+    fn users<'py>(&self, py: Python<'py>, limit: Option<u32>, after: Option<String>) -> PyResult<Object<'py>> {
+        self.verb(py, "users", |engine| engine.users(&UserFilter { limit, after }))
+    }
+
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        workers: usize,
+        timeout: Option<&Object<'py>>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Object<'py>> {
+        let interrupt = Arc::new(Interrupt::default());
+        let progress = progress.map(|object| callback::progress(Arc::new(object), Arc::clone(&interrupt)));
+        let options = RunOptions { workers, timeout: timeout.map(to_period).transpose()?, progress };
+        let (engine, mut caller) = self.caller(py, "run")?;
+        caller.engine = Some(engine.clone());
+        let poll = |py: Python<'_>| self.refresh_log_switch(py);
+        let interrupts = [interrupt.as_ref(), self.interrupt.as_ref()];
+        let progress = enter_run(py, &caller, interrupts, || engine.cancel_run(), poll, || engine.run(&options))?;
+        record(py, &progress)
+    }
+
+    fn step<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        self.verb(py, "step", rollkeeper::Engine::step)
+    }
+
+    /// Never waits and may be called from anywhere, callbacks and signal handlers too.
+    fn cancel_run(&self) {
+        let engine = lock(&self.engine).clone();
+        if let Some(engine) = engine {
+            engine.cancel_run();
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument a filter; only our own package calls it")]
+    fn requests<'py>(
+        &self,
+        py: Python<'py>,
+        app: Option<String>,
+        user: Option<String>,
+        state: Option<&str>,
+        operation: Option<&str>,
+        waiting_for: Option<&str>,
+        limit: Option<u32>,
+        after: Option<String>,
+    ) -> PyResult<Object<'py>> {
+        let state = state.map(|name| pure::state(py, "requests", name)).transpose()?;
+        let operation = operation.map(|name| self::operation(py, "requests", name)).transpose()?;
+        let waiting_for = chosen(py, "requests", "waiting_for", waiting_for, WaitingFor::from_name)?;
+        let filter = RequestFilter { app, user, state, operation, waiting_for, limit, after };
+        self.verb(py, "requests", |engine| engine.requests(&filter))
+    }
+
+    fn request<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "request", |engine| engine.request(id))
+    }
+
+    fn submit<'py>(
+        &self,
+        py: Python<'py>,
+        app: &str,
+        user: &str,
+        operation: &str,
+        by: Option<&str>,
+        not_before: Option<&Object<'py>>,
+    ) -> PyResult<Object<'py>> {
+        let operation = self::operation(py, "submit", operation)?;
+        let not_before = not_before.map(to_timestamp).transpose()?;
+        self.verb(py, "submit", |engine| engine.submit(app, user, operation, by, not_before))
+    }
+
+    fn cancel<'py>(&self, py: Python<'py>, id: &str, by: Option<&str>) -> PyResult<Object<'py>> {
+        self.verb(py, "cancel", |engine| engine.cancel(id, by))
+    }
+
+    fn approve<'py>(&self, py: Python<'py>, id: &str, by: &str, comment: Option<&str>) -> PyResult<Object<'py>> {
+        self.verb(py, "approve", |engine| engine.approve(id, by, comment))
+    }
+
+    fn deny<'py>(&self, py: Python<'py>, id: &str, by: &str, comment: Option<&str>) -> PyResult<Object<'py>> {
+        self.verb(py, "deny", |engine| engine.deny(id, by, comment))
+    }
+
+    fn retry<'py>(&self, py: Python<'py>, id: &str, by: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "retry", |engine| engine.retry(id, by))
+    }
+
+    fn complete_manually<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        by: &str,
+        note: &str,
+        external_id: Option<&str>,
+    ) -> PyResult<Object<'py>> {
+        self.verb(py, "complete_manually", |engine| engine.complete_manually(id, by, note, external_id))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument a filter; only our own package calls it")]
+    fn accounts<'py>(
+        &self,
+        py: Python<'py>,
+        app: Option<String>,
+        user: Option<String>,
+        status: Option<&str>,
+        link_state: Option<&str>,
+        limit: Option<u32>,
+        after: Option<(String, String)>,
+    ) -> PyResult<Object<'py>> {
+        let status = chosen(py, "accounts", "status", status, AccountStatus::from_name)?;
+        let link_state = chosen(py, "accounts", "link_state", link_state, LinkState::from_name)?;
+        let filter = AccountFilter { app, user, status, link_state, limit, after };
+        self.verb(py, "accounts", |engine| engine.accounts(&filter))
+    }
+
+    fn preview<'py>(&self, py: Python<'py>, app: &str, user: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "preview", |engine| engine.preview(app, user))
+    }
+
+    fn explain<'py>(&self, py: Python<'py>, app: &str, user: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "explain", |engine| engine.explain(app, user))
+    }
+
+    fn log<'py>(
+        &self,
+        py: Python<'py>,
+        app: Option<String>,
+        user: Option<String>,
+        request: Option<String>,
+        limit: Option<u32>,
+        after: Option<u64>,
+    ) -> PyResult<Object<'py>> {
+        let filter = LogFilter { app, user, request, limit, after };
+        self.verb(py, "log", |engine| engine.log(&filter))
+    }
+
+    fn verify_log<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        self.verb(py, "verify_log", rollkeeper::Engine::verify_log)
+    }
+
+    fn launcher<'py>(&self, py: Python<'py>, user: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "launcher", |engine| engine.launcher(user))
+    }
+
+    fn register_connector(&self, name: &str, connector: &Object<'_>) -> PyResult<()> {
+        let py = connector.py();
+        let (registered, object): (Arc<dyn Connector>, Option<Held>) = match connector.cast::<MockTarget>() {
+            Ok(mock) => (Arc::new(mock.get().target()), None),
+            Err(_) => {
+                let connector = PythonConnector::new(connector, Arc::clone(&self.interrupt))?;
+                let object = connector.object();
+                (Arc::new(connector), Some(object))
+            }
+        };
+        self.verb(py, "register_connector", |engine| engine.register_connector(name, registered))?;
+        let purpose = format!("connector {name}");
+        let mut kept = lock(&self.kept);
+        let replaced: Vec<Keeping> = kept.extract_if(.., |keeping| keeping.purpose == purpose).collect();
+        kept.extend(object.map(|object| Keeping { purpose, object }));
+        drop(kept);
+        drop(replaced);
+        Ok(())
+    }
+
+    /// The test's result, and what the connector threw, where it did.
+    fn test_app<'py>(&self, py: Python<'py>, id: &str) -> PyResult<(Object<'py>, Option<PyErr>)> {
+        let (engine, caller) = self.caller(py, "test_app")?;
+        let test = enter(py, &caller, "test_app", || engine.test_app(id))?;
+        let exception = take_exception().filter(|_| test.fault.is_some());
+        Ok((record(py, &test)?, exception))
+    }
+
+    fn mock_target(&self, py: Python<'_>, app: &str) -> PyResult<MockTarget> {
+        let (engine, caller) = self.caller(py, "mock_target")?;
+        enter(py, &caller, "mock_target", || engine.mock_target(app)).map(MockTarget::of)
+    }
+
+    /// Shows the garbage collector what is kept. Where another thread is at it, this collection goes without.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        let Ok(kept) = self.kept.try_lock() else { return Ok(()) };
+        kept.iter().try_for_each(|keeping| visit.call(&*keeping.object))
+    }
+}
+
+/// Records as JSON, one a line.
+fn lines(users: &Object<'_>) -> PyResult<Vec<u8>> {
+    if users.is_instance_of::<PyDict>() {
+        return Err(PyTypeError::new_err("`put_users` takes several records; `put_user` takes one"));
+    }
+    let mut json = Vec::new();
+    for user in users.try_iter()? {
+        let user = user?;
+        match user.cast::<PyString>() {
+            Ok(_) => return Err(PyTypeError::new_err("a user is a dict")),
+            Err(_) => json.extend(document(&user)?),
+        }
+        json.push(b'\n');
+    }
+    Ok(json)
+}
+
+fn operation(py: Python<'_>, verb: &'static str, name: &str) -> PyResult<Operation> {
+    let fault = || Fault::new(Code::UnknownOperation, "there is no operation of that name");
+    Operation::from_name(name).ok_or_else(|| errors::fault(py, verb, fault()))
+}
+
+fn chosen<T>(
+    py: Python<'_>,
+    verb: &'static str,
+    argument: &str,
+    name: Option<&str>,
+    of_name: impl Fn(&str) -> Option<T>,
+) -> PyResult<Option<T>> {
+    let Some(name) = name else { return Ok(None) };
+    let one = of_name(name);
+    one.map(Some).ok_or_else(|| errors::invalid_argument(py, verb, &format!("`{argument}` has no such value")))
+}

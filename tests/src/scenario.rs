@@ -1,0 +1,250 @@
+//! Plays a scenario: a whole story as data, from `tests/data/scenarios/`. The runners of C, Go and Python do the same steps
+//! and must give the same bytes. Every scenario runs in memory, with a seed, a clock that moves only when told to, and one
+//! worker.
+
+use rollkeeper::model::{AccountFilter, App, LogFilter, RequestFilter, User};
+use rollkeeper::testing::VirtualClock;
+use rollkeeper::value::canonical;
+use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, Timestamp};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// A scenario's file. Unknown keys are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What the story shows.
+    pub description: String,
+    start: String,
+    seed: u64,
+    apps: Vec<Value>,
+    steps: Vec<Step>,
+    /// What a person expects of the end, beside the golden bytes.
+    pub expect: Expect,
+}
+
+/// What must hold at the end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// Every request as `app user Operation State`, in order.
+    pub requests: Vec<String>,
+    /// Every account as `app external_id user Status`, with ` frozen` where it is.
+    pub accounts: Vec<String>,
+    /// Every call to a target as `app method`, in order of app.
+    pub calls: Vec<String>,
+    /// Parts of texts that must stand in the *why* of the request at that place.
+    #[serde(default)]
+    pub why: Vec<(usize, String)>,
+    /// Codes of the faults of the request at that place.
+    #[serde(default)]
+    pub faults: Vec<(usize, String)>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Step {
+    by: Option<String>,
+    error: Option<String>,
+    put_app: Option<Value>,
+    delete_app: Option<String>,
+    put_user: Option<Value>,
+    put_users: Option<Value>,
+    delete_user: Option<String>,
+    submit: Option<Submit>,
+    cancel: Option<Nth>,
+    approve: Option<Nth>,
+    deny: Option<Nth>,
+    retry: Option<Nth>,
+    complete_manually: Option<Nth>,
+    advance: Option<String>,
+    run: Option<Map<String, Value>>,
+    script: Option<Script>,
+    explain: Option<Pair>,
+    preview: Option<Pair>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Submit {
+    app: String,
+    user: String,
+    operation: String,
+    not_before: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nth {
+    nth: usize,
+    note: Option<String>,
+    external_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    app: String,
+    faults: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    app: String,
+    user: String,
+}
+
+/// What a scenario left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The whole dump, from which the golden bytes are made.
+    pub dump: Value,
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Plays it.
+    ///
+    /// # Errors
+    /// Which step did not do what it should, and why.
+    pub fn play(&self) -> Result<Outcome, String> {
+        let text = |fault: Fault| fault.to_string();
+        let clock = VirtualClock::new(Timestamp::parse(&self.start).map_err(text)?);
+        let engine = Engine::builder().seed(self.seed).clock(Arc::new(clock.clone())).open();
+        let mut stage = Stage { engine: engine.map_err(|error| error.to_string())?, clock, answers: Vec::new() };
+        for app in &self.apps {
+            stage.put_app(app, None).map_err(|error| format!("put_app: {error}"))?;
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            let result = stage.perform(step);
+            let code = result.as_ref().err().map(|error| error.code().name().to_owned());
+            if code != step.error {
+                let error = result.err().map_or_else(|| "no error".to_owned(), |error| error.to_string());
+                return Err(format!("step {index}: expected {:?}, got {error}", step.error));
+            }
+        }
+        stage.dump().map(|dump| Outcome { dump }).map_err(|error| error.to_string())
+    }
+}
+
+impl Outcome {
+    /// The golden bytes: canonical JSON and a line feed.
+    pub fn golden(&self) -> String {
+        canonical(&self.dump) + "\n"
+    }
+}
+
+struct Stage {
+    engine: Engine,
+    clock: VirtualClock,
+    answers: Vec<Value>,
+}
+
+type Done = Result<(), Error>;
+
+impl Stage {
+    fn perform(&mut self, step: &Step) -> Done {
+        let by = step.by.as_deref();
+        let person = by.unwrap_or("operator");
+        if let Some(app) = &step.put_app {
+            self.put_app(app, by)?;
+        }
+        if let Some(id) = &step.delete_app {
+            self.engine.delete_app(id, by)?;
+        }
+        if let Some(user) = &step.put_user {
+            let user = User::from_json(user.to_string().as_bytes()).map_err(|fault| Error::new("put_user", fault))?;
+            self.engine.put_user(user, by)?;
+        }
+        if let Some(users) = &step.put_users {
+            let result = self.engine.put_users(users.to_string().as_bytes(), by)?;
+            self.answers.push(json!(result));
+        }
+        if let Some(id) = &step.delete_user {
+            self.engine.delete_user(id, by)?;
+        }
+        if let Some(submit) = &step.submit {
+            self.submit(submit, by)?;
+        }
+        if let Some(nth) = &step.cancel {
+            self.engine.cancel(&self.nth(nth)?, by)?;
+        }
+        if let Some(nth) = &step.approve {
+            self.engine.approve(&self.nth(nth)?, person, nth.note.as_deref())?;
+        }
+        if let Some(nth) = &step.deny {
+            self.engine.deny(&self.nth(nth)?, person, nth.note.as_deref())?;
+        }
+        if let Some(nth) = &step.retry {
+            self.engine.retry(&self.nth(nth)?, person)?;
+        }
+        if let Some(nth) = &step.complete_manually {
+            let note = nth.note.as_deref().unwrap_or("");
+            self.engine.complete_manually(&self.nth(nth)?, person, note, nth.external_id.as_deref())?;
+        }
+        if let Some(by) = &step.advance {
+            self.clock.advance(Period::parse(by).map_err(|fault| Error::new("advance", fault))?);
+        }
+        if step.run.is_some() {
+            self.engine.run(&RunOptions { workers: 1, ..RunOptions::default() })?;
+        }
+        if let Some(script) = &step.script {
+            let mock = self.engine.mock_target(&script.app)?;
+            mock.script_json(&script.faults.to_string()).map_err(|fault| Error::new("script", fault))?;
+        }
+        if let Some(pair) = &step.explain {
+            self.answers.push(json!(self.engine.explain(&pair.app, &pair.user)?));
+        }
+        if let Some(pair) = &step.preview {
+            self.answers.push(json!(self.engine.preview(&pair.app, &pair.user)?));
+        }
+        Ok(())
+    }
+
+    fn put_app(&self, app: &Value, by: Option<&str>) -> Done {
+        let app = App::from_json(app.to_string().as_bytes()).map_err(|fault| Error::new("put_app", fault))?;
+        self.engine.put_app(app, by).map(|_| ())
+    }
+
+    fn submit(&self, submit: &Submit, by: Option<&str>) -> Done {
+        let failed = |fault| Error::new("submit", fault);
+        let unknown = || failed(Fault::new(Code::UnknownOperation, "there is no such operation"));
+        let operation = Operation::from_name(&submit.operation).ok_or_else(unknown)?;
+        let not_before = submit.not_before.as_deref().map(Timestamp::parse).transpose().map_err(failed)?;
+        self.engine.submit(&submit.app, &submit.user, operation, by, not_before).map(|_| ())
+    }
+
+    fn nth(&self, nth: &Nth) -> Result<String, Error> {
+        let requests = self.engine.requests(&RequestFilter::default())?;
+        let missing = || Error::new("nth", Fault::new(Code::NotFound, "there is no such request"));
+        requests.get(nth.nth).map(|request| request.id.to_string()).ok_or_else(missing)
+    }
+
+    fn dump(&self) -> Result<Value, Error> {
+        let mut requests = Vec::new();
+        for request in self.engine.requests(&RequestFilter::default())? {
+            requests.push(json!(self.engine.request(request.id.as_str())?));
+        }
+        let mut calls = Map::new();
+        for app in self.engine.apps()? {
+            let target = self.engine.mock_target(app.id.as_str())?;
+            calls.insert(app.id.to_string(), json!(target.calls()));
+        }
+        Ok(json!({
+            "accounts": self.engine.accounts(&AccountFilter::default())?,
+            "answers": self.answers,
+            "calls": calls,
+            "log": self.engine.log(&LogFilter::default())?,
+            "requests": requests,
+        }))
+    }
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The tests that are Python programs: real servers, the demo and its negative controls, kill -9. They need the wheel in
+# `.build/python` and the servers in `.build/servers`, which `make test` installs first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for folder in servers demo torture; do
+  echo "tests/$folder"
+  .build/servers/bin/python -m unittest discover -s "tests/$folder"
+done
+.build/python/bin/python tests/demo/demo.py
+.build/python/bin/python tests/torture/torture.py --kills 200
+.build/python/bin/python tests/torture/torture.py --kills 60 --without-look-up
