@@ -1,6 +1,10 @@
 //! Attribute paths of a target as SCIM writes them (RFC 7644 §3.10): `userName`, `name.familyName`,
-//! `emails[type eq "work"].value`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`. Names are
-//! compared without regard to letter case.
+//! `emails[type eq "work"].value`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value`; reading and
+//! writing what they name. Names are compared without regard to letter case (RFC 7643 §2.1).
+
+mod write;
+
+pub(crate) use write::{keep_one_primary, primaries};
 
 use crate::fault::{Code, Fault};
 use crate::value::{Attributes, fold_case};
@@ -10,6 +14,10 @@ use std::fmt;
 const CORE_SCHEMAS: &str = "urn:ietf:params:scim:schemas:core:";
 const LONGEST: usize = 1024;
 const MOST_STEPS: usize = 8;
+
+/// The attributes of a user that hold several values (RFC 7643 §4.1.2).
+const MULTI_VALUED: [&str; 9] =
+    ["emails", "phoneNumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles", "x509Certificates"];
 
 /// An attribute path that was read and is well formed.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,12 +61,12 @@ impl Path {
         // An extension's name ends at the last colon before any filter; its version has a dot in it.
         let plain = text.split('[').next().unwrap_or_default();
         let is_urn = plain.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:"));
-        let (schema, rest) = match plain.rfind(':').filter(|_| is_urn) {
+        let (schema, local) = match plain.rfind(':').filter(|_| is_urn) {
             Some(colon) => text.split_at_checked(colon).unwrap_or_default(),
             None => ("", text),
         };
-        let rest = rest.strip_prefix(':').unwrap_or(rest);
-        let mut reader = Reader { text, rest };
+        let local = local.strip_prefix(':').unwrap_or(local);
+        let mut reader = Reader { text, rest: local };
         let mut steps = vec![reader.step()?];
         while reader.take(".") {
             steps.push(reader.step()?);
@@ -72,10 +80,11 @@ impl Path {
         // The core schema's own attributes may be written with its name; they stand at the top all the same.
         let is_core = schema.get(..CORE_SCHEMAS.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORE_SCHEMAS));
         let schema = (!schema.is_empty() && !is_core).then(|| schema.to_owned());
+        let text = if is_core { local } else { text };
         Ok(Self { text: text.to_owned(), schema, steps })
     }
 
-    /// The path as it was written.
+    /// The path as it was written, without the name of the core schema.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -89,22 +98,60 @@ impl Path {
         }
     }
 
+    /// The path without filters: `emails.value`.
+    #[must_use]
+    pub fn unfiltered(&self) -> Self {
+        self.leading(self.steps.len(), false)
+    }
+
     /// The attribute that holds the list, where the path names an element of one: `emails`.
     pub fn list(&self) -> Option<Self> {
-        let index = self.steps.iter().position(|step| !step.filter.is_empty())?;
-        let mut steps: Vec<Step> = self.steps.iter().take(index + 1).cloned().collect();
-        steps.last_mut()?.filter.clear();
-        let mut list = Self { text: String::new(), schema: self.schema.clone(), steps };
-        list.text = list.attribute();
-        Some(list)
+        let index = self.filtered()?;
+        Some(self.leading(index + 1, false))
     }
 
     /// The element of a list that the path names, or in which it names something: `emails[type eq "work"]`.
     pub fn element(&self) -> Option<Self> {
-        let index = self.steps.iter().position(|step| !step.filter.is_empty())?;
-        let end = self.text.rfind(']')?;
-        let text = self.text.get(..=end)?.to_owned();
-        Some(Self { text, schema: self.schema.clone(), steps: self.steps.iter().take(index + 1).cloned().collect() })
+        Some(self.leading(self.filtered()? + 1, true))
+    }
+
+    /// Whether the path is that attribute of the core schema, whole.
+    pub fn is(&self, attribute: &str) -> bool {
+        self.schema.is_none()
+            && matches!(self.steps.as_slice(), [step] if step.filter.is_empty() && same_name(&step.name, attribute))
+    }
+
+    /// The value of an element with what the filter at the path's end says of it, so that it is found again afterwards;
+    /// any other value as it is. A bare value stands for the member `value`.
+    pub fn completed(&self, value: Value) -> Value {
+        match self.steps.last() {
+            Some(last) if !last.filter.is_empty() => {
+                let mut element = last.template();
+                write::merge(&mut element, value);
+                Value::Object(element)
+            }
+            _ => value,
+        }
+    }
+
+    /// The place of the first filter.
+    fn filtered(&self) -> Option<usize> {
+        self.steps.iter().position(|step| !step.filter.is_empty())
+    }
+
+    /// The first `count` steps, with their filters or without.
+    fn leading(&self, count: usize, with_filters: bool) -> Self {
+        let mut path = Self { text: String::new(), schema: self.schema.clone(), steps: self.steps.clone() };
+        path.steps.truncate(count);
+        if !with_filters {
+            path.steps.iter_mut().for_each(|step| step.filter.clear());
+        }
+        let steps: Vec<String> = path.steps.iter().map(Step::text).collect();
+        path.text = match &path.schema {
+            Some(schema) => format!("{schema}:{}", steps.join(".")),
+            None => steps.join("."),
+        };
+        path
     }
 
     /// Whether writing one of the two writes the other, or a part of it.
@@ -124,41 +171,26 @@ impl Path {
 
     /// The value at this path; `None` where there is none or it is null. Of a list without a filter, the first.
     pub fn get<'a>(&self, attributes: &'a Attributes) -> Option<&'a Value> {
-        let mut object = attributes;
-        if let Some(schema) = &self.schema {
-            object = member(object, schema)?.as_object()?;
-        }
-        let (last, steps) = self.steps.split_last()?;
-        for step in steps {
-            object = match step.of(object)? {
-                Value::Array(items) => items.first()?.as_object()?,
-                value => value.as_object()?,
-            };
-        }
-        last.of(object).filter(|value| !value.is_null())
+        self.reach(attributes).into_iter().find(|value| !value.is_null())
     }
 
     /// Every value at this path: of lists on the way, that of each element; of a list at its end, its items.
     pub fn values<'a>(&self, attributes: &'a Attributes) -> Vec<&'a Value> {
-        let mut objects = vec![attributes];
-        if let Some(schema) = &self.schema {
-            objects = objects.into_iter().filter_map(|object| member(object, schema)?.as_object()).collect();
-        }
-        let mut values = Vec::new();
-        for step in &self.steps {
-            values = objects.iter().filter_map(|object| step.of(object)).flat_map(items).collect();
-            objects = values.iter().filter_map(|value| value.as_object()).collect();
-        }
-        values.retain(|value| !value.is_null());
-        values
+        self.reach(attributes).into_iter().flat_map(items).filter(|value| !value.is_null()).collect()
     }
 
-    /// Writes a value, and makes the objects and list elements on the way.
-    pub fn put(&self, attributes: &mut Attributes, value: Value) {
-        match &self.schema {
-            Some(schema) => put(object_in(slot(attributes, schema)), &self.steps, value),
-            None => put(attributes, &self.steps, value),
+    fn reach<'a>(&self, attributes: &'a Attributes) -> Vec<&'a Value> {
+        let object = match &self.schema {
+            Some(schema) => member(attributes, schema).and_then(Value::as_object),
+            None => Some(attributes),
+        };
+        let (Some(object), Some((first, steps))) = (object, self.steps.split_first()) else { return Vec::new() };
+        let mut values: Vec<&Value> = member(object, &first.name).map(|value| first.of(value)).unwrap_or_default();
+        for step in steps {
+            let parts = values.into_iter().flat_map(items).filter_map(|element| part(element, &step.name));
+            values = parts.flat_map(|value| step.of(value)).collect();
         }
+        values
     }
 }
 
@@ -169,22 +201,33 @@ impl fmt::Display for Path {
 }
 
 impl Step {
-    /// What the step leads to in an object: the attribute, or the element that its filter means.
-    fn of<'a>(&self, object: &'a Attributes) -> Option<&'a Value> {
-        let value = member(object, &self.name)?;
+    /// What of an attribute's value is meant: all of it, or the elements that the filter selects.
+    fn of<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         if self.filter.is_empty() {
-            return Some(value);
+            return vec![value];
         }
-        items(value).find(|item| item.as_object().is_some_and(|item| self.selects(item)))
+        items(value).iter().filter(|element| self.selects(element)).collect()
     }
 
-    fn selects(&self, element: &Attributes) -> bool {
-        self.filter.iter().all(|(name, wanted)| {
-            member(element, name).is_some_and(|value| match (value, wanted) {
-                (Value::String(value), Value::String(wanted)) => fold_case(value) == fold_case(wanted),
-                (value, wanted) => value == wanted,
-            })
+    fn selects(&self, element: &Value) -> bool {
+        self.filter.iter().all(|(name, wanted)| match part(element, name) {
+            Some(value) => same_value(value, wanted),
+            // What is not said to be primary is not (RFC 7643 §2.4).
+            None => *wanted == Value::Bool(false),
         })
+    }
+
+    /// A new element that the filter selects.
+    fn template(&self) -> Attributes {
+        self.filter.iter().cloned().collect()
+    }
+
+    fn text(&self) -> String {
+        if self.filter.is_empty() {
+            return self.name.clone();
+        }
+        let terms: Vec<String> = self.filter.iter().map(|(name, value)| format!("{name} eq {value}")).collect();
+        format!("{}[{}]", self.name, terms.join(" and "))
     }
 }
 
@@ -193,91 +236,42 @@ pub fn member<'a>(object: &'a Attributes, name: &str) -> Option<&'a Value> {
     object.get(name).or_else(|| object.iter().find(|(key, _)| same_name(key, name)).map(|(_, value)| value))
 }
 
-fn put(object: &mut Attributes, steps: &[Step], value: Value) {
-    let Some((step, below)) = steps.split_first() else { return };
-    let slot = slot(object, &step.name);
-    if step.filter.is_empty() {
-        if below.is_empty() {
-            *slot = value;
-        } else {
-            put(object_in(slot), below, value);
-        }
-        return;
-    }
-    let Some(element) = element_in(slot, step) else { return };
-    if !below.is_empty() {
-        put(element, below, value);
-        return;
-    }
-    match value {
-        Value::Object(members) => element.extend(members),
-        value => {
-            element.insert("value".to_owned(), value);
-        }
+/// Whether an attribute of a user holds several values, by the standard.
+pub fn is_multi_valued(name: &str) -> bool {
+    MULTI_VALUED.iter().any(|known| same_name(known, name))
+}
+
+/// The member of an element; a bare value stands for its `value`, as some targets show it.
+fn part<'a>(element: &'a Value, name: &str) -> Option<&'a Value> {
+    match element {
+        Value::Object(object) => member(object, name),
+        Value::Null | Value::Array(_) => None,
+        scalar => same_name(name, "value").then_some(scalar),
     }
 }
 
-/// The place of a member, in whatever letter case it is there already.
-fn slot<'a>(object: &'a mut Attributes, name: &str) -> &'a mut Value {
-    let known = if object.contains_key(name) { None } else { object.keys().find(|key| same_name(key, name)).cloned() };
-    object.entry(known.unwrap_or_else(|| name.to_owned())).or_insert(Value::Null)
-}
-
-fn object_in(value: &mut Value) -> &mut Attributes {
-    if !value.is_object() {
-        *value = Value::Object(Attributes::new());
-    }
-    match value {
-        Value::Object(object) => object,
-        // INVARIANT: it was made an object above.
-        _ => object_in(value),
-    }
-}
-
-fn array_in(value: &mut Value) -> &mut Vec<Value> {
-    if !value.is_array() {
-        *value = Value::Array(Vec::new());
-    }
+fn items(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
-        // INVARIANT: it was made an array above.
-        _ => array_in(value),
-    }
-}
-
-/// The element that a filter means, made with what the filter says where there is none.
-fn element_in<'a>(list: &'a mut Value, step: &Step) -> Option<&'a mut Attributes> {
-    let elements = array_in(list);
-    let index = elements.iter().position(|element| element.as_object().is_some_and(|element| step.selects(element)));
-    let index = index.unwrap_or(elements.len());
-    if index == elements.len() {
-        elements.push(Value::Object(step.filter.iter().cloned().collect()));
-    }
-    elements.get_mut(index).map(object_in)
-}
-
-fn items(value: &Value) -> impl Iterator<Item = &Value> {
-    match value {
-        Value::Array(items) => items.as_slice(),
         value => std::slice::from_ref(value),
     }
-    .iter()
 }
 
 fn same_name(left: &str, right: &str) -> bool {
     left == right || left.eq_ignore_ascii_case(right)
 }
 
+fn same_value(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::String(left), Value::String(right)) => left == right || fold_case(left) == fold_case(right),
+        (left, right) => left == right,
+    }
+}
+
 fn same_filter(left: &Step, right: &Step) -> bool {
     left.filter.len() == right.filter.len()
         && left.filter.iter().all(|(name, value)| {
-            right.filter.iter().any(|(other, wanted)| {
-                same_name(name, other)
-                    && match (value, wanted) {
-                        (Value::String(value), Value::String(wanted)) => fold_case(value) == fold_case(wanted),
-                        (value, wanted) => value == wanted,
-                    }
-            })
+            right.filter.iter().any(|(other, wanted)| same_name(name, other) && same_value(value, wanted))
         })
 }
 

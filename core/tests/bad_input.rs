@@ -1,5 +1,5 @@
 //! Bad input gets its own code and a message that names the place, never a value.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::model::{App, User};
 use rollkeeper::{Code, Engine, Fault, RunOptions};

@@ -4,7 +4,6 @@
 use rollkeeper::expression::Reads;
 use rollkeeper::mapping::{Mapping, RenderInputs};
 use rollkeeper::model::{ChangeKind, Rule, SchemaAttribute};
-use rollkeeper::path::Path;
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Fault, Timestamp};
 use serde_json::{Value, json};
@@ -161,63 +160,4 @@ fn a_weak_rule_overwrites_nothing_that_nobody_has_seen() {
     assert_eq!(mapping.render(&unseen).unwrap().changes, []);
     let normal = compile(json!([{"target": "userName", "source": "u"}])).unwrap();
     assert_eq!(normal.render(&unseen).unwrap().changes[0].kind, ChangeKind::Replace);
-}
-
-#[test]
-fn paths_are_read_and_written_back() {
-    for text in [
-        "a",
-        "a.b.c",
-        r#"a[b eq "c \" ]"].d"#,
-        "a[b eq true]",
-        "a[b eq 1 and c eq \"x\"].d",
-        "urn:x:2.0:User:a.b",
-        "$ref",
-        "größe",
-    ] {
-        let path = Path::parse(text).unwrap();
-        let mut attributes = Attributes::new();
-        path.put(&mut attributes, json!("v"));
-        let got = path.get(&attributes).unwrap();
-        assert!(got == "v" || got["value"] == "v", "{text}: {attributes:?}");
-        assert_eq!(path.as_str(), text);
-    }
-}
-
-#[test]
-fn what_is_no_path_is_refused() {
-    for text in [
-        "",
-        ".",
-        "a.",
-        ".a",
-        "a..b",
-        "a b",
-        " a",
-        "a ",
-        "1a",
-        "-a",
-        "a[",
-        "a[]",
-        "a[b]",
-        "a[b eq]",
-        "a[b eq c]",
-        "a[b eq \"c]",
-        "a[b eq null]",
-        "a[b eq {}]",
-        "a[b eq \"c\"",
-        "a[b eq \"c\"]d",
-        "a[b eq \"c\" or d eq 1]",
-        "a]",
-        "urn:",
-        "urn:x:",
-        "a.b.c.d.e.f.g.h.i",
-        "a\u{0}",
-        "a[[b eq 1]]",
-        "a[b eq 1].[c eq 1]",
-    ] {
-        assert_eq!(Path::parse(text).unwrap_err().code, Code::InvalidPath, "{text}");
-    }
-    assert!(Path::parse(&"a".repeat(2000)).is_err());
-    assert!(Path::parse(&format!("a[b eq {}]", "[".repeat(900))).is_err());
 }

@@ -1,5 +1,5 @@
 //! The file: its mode, its journal, its constraints, its key, two engines on it, a copy of it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::model::{App, LogFilter, RequestFilter, User};
 use rollkeeper::{Code, Engine, RunOptions};

@@ -3,8 +3,8 @@
 
 mod checks;
 
-use super::path::AttributePath;
 use super::{Capabilities, Connector, ConnectorError, TargetAccount};
+use crate::path::Path;
 use crate::value::Attributes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -188,5 +188,5 @@ fn require(holds: bool, message: &str) -> Result<(), String> {
 
 /// The first value at a path of the account's attributes.
 fn value_at<'a>(account: &'a TargetAccount, path: &str) -> Option<&'a Value> {
-    AttributePath::parse(path)?.values(&account.attributes).first().copied()
+    Path::parse(path).ok()?.values(&account.attributes).first().copied()
 }

@@ -2,7 +2,6 @@
 
 pub mod conformance;
 pub mod mock;
-pub mod path;
 
 use crate::value::Attributes;
 use serde_json::Value;

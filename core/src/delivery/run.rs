@@ -9,7 +9,7 @@ use crate::fault::{Code, Fault};
 use crate::id::AppId;
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{LogEntry, Progress, Step};
-use crate::store::{Store, Tally, Tx};
+use crate::store::{LogEvent, Store, Tally, Tx};
 use crate::time::{Clock, Period, Timestamp};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +52,8 @@ pub(crate) trait Host: Sync {
 #[derive(Default)]
 pub(crate) struct RunState {
     gates: Mutex<Gates>,
+    /// Breakers that opened and were not logged yet.
+    pauses: Mutex<Vec<(AppId, Timestamp)>>,
     turn: Mutex<usize>,
     cancelled: AtomicU64,
     pub(crate) active: Mutex<u32>,
@@ -259,7 +261,11 @@ impl<'a> Run<'a> {
         let (now, state, look_up) = (self.host.clock().now(), self.host.state(), self.host.looks_up());
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
         let turn = *lock(&state.turn);
+        let pauses = std::mem::take(&mut *lock(&state.pauses));
         let (turned, entries) = self.host.store().write(now, |tx| {
+            for (app, until) in &pauses {
+                tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
+            }
             for (job, report) in reports {
                 settle(tx, &apps, job, report)?;
             }
@@ -296,7 +302,9 @@ impl<'a> Run<'a> {
             if matches!(health, Health::Unauthorized) {
                 self.host.forget_credentials(app);
             }
-            self.host.state().gates().end(app, &health, now);
+            let state = self.host.state();
+            let paused = state.gates().end(app, &health, now);
+            lock(&state.pauses).extend(paused.map(|until| (app.clone(), until)));
             if let Some(index) = self.in_flight.iter().position(|other| other == app) {
                 self.in_flight.swap_remove(index);
             }

@@ -3,7 +3,7 @@
 //! `{}` are the same (RFC 7643 §2.5).
 
 use super::schema::Schema;
-use crate::path::member;
+use crate::path::{keep_one_primary, member, primaries};
 use crate::time::Timestamp;
 use crate::value::{canonical, fold_case};
 use serde_json::Value;
@@ -45,6 +45,7 @@ impl Comparison<'_> {
                 }
             }
         }
+        keep_one_primary(&mut union.all, &primaries(there));
         union
     }
 

@@ -1,5 +1,7 @@
 //! What a target shows and takes, as data: its schema, its accounts, changes of them, what it can do and how it fails.
 
+use crate::fault::Fault;
+use crate::path::Path;
 use crate::time::Period;
 use crate::value::Attributes;
 use serde::{Deserialize, Serialize};
@@ -75,32 +77,6 @@ pub struct Page {
     pub complete: bool,
 }
 
-/// What a change does (RFC 7644 §3.5.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// Adds a value.
-    Add,
-    /// Removes a value.
-    Remove,
-    /// Puts a value in the place of what is there.
-    Replace,
-}
-
-/// One change of one attribute.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Change {
-    /// What is done.
-    #[serde(rename = "op")]
-    pub kind: ChangeKind,
-    /// The attribute path.
-    pub path: String,
-    /// The value; `None` for a removal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-}
-
 /// What a target can do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -119,6 +95,69 @@ pub struct Capabilities {
     pub groups: bool,
     /// `changes` works.
     pub changes: bool,
+}
+
+/// What a change does (RFC 7644 §3.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Adds a value.
+    Add,
+    /// Removes a value.
+    Remove,
+    /// Puts a value in the place of what is there.
+    Replace,
+}
+
+impl ChangeKind {
+    /// Carries out such a change. Null stands for no value (RFC 7643 §2.5), so that writing it removes.
+    pub fn apply(self, path: &Path, value: Option<&Value>, attributes: &mut Attributes) {
+        match (self, value.filter(|value| !value.is_null())) {
+            (Self::Remove, _) | (_, None) => path.remove(attributes),
+            (Self::Add, Some(value)) => path.add(attributes, value.clone()),
+            (Self::Replace, Some(value)) => path.put(attributes, value.clone()),
+        }
+    }
+}
+
+/// One change of one attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// What is done.
+    #[serde(rename = "op")]
+    pub kind: ChangeKind,
+    /// The attribute path.
+    pub path: String,
+    /// The value; `None` for a removal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
+}
+
+impl Change {
+    /// Carries out changes in their order, or none of them.
+    ///
+    /// ```
+    /// use rollkeeper::model::Change;
+    /// use serde_json::json;
+    /// let changes = json!([{"op": "replace", "path": "emails[type eq \"work\"].value", "value": "ada@example.com"}]);
+    /// let changes: Vec<Change> = serde_json::from_value(changes).unwrap();
+    /// let mut attributes = rollkeeper::value::Attributes::new();
+    /// Change::apply_all(&changes, &mut attributes)?;
+    /// assert_eq!(attributes["emails"], json!([{"type": "work", "value": "ada@example.com"}]));
+    /// # Ok::<(), rollkeeper::Fault>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid_path`, at the path that is none.
+    pub fn apply_all(changes: &[Self], attributes: &mut Attributes) -> Result<(), Fault> {
+        let read = |change: &Self| Path::parse(&change.path).map_err(|fault| fault.at(&change.path));
+        let paths = changes.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        for (path, change) in paths.iter().zip(changes) {
+            change.kind.apply(path, change.value.as_ref(), attributes);
+        }
+        Ok(())
+    }
 }
 
 /// What a failed call means for the target's state. Only `NotApplied` may be repeated blindly.

@@ -1,9 +1,10 @@
 //! Reading what targets answer. The standard's letter is not asked for: names in any case, booleans as text, ids as numbers,
 //! lists as single values and flattened keys are all taken for what they mean.
 
-use super::{schema, strict};
+use super::schema::{self, ENTERPRISE_USER};
+use super::strict;
 use crate::connector::TargetAccount;
-use crate::connector::path::{ENTERPRISE_USER, entry, is_multi_valued};
+use crate::path::{is_multi_valued, member};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ pub(super) fn account(mut resource: Attributes) -> Option<TargetAccount> {
     let external_id = text_or_number(resource.remove("id")?)?;
     resource.remove("schemas");
     let meta = resource.get("meta").and_then(Value::as_object);
-    let version = meta.and_then(|meta| entry(meta, "version")).and_then(Value::as_str).map(str::to_owned);
+    let version = meta.and_then(|meta| member(meta, "version")).and_then(Value::as_str).map(str::to_owned);
     Some(TargetAccount {
         external_id,
         username: resource.get("userName").and_then(Value::as_str).map(str::to_owned),
@@ -41,11 +42,11 @@ pub(super) struct Rows {
 /// Reads a list response (RFC 7644 §3.4.2). `None` where the body is none, or a row has no id: half a page is not a page.
 pub(super) fn rows(body: &[u8]) -> Option<Rows> {
     let Value::Object(object) = strict::read(body)? else { return None };
-    let total = entry(&object, "totalResults").and_then(|total| match total {
+    let total = member(&object, "totalResults").and_then(|total| match total {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),
     });
-    let found = match entry(&object, "Resources") {
+    let found = match member(&object, "Resources") {
         None | Some(Value::Null) => {
             // Without either key this is something else, such as an error with a status of success.
             total?;
@@ -59,7 +60,7 @@ pub(super) fn rows(body: &[u8]) -> Option<Rows> {
         Value::Object(row) => account(normalize(row)),
         _ => None,
     });
-    let next_cursor = entry(&object, "nextCursor").and_then(Value::as_str).filter(|cursor| !cursor.is_empty());
+    let next_cursor = member(&object, "nextCursor").and_then(Value::as_str).filter(|cursor| !cursor.is_empty());
     Some(Rows { accounts: accounts.collect::<Option<Vec<_>>>()?, total, next_cursor: next_cursor.map(str::to_owned) })
 }
 

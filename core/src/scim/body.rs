@@ -1,38 +1,61 @@
 //! What is sent: the resource of a create, the operations of a PATCH, the whole resource of a PUT.
 
-use crate::connector::path::{AttributePath, CORE_USER, ENTERPRISE_USER, apply_all, entry};
+use super::schema::{CORE_USER, ENTERPRISE_USER};
 use crate::connector::{Change, ChangeKind};
+use crate::fault::Fault;
+use crate::path::{Path, member};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+const MANAGER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
 
-/// A change with its path read.
+/// A change with its path read, in the form in which it is sent.
 #[derive(Clone, Debug)]
 pub(super) struct PathChange {
-    pub(super) path: AttributePath,
-    pub(super) change: Change,
+    pub(super) path: Path,
+    pub(super) kind: ChangeKind,
+    /// What is set; `None` where the change removes.
+    pub(super) value: Option<Value>,
 }
 
 impl PathChange {
-    /// Reads the paths; the first that is none is the error.
-    pub(super) fn read_all(changes: &[Change]) -> Result<Vec<Self>, String> {
-        let read = |change: &Change| {
-            let path = AttributePath::parse(&change.path).ok_or_else(|| change.path.clone())?;
-            Ok(Self { path, change: change.clone() })
-        };
-        changes.iter().map(read).collect()
+    /// Reads the changes; a path that is none is the fault, and its place.
+    pub(super) fn read_all(changes: &[Change]) -> Result<Vec<Self>, Fault> {
+        changes.iter().map(|change| Self::read(change).map_err(|fault| fault.at(&change.path))).collect()
+    }
+
+    fn read(change: &Change) -> Result<Self, Fault> {
+        let path = Path::parse(&change.path)?;
+        // A list without elements and `null` cannot be set everywhere; they are removals.
+        let is_nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        let value = change.value.clone().filter(|value| change.kind != ChangeKind::Remove && !is_nothing(value));
+        let attribute = path.attribute();
+        let is_manager = |end: &str| attribute.strip_suffix(end).is_some_and(|path| path.eq_ignore_ascii_case(MANAGER));
+        if is_manager("") || is_manager(".value") {
+            // The manager is an object; its `value` alone cannot be set everywhere, and the bare text is refused. What
+            // else is known of the old one (`displayName`, `$ref`) does not hold of the new.
+            let value = value.as_ref().map(manager_object);
+            let kind = if value.is_some() { ChangeKind::Replace } else { ChangeKind::Remove };
+            return Ok(Self { path: Path::parse(MANAGER)?, kind, value });
+        }
+        let kind = if value.is_some() { change.kind } else { ChangeKind::Remove };
+        let value = value.map(|value| path.completed(without_nulls(value)));
+        Ok(Self { path, kind, value })
     }
 
     pub(super) fn is_active(&self) -> bool {
-        self.path.urn.is_none() && self.path.attribute.eq_ignore_ascii_case("active")
+        self.path.is("active")
     }
 
-    /// The value that is set; `None` where the change removes. Nothing, an empty text or an empty list cannot be set
-    /// everywhere, so that a list without elements and `null` are removals.
-    fn value(&self) -> Option<&Value> {
-        let is_nothing = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-        self.change.value.as_ref().filter(|value| self.change.kind != ChangeKind::Remove && !is_nothing(value))
+    fn apply(&self, resource: &mut Attributes) {
+        self.kind.apply(&self.path, self.value.as_ref(), resource);
+    }
+
+    /// One operation: always with a path, one attribute, in lower case (RFC 7644 §3.5.2; other forms are read differently
+    /// by different targets).
+    fn operation(&self) -> Value {
+        operation(self.kind, &self.path, self.value.as_ref())
     }
 }
 
@@ -43,104 +66,100 @@ pub(super) fn of_create(attributes: &Attributes) -> Value {
     for own in ["id", "meta", "schemas", "groups"] {
         resource.retain(|key, _| !key.eq_ignore_ascii_case(own));
     }
-    if entry(&resource, "active").is_none() {
+    if member(&resource, "active").is_none() {
         resource.insert("active".to_owned(), Value::Bool(true));
     }
     shape_manager(&mut resource);
     let mut resource = without_empties(Value::Object(resource)).unwrap_or_else(|| json!({}));
-    add_schemas(&mut resource, entry(attributes, "schemas"));
+    add_schemas(&mut resource, member(attributes, "schemas"));
     resource
 }
 
 /// The resource of a PUT: what the target showed, with the changes carried out.
-pub(super) fn of_put(shown: &Attributes, changes: &[Change]) -> Result<Value, String> {
-    let mut resource = shown.clone();
-    apply_all(changes, &mut resource)?;
+pub(super) fn of_put(shown: Attributes, changes: &[PathChange]) -> Value {
+    let mut resource = shown;
+    changes.iter().for_each(|change| change.apply(&mut resource));
     let schemas = resource.remove("schemas");
     resource.remove("meta");
     resource.remove("groups");
     shape_manager(&mut resource);
     let mut resource = Value::Object(resource);
     add_schemas(&mut resource, schemas.as_ref());
-    Ok(resource)
+    resource
 }
 
 /// The body of a PATCH. Paths with a filter are resolved against what the target showed (`shown`): an element that is there
 /// is changed in place, one that is not is added whole, one that is not needs no removal. `None` where nothing is left to
 /// do.
-pub(super) fn of_patch(changes: &[PathChange], shown: Option<&Attributes>) -> Option<Value> {
+pub(super) fn of_patch(changes: &[PathChange], shown: Attributes) -> Option<Value> {
+    let mut record = shown;
     let mut operations = Vec::new();
-    let mut added: Vec<AttributePath> = Vec::new();
+    let mut added: Vec<Path> = Vec::new();
     for change in changes {
-        let element = AttributePath { sub: None, ..change.path.clone() };
-        let is_there = shown.is_none_or(|shown| !element.values(shown).is_empty());
-        if change.path.filter.is_empty() || is_there {
-            operations.push(operation(change));
-        } else if change.value().is_some() && !added.contains(&element) {
-            operations.push(addition(&element, changes));
-            added.push(element);
+        let Some(element) = change.path.element() else {
+            operations.push(change.operation());
+            change.apply(&mut record);
+            continue;
+        };
+        let was_there = element.get(&record).is_some();
+        change.apply(&mut record);
+        if added.iter().any(|known| known.overlaps(&element)) {
+            continue;
+        }
+        if !was_there {
+            if change.value.is_some() {
+                operations.push(addition(&element, changes));
+                added.push(element);
+            }
+        } else if element.get(&record).is_none() {
+            // Nothing that counts would be left of the element.
+            operations.push(operation(ChangeKind::Remove, &element, None));
+        } else {
+            operations.push(change.operation());
         }
     }
-    (!operations.is_empty()).then(|| json!({"schemas": [PATCH], "Operations": operations}))
+    patch(operations)
 }
 
-/// The body of a PATCH without filters: every attribute that a filter reaches into is replaced as a whole.
+/// The body of a PATCH without filters: every list that a filter reaches into is replaced as a whole.
 pub(super) fn of_whole_patch(changes: &[PathChange], shown: &Attributes) -> Option<Value> {
     let mut record = shown.clone();
+    changes.iter().for_each(|change| change.apply(&mut record));
+    let mut lists: Vec<(Path, bool)> = changes.iter().filter_map(|change| Some((change.path.list()?, false))).collect();
     let mut operations = Vec::new();
-    let mut done: Vec<AttributePath> = Vec::new();
     for change in changes {
-        change.path.apply(change.change.kind, change.value(), &mut record);
-    }
-    for change in changes {
-        let whole = change.path.whole();
-        if change.path.filter.is_empty() {
-            operations.push(operation(change));
-        } else if !done.contains(&whole) {
-            let elements: Vec<Value> = whole.values(&record).into_iter().cloned().collect();
-            operations.push(if elements.is_empty() {
-                json!({"op": "remove", "path": whole.to_string()})
-            } else {
-                json!({"op": "replace", "path": whole.to_string(), "value": elements})
-            });
-            done.push(whole);
+        // Of several changes of one list, others than by filter among them, the outcome is sent, once.
+        let Some((list, is_sent)) = lists.iter_mut().find(|(list, _)| list.overlaps(&change.path)) else {
+            operations.push(change.operation());
+            continue;
+        };
+        if !std::mem::replace(is_sent, true) {
+            let elements = list.get(&record);
+            let kind = if elements.is_some() { ChangeKind::Replace } else { ChangeKind::Remove };
+            operations.push(operation(kind, list, elements));
         }
     }
+    patch(operations)
+}
+
+fn patch(operations: Vec<Value>) -> Option<Value> {
     (!operations.is_empty()).then(|| json!({"schemas": [PATCH], "Operations": operations}))
 }
 
-/// One operation: always with a path, one attribute, in lower case (RFC 7644 §3.5.2; other forms are read differently by
-/// different targets).
-fn operation(change: &PathChange) -> Value {
-    let (path, value) = (&change.path, change.value());
-    let is_manager = path.urn.is_some() && path.attribute.eq_ignore_ascii_case("manager");
-    if is_manager && path.sub.as_deref().is_none_or(|sub| sub.eq_ignore_ascii_case("value")) {
-        // The manager is an object; its `value` alone cannot be set everywhere, and the bare text is refused.
-        let path = path.whole().to_string();
-        return match value {
-            Some(value) => json!({"op": "replace", "path": path, "value": manager_object(value)}),
-            None => json!({"op": "remove", "path": path}),
-        };
-    }
-    match (change.change.kind, value) {
-        (_, None) => json!({"op": "remove", "path": path.to_string()}),
-        (ChangeKind::Add, Some(value)) => json!({"op": "add", "path": path.to_string(), "value": value}),
-        (ChangeKind::Replace | ChangeKind::Remove, Some(value)) => {
-            json!({"op": "replace", "path": path.to_string(), "value": value})
-        }
+fn operation(kind: ChangeKind, path: &Path, value: Option<&Value>) -> Value {
+    match value {
+        Some(value) => json!({"op": kind, "path": path.as_str(), "value": value}),
+        None => json!({"op": kind, "path": path.as_str()}),
     }
 }
 
 /// Adds an element with everything that the changes want in it.
-fn addition(element: &AttributePath, changes: &[PathChange]) -> Value {
+fn addition(element: &Path, changes: &[PathChange]) -> Value {
     let mut record = Attributes::new();
-    for change in changes {
-        if (AttributePath { sub: None, ..change.path.clone() }) == *element {
-            change.path.apply(change.change.kind, change.value(), &mut record);
-        }
-    }
-    let elements: Vec<Value> = element.whole().values(&record).into_iter().cloned().collect();
-    json!({"op": "add", "path": element.whole().to_string(), "value": elements})
+    let is_in = |change: &&PathChange| change.path.element().is_some_and(|other| other.overlaps(element));
+    changes.iter().filter(is_in).for_each(|change| change.apply(&mut record));
+    let list = element.list().unwrap_or_else(|| element.clone());
+    operation(ChangeKind::Add, &list, list.get(&record))
 }
 
 /// The manager is an object (RFC 7643 §4.3), also where a mapping gives its id alone.
@@ -169,6 +188,18 @@ fn add_schemas(resource: &mut Value, given: Option<&Value>) {
         }
     }
     resource.insert("schemas".to_owned(), json!(schemas));
+}
+
+/// The value without members that are null: they are the same as none (RFC 7643 §2.5), and some targets refuse them.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Array(elements) => elements.into_iter().map(without_nulls).collect(),
+        Value::Object(members) => {
+            let set = members.into_iter().filter(|(_, value)| !value.is_null());
+            set.map(|(name, value)| (name, without_nulls(value))).collect()
+        }
+        other => other,
+    }
 }
 
 fn without_empties(value: Value) -> Option<Value> {

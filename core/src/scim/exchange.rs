@@ -4,6 +4,7 @@ use super::url::BaseUrl;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
 use crate::http::{Http, HttpError, Method, Request, Response};
+use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -163,7 +164,7 @@ pub(super) fn is_missing(response: &Response) -> bool {
 /// The error type, where it is one of the standard's.
 pub(super) fn scim_type(response: &Response) -> Option<&'static str> {
     let body = super::strict::read(&response.body)?;
-    let given = crate::connector::path::entry(body.as_object()?, "scimType")?.as_str()?;
+    let given = member(body.as_object()?, "scimType")?.as_str()?;
     SCIM_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(given))
 }
 

@@ -10,13 +10,13 @@ mod search;
 mod strict;
 mod url;
 
-use crate::connector::path::entry;
 use crate::connector::{
     Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Http, Method, Response};
 use crate::model::ScimDefinition;
+use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
 use crate::value::Attributes;
@@ -109,7 +109,7 @@ impl ScimConnector {
     /// The account that a create made, wherever the target tells of it: in the answer, behind `Location`, or by a search.
     fn made(&self, response: &Response, sent: &Attributes) -> Result<TargetAccount, ConnectorError> {
         if let Some(mut account) = answer::resource(&response.body).and_then(answer::account) {
-            let username = entry(sent, "userName").and_then(Value::as_str).map(str::to_owned);
+            let username = member(sent, "userName").and_then(Value::as_str).map(str::to_owned);
             account.username = account.username.or(username);
             return Ok(account);
         }
@@ -125,12 +125,12 @@ impl ScimConnector {
 
     /// The one account with the external id or user name that was sent. An account with another external id is not ours.
     fn search_made(&self, sent: &Attributes) -> Result<Option<TargetAccount>, ConnectorError> {
-        let ours = entry(sent, "externalId").filter(|value| value.is_string());
+        let ours = member(sent, "externalId").filter(|value| value.is_string());
         for attribute in ["externalId", "userName"] {
-            let Some(value) = entry(sent, attribute).filter(|value| value.is_string()) else { continue };
+            let Some(value) = member(sent, attribute).filter(|value| value.is_string()) else { continue };
             let mut found = self.find(attribute, value)?;
             found.retain(|account| {
-                let external = entry(&account.attributes, "externalId").filter(|value| value.as_str() != Some(""));
+                let external = member(&account.attributes, "externalId").filter(|value| value.as_str() != Some(""));
                 external.is_none() || external == ours
             });
             match (found.pop(), found.is_empty()) {
@@ -145,7 +145,7 @@ impl ScimConnector {
     fn patch(&self, external_id: &str, changes: &[PathChange]) -> Result<Patched, ConnectorError> {
         // `active` goes alone, so that nothing else can keep a user from being locked out.
         let (active, rest): (Vec<_>, Vec<_>) = changes.iter().cloned().partition(PathChange::is_active);
-        let disables = active.iter().any(|change| change.change.value.as_ref() == Some(&Value::Bool(false)));
+        let disables = active.iter().any(|change| change.value == Some(Value::Bool(false)));
         let parts = if disables { [active, rest] } else { [rest, active] };
         let mut shown = None;
         for part in parts.iter().filter(|part| !part.is_empty()) {
@@ -159,13 +159,13 @@ impl ScimConnector {
 
     fn patch_part(&self, external_id: &str, changes: &[PathChange]) -> Result<Patched, ConnectorError> {
         let url = self.url_of(external_id)?;
-        let filtered = changes.iter().any(|change| !change.path.filter.is_empty());
+        let filtered = changes.iter().any(|change| change.path.element().is_some());
         let shown = if filtered { Some(self.resource(external_id)?.ok_or_else(missing)?) } else { None };
         let whole = |shown: &Attributes| body::of_whole_patch(changes, shown);
         let known_not_to_filter = !self.filter_paths.load(Ordering::Relaxed);
         let body = match &shown {
             Some(shown) if known_not_to_filter => whole(shown),
-            shown => body::of_patch(changes, shown.as_ref()),
+            _ => body::of_patch(changes, shown.clone().unwrap_or_default()),
         };
         let Some(body) = body else { return Ok(Patched::Done(None)) };
         let mut response = self.exchange.send(Method::Patch, &url, Some(&body))?;
@@ -186,7 +186,7 @@ impl ScimConnector {
             200..=299 => Ok(Patched::Done(answer::resource(&response.body).and_then(answer::account))),
             405 | 501 if self.may_put => Ok(Patched::Unsupported),
             400 if self.may_put && scim_type(&response) == Some("noTarget") => {
-                self.put(external_id, &raw(changes)).map(Patched::Done)
+                self.put(external_id, changes).map(Patched::Done)
             }
             404 | 410 => match self.read(external_id) {
                 Ok(None) => Err(missing()),
@@ -200,10 +200,10 @@ impl ScimConnector {
         }
     }
 
-    fn put(&self, external_id: &str, changes: &[Change]) -> Result<Option<TargetAccount>, ConnectorError> {
+    fn put(&self, external_id: &str, changes: &[PathChange]) -> Result<Option<TargetAccount>, ConnectorError> {
         let shown = self.resource(external_id)?.ok_or_else(missing)?;
-        let body = body::of_put(&shown, changes).map_err(|path| invalid_path(&path))?;
-        let response = self.exchange.send(Method::Put, &self.url_of(external_id)?, Some(&body))?;
+        let response =
+            self.exchange.send(Method::Put, &self.url_of(external_id)?, Some(&body::of_put(shown, changes)))?;
         if is_missing(&response) {
             return Err(missing());
         }
@@ -275,7 +275,7 @@ impl Connector for ScimConnector {
         changes: &[Change],
         _version: Option<&str>,
     ) -> Result<Option<TargetAccount>, ConnectorError> {
-        let read = PathChange::read_all(changes).map_err(|path| invalid_path(&path))?;
+        let read = PathChange::read_all(changes).map_err(invalid_path)?;
         if read.is_empty() {
             return Ok(None);
         }
@@ -285,7 +285,7 @@ impl Connector for ScimConnector {
                 Patched::Unsupported => self.patch.store(false, Ordering::Relaxed),
             }
         }
-        self.put(external_id, changes)
+        self.put(external_id, &read)
     }
 
     fn activate(&self, external_id: &str) -> Result<(), ConnectorError> {
@@ -316,11 +316,7 @@ impl Connector for ScimConnector {
     }
 }
 
-fn raw(changes: &[PathChange]) -> Vec<Change> {
-    changes.iter().map(|change| change.change.clone()).collect()
-}
-
-fn invalid_path(path: &str) -> ConnectorError {
-    let message = format!("`{path}` is no attribute path that can be sent");
+fn invalid_path(fault: Fault) -> ConnectorError {
+    let message = format!("`{}` is no attribute path that can be sent", fault.attribute.unwrap_or_default());
     ConnectorError::new(Outcome::Rejected, Code::InvalidPath.name(), message)
 }

@@ -1,10 +1,15 @@
 //! The attributes of a user: as the target declares them (RFC 7643 §7), and as the standard has them where it does not.
 
 use crate::connector::SchemaAttribute;
-use crate::connector::path::{CORE_USER, ENTERPRISE_USER, entry};
+use crate::path::member;
 use crate::value::Attributes;
 use serde_json::Value;
 use std::sync::LazyLock;
+
+/// The schema of a user's own attributes; they stand at the top of a resource.
+pub(super) const CORE_USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// The schema of the enterprise extension; its attributes stand under its URN.
+pub(super) const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// RFC 7643 §4.1 and §4.3, §8.7.1: path, type, and flags: `m` multi-valued, `r` required, `c` case-exact, `o` read-only.
 const STANDARD: &[(&str, &str, &str)] = &[
@@ -130,7 +135,7 @@ pub(super) fn spelling_of_path(parent: &str, sub: &str) -> Option<&'static str> 
 pub(super) fn declared(schemas: &Value, extensions: Option<&[String]>) -> Option<Vec<SchemaAttribute>> {
     let mut attributes = Vec::new();
     for schema in elements(schemas).iter().filter_map(Value::as_object) {
-        let Some(id) = entry(schema, "id").and_then(Value::as_str) else { continue };
+        let Some(id) = member(schema, "id").and_then(Value::as_str) else { continue };
         let own = id.eq_ignore_ascii_case(CORE_USER);
         let extends = match extensions {
             Some(known) => known.iter().any(|known| known.eq_ignore_ascii_case(id)),
@@ -138,7 +143,7 @@ pub(super) fn declared(schemas: &Value, extensions: Option<&[String]>) -> Option
         };
         if own || extends {
             let prefix = if own { String::new() } else { format!("{id}:") };
-            collect(&prefix, entry(schema, "attributes"), false, &mut attributes);
+            collect(&prefix, member(schema, "attributes"), false, &mut attributes);
         }
     }
     let found = attributes.iter().any(|attribute: &SchemaAttribute| attribute.path.eq_ignore_ascii_case("userName"));
@@ -157,17 +162,17 @@ pub(super) fn declared(schemas: &Value, extensions: Option<&[String]>) -> Option
 /// The extensions of the user resource type, from the answer of `/ResourceTypes`.
 pub(super) fn extensions(types: &Value) -> Option<Vec<String>> {
     let is_user = |kind: &&Attributes| {
-        entry(kind, "schema").and_then(Value::as_str).is_some_and(|schema| schema.eq_ignore_ascii_case(CORE_USER))
+        member(kind, "schema").and_then(Value::as_str).is_some_and(|schema| schema.eq_ignore_ascii_case(CORE_USER))
     };
     let user = elements(types).iter().filter_map(Value::as_object).find(is_user)?;
-    let listed = entry(user, "schemaExtensions").and_then(Value::as_array)?;
-    let urn = |extension: &Value| entry(extension.as_object()?, "schema")?.as_str().map(str::to_owned);
+    let listed = member(user, "schemaExtensions").and_then(Value::as_array)?;
+    let urn = |extension: &Value| member(extension.as_object()?, "schema")?.as_str().map(str::to_owned);
     Some(listed.iter().filter_map(urn).collect())
 }
 
 fn elements(list: &Value) -> &[Value] {
     let found = match list {
-        Value::Object(object) => entry(object, "Resources").and_then(Value::as_array),
+        Value::Object(object) => member(object, "Resources").and_then(Value::as_array),
         other => other.as_array(),
     };
     found.map(Vec::as_slice).unwrap_or_default()
@@ -175,10 +180,10 @@ fn elements(list: &Value) -> &[Value] {
 
 fn collect(prefix: &str, declared: Option<&Value>, read_only: bool, attributes: &mut Vec<SchemaAttribute>) {
     for declared in declared.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
-        let text = |name: &str| entry(declared, name).and_then(Value::as_str);
-        let flag = |name: &str| entry(declared, name).and_then(Value::as_bool).unwrap_or(false);
+        let text = |name: &str| member(declared, name).and_then(Value::as_str);
+        let flag = |name: &str| member(declared, name).and_then(Value::as_bool).unwrap_or(false);
         let Some(name) = text("name") else { continue };
-        let canonical = entry(declared, "canonicalValues").and_then(Value::as_array);
+        let canonical = member(declared, "canonicalValues").and_then(Value::as_array);
         let attribute = SchemaAttribute {
             path: format!("{prefix}{name}"),
             kind: text("type").unwrap_or("string").to_owned(),
@@ -192,7 +197,7 @@ fn collect(prefix: &str, declared: Option<&Value>, read_only: bool, attributes: 
         attributes.push(attribute);
         // INVARIANT: a sub-attribute has none of its own (RFC 7643 §2.3.8), so that this goes one step deep.
         if !prefix.ends_with('.') {
-            collect(&format!("{path}."), entry(declared, "subAttributes"), read_only, attributes);
+            collect(&format!("{path}."), member(declared, "subAttributes"), read_only, attributes);
         }
     }
 }

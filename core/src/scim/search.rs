@@ -4,10 +4,10 @@
 use super::answer::{self, Rows};
 use super::exchange::{Exchange, failure, unreadable};
 use super::listing;
-use crate::connector::path::AttributePath;
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
+use crate::path::Path;
 use serde_json::Value;
 
 /// How many pages are read where the target ignores the filter or refuses it.
@@ -25,12 +25,12 @@ pub(super) fn find(
     value: &Value,
     read: Read<'_>,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
-    let (Some(path), true) = (AttributePath::parse(attribute), is_plain(value)) else {
+    let (Some(path), true) = (Path::parse(attribute).ok(), is_plain(value)) else {
         let message = format!("accounts cannot be found by `{attribute}`");
         return Err(ConnectorError::new(Outcome::Rejected, Code::InvalidPath.name(), message));
     };
     // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
-    let path = AttributePath { filter: Vec::new(), ..path };
+    let path = path.unfiltered();
     let filter = format!("{path} eq {value}");
     let response = exchange.get(&exchange.base.endpoint("Users", &[("filter", &filter)]))?;
     match response.status {
@@ -63,7 +63,7 @@ fn is_whole(rows: &Rows) -> bool {
 
 fn matches(
     accounts: Vec<TargetAccount>,
-    path: &AttributePath,
+    path: &Path,
     value: &Value,
     read: Read<'_>,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
@@ -83,7 +83,7 @@ fn walk(
     exchange: &Exchange,
     size: u32,
     filter: Option<&str>,
-    path: &AttributePath,
+    path: &Path,
     value: &Value,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
     let mut found: Vec<TargetAccount> = Vec::new();
@@ -106,8 +106,8 @@ fn walk(
 
 /// Whether the account holds the value. Letter case counts for `externalId` alone (RFC 7643 §3.1); elsewhere the engine
 /// decides.
-fn holds(account: &TargetAccount, path: &AttributePath, value: &Value) -> bool {
-    let exact = path.attribute.eq_ignore_ascii_case("externalId");
+fn holds(account: &TargetAccount, path: &Path, value: &Value) -> bool {
+    let exact = path.is("externalId");
     path.values(&account.attributes).into_iter().any(|shown| match (shown, value) {
         (Value::String(shown), Value::String(value)) if !exact => shown.to_lowercase() == value.to_lowercase(),
         // Some targets show an external id that is all digits as a number.

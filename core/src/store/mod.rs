@@ -266,11 +266,7 @@ mod tests {
         let mut found = Vec::new();
         for part in text.split('$').skip(1) {
             let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
-            if let Ok(number) = digits.parse() {
-                if !found.contains(&number) {
-                    found.push(number);
-                }
-            }
+            found.extend(digits.parse().ok().filter(|number| !found.contains(number)));
         }
         found
     }

@@ -1,9 +1,9 @@
 //! What the mock target holds, and what a call does to it.
 
 use super::{MockFault, MockOptions, ScriptedFault};
-use crate::connector::path::{AttributePath, apply_all};
 use crate::connector::{Change, ConnectorError, Outcome, Page, TargetAccount};
 use crate::fault::Code;
+use crate::path::{Path, member};
 use crate::value::Attributes;
 use serde::Serialize;
 use serde_json::Value;
@@ -155,7 +155,7 @@ impl State {
     pub(super) fn find(&mut self, attribute: &str, value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {
         let call =
             MockCall { attribute: Some(attribute.to_owned()), value: Some(value.clone()), ..MockCall::new("find") };
-        let path = AttributePath::parse(attribute);
+        let path = Path::parse(attribute).ok();
         let holds = |account: &&TargetAccount| {
             if attribute.eq_ignore_ascii_case("id") {
                 return value.as_str() == Some(account.external_id.as_str());
@@ -315,8 +315,8 @@ impl State {
 
     fn update(&mut self, external_id: &str, changes: &[Change]) -> Result<TargetAccount, ConnectorError> {
         let mut account = self.existing(external_id)?;
-        apply_all(changes, &mut account.attributes)
-            .map_err(|path| invalid(&format!("`{path}` is no attribute path")))?;
+        Change::apply_all(changes, &mut account.attributes)
+            .map_err(|fault| invalid(&format!("`{}` is no attribute path", fault.attribute.unwrap_or_default())))?;
         account.username = text(&account.attributes, "userName");
         account.active = account.attributes.get("active").and_then(Value::as_bool).unwrap_or(account.active);
         match &account.username {
@@ -373,7 +373,7 @@ fn fresh(external_id: String, username: String, attributes: &Attributes) -> Targ
 }
 
 fn text(attributes: &Attributes, name: &str) -> Option<String> {
-    crate::connector::path::entry(attributes, name)?.as_str().map(str::to_owned)
+    member(attributes, name)?.as_str().map(str::to_owned)
 }
 
 fn same(found: &Value, wanted: &Value) -> bool {
