@@ -145,16 +145,20 @@ def findings(acknowledged, requests, accounts):
     duplicates = [f"{user} has {number} accounts" for user, number in sorted(owners.items()) if number > 1]
     active = {account["attributes"].get("externalId"): account["active"] for account in accounts}
     created = {user for user, operation, state in requests if operation == "Create" and state == "Completed"}
-    # Who left before anything was sent needs no account: the Create is taken back. Nobody else's may be.
+    # Who left before the account was made needs none: the Create is taken back, or, where it may have been sent, the
+    # account is looked for, not found and not made. Then there is nothing to deactivate. Nobody else is spared.
     left = {user for user, wanted in acknowledged.items() if wanted["active"] is not True}
-    spared = {user for user, operation, state in requests if (operation, state) == ("Create", "Cancelled")} & left
+    spared = {user for user in left if user not in active and user not in created}
+    harmless = {("Create", "Cancelled"), ("Create", "Failed"), ("Deactivate", "Cancelled")}
     other = [
         f"{user}: {operation} ended as {state}"
         for user, operation, state in requests
-        if state != "Completed" and not (operation == "Create" and user in spared)
+        if state != "Completed" and not (user in spared and (operation, state) in harmless)
+        # A leaver's Create that was taken back may stand before one that was made after all.
+        and not (user in left and (operation, state) == ("Create", "Cancelled"))
     ]
     for user, wanted in acknowledged.items():
-        if user in spared and user not in created and user not in active:
+        if user in spared:
             continue
         if user not in created:
             other.append(f"{user} was acknowledged and has no completed Create")
