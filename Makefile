@@ -1,22 +1,34 @@
-# Thin: each target is a line or two. Everything that is installed goes into .build/, which git ignores.
-.PHONY: demo test check bench torture go
+# Thin: each target is a line or a few. Everything that is installed goes into .build/, which git ignores.
+.PHONY: demo test check bench torture go readme
 
-demo:
+demo:                   # a company's joiners, movers and leavers, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
 	python/build.sh install
 	.build/python/bin/python tests/demo/demo.py
 
-test:
+test: export CARGO_TERM_COLOR = never
+test:                   # every test in every language
 	tests/servers/install.sh
-	cargo test --workspace --locked
+	cargo test --workspace --exclude rollkeeper-python --locked
 	python/build.sh test
+	ffi/go/test.sh
+	tests/readme/run.py --library target/debug --python .build/python/bin/python
 	tests/test-python.sh
 
-check:
+check:                  # format, lints, documentation; header, floors, words and documents are compared by tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
-torture:
+go:
+	ffi/go/test.sh
+
+bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
+	python/build.sh release
+	tests/bench/install.sh
+	cargo build --release --locked -p rollkeeper-tests
+	ROLLKEEPER_PYTHON=.build/release/bin/python .build/release/bin/python tests/bench/bench.py $(if $(ONLY),--only $(ONLY))
+
+torture:                # kill -9 against a Python host; KILLS=n
 	python/build.sh install
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)

@@ -7,6 +7,5 @@ for folder in servers demo torture; do
   echo "tests/$folder"
   .build/servers/bin/python -m unittest discover -s "tests/$folder"
 done
-.build/python/bin/python tests/demo/demo.py
 .build/python/bin/python tests/torture/torture.py --kills 200
 .build/python/bin/python tests/torture/torture.py --kills 60 --without-look-up

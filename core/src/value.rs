@@ -77,7 +77,21 @@ fn write(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
+        Value::String(plain) => write_text(plain, text),
+        Value::Null => text.push_str("null"),
+        Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) => text.push_str(&number.to_string()),
+    }
+}
+
+/// Most texts need no escape; the library writes the others.
+fn write_text(plain: &str, text: &mut String) {
+    if plain.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        text.push('"');
+        text.push_str(plain);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(plain).to_string());
     }
 }
 
@@ -89,9 +103,25 @@ fn write_object(object: &Attributes, text: &mut String) {
         if index > 0 {
             text.push(',');
         }
-        text.push_str(&Value::from(key.as_str()).to_string());
+        write_text(key, text);
         text.push(':');
         write(value, text);
     }
     text.push('}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+    use serde_json::Value;
+
+    #[test]
+    fn texts_are_written_as_the_library_writes_them() {
+        let mut texts: Vec<String> = (0..0x300).filter_map(char::from_u32).map(|sign| format!("a{sign}b")).collect();
+        texts.extend(["", "\"", "\\", "\u{7f}", "\u{2028}", "🎉", "O'Brien"].map(str::to_owned));
+        for text in texts {
+            let value = Value::from(text);
+            assert_eq!(canonical(&value), value.to_string());
+        }
+    }
 }

@@ -54,6 +54,7 @@ fn every_statement_of_daily_work_finds_its_rows_by_an_index() {
     a_life(&engine, &clock);
     let cost = cost::take();
     assert!(cost.plans.len() > 20, "only {} statements were seen", cost.plans.len());
+    assert_eq!(cost.planned_again, 0, "statements were planned again");
     for (text, plan) in &cost.plans {
         // These two read one row, and the open requests alone.
         if text.contains("FROM log ORDER BY sequence DESC LIMIT 1") || text.contains("count(*) FROM request") {
@@ -61,6 +62,7 @@ fn every_statement_of_daily_work_finds_its_rows_by_an_index() {
         }
         for line in plan {
             assert!(!line.starts_with("SCAN") && !line.contains("TEMP B-TREE"), "{line}: {text}");
+            assert_ne!(line, "OpenEphemeral", "a table is built for every run of: {text}");
         }
         // An index on the app alone leads to all that ever was in it.
         assert!(!plan.iter().any(|line| line.ends_with("(app_id=?)")), "{plan:?}: {text}");

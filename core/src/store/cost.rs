@@ -12,10 +12,12 @@ thread_local! {
 /// What the statements of a thread cost.
 #[derive(Default)]
 pub(crate) struct Cost {
-    /// Each statement's text, with the lines of its plan.
+    /// Each statement's text, with its plan.
     pub(crate) plans: BTreeMap<String, Vec<String>>,
     /// The steps of all of them together.
     pub(crate) steps: i64,
+    /// How often a plan was made again.
+    pub(crate) planned_again: i32,
 }
 
 /// Gives what this thread's statements cost so far, and starts anew.
@@ -26,18 +28,24 @@ pub(crate) fn take() -> Cost {
 /// Counts a statement that was carried out.
 pub(super) fn count(sql: &Connection, text: &str, statement: &Statement<'_>) {
     let steps = i64::from(statement.reset_status(StatementStatus::VmStep));
+    let planned_again = statement.reset_status(StatementStatus::RePrepare);
     COST.with_borrow_mut(|cost| {
         cost.steps += steps;
+        cost.planned_again += planned_again;
         if !cost.plans.contains_key(text) {
             cost.plans.insert(text.to_owned(), plan(sql, text).unwrap_or_default());
         }
     });
 }
 
+/// How the rows are found, and the tables that the statement builds for itself.
 fn plan(sql: &Connection, text: &str) -> rusqlite::Result<Vec<String>> {
-    let mut statement = sql.prepare(&format!("EXPLAIN QUERY PLAN {text}"))?;
-    let rows = statement.raw_query().mapped(|row| row.get("detail"));
-    rows.collect()
+    let column = |explain: &str, name: &str| -> rusqlite::Result<Vec<String>> {
+        sql.prepare(&format!("{explain} {text}"))?.raw_query().mapped(|row| row.get(name)).collect()
+    };
+    let mut lines = column("EXPLAIN QUERY PLAN", "detail")?;
+    lines.extend(column("EXPLAIN", "opcode")?.into_iter().filter(|opcode| opcode == "OpenEphemeral"));
+    Ok(lines)
 }
 
 /// Puts `count` finished requests of one user into the store, each with its attempt and its log entry, as they lie behind

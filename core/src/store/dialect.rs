@@ -1,6 +1,7 @@
 //! What must differ between databases, in one place; all other SQL is one text for SQLite and PostgreSQL.
 
 use crate::fault::{Code, Fault};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// Puts the words of SQLite into the schema's text.
@@ -19,6 +20,9 @@ pub(super) fn set_up(connection: &Connection, writes: bool) -> rusqlite::Result<
         "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;",
     )?;
+    // A plan once made stays, whatever is bound: otherwise SQLite plans a statement anew for each value that it compares
+    // with a partial index.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::model::{LogEntry, LogFilter, LogVerdict};
 use crate::time::Timestamp;
 use crate::value::{canonical, sha256_hex};
 use rusqlite::{Row, params};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const COLUMNS: &str = "sequence, at, kind, app_id, user_id, request_id, author, details, hash";
 
@@ -49,7 +49,8 @@ impl Tx<'_> {
             details: event.details,
             hash: String::new(),
         };
-        entry.hash = chained(&previous, &entry);
+        let details = canonical(&entry.details);
+        entry.hash = chained(&previous, &entry, &details);
         self.execute(
             "INSERT INTO log (sequence, at, kind, app_id, user_id, request_id, author, details, hash)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -61,7 +62,7 @@ impl Tx<'_> {
                 entry.user,
                 entry.request,
                 entry.by,
-                canonical(&entry.details),
+                details,
                 entry.hash
             ],
         )?;
@@ -95,7 +96,9 @@ impl Tx<'_> {
                 return Ok(verdict);
             }
             for entry in entries {
-                let fits = entry.sequence == verdict.entries + 1 && chained(&verdict.head, &entry) == entry.hash;
+                let details = canonical(&entry.details);
+                let fits =
+                    entry.sequence == verdict.entries + 1 && chained(&verdict.head, &entry, &details) == entry.hash;
                 if !fits {
                     return Ok(LogVerdict { whole: false, broken_at: Some(verdict.entries + 1), ..verdict });
                 }
@@ -106,21 +109,15 @@ impl Tx<'_> {
     }
 }
 
-/// The hash of an entry that follows the one with the hash `previous`.
-fn chained(previous: &str, entry: &LogEntry) -> String {
-    let fields = json!([
-        "rollkeeper log 1",
-        previous,
-        entry.sequence,
-        entry.at.as_micros(),
-        entry.kind,
-        entry.app,
-        entry.user,
-        entry.request,
-        entry.by,
-        entry.details
-    ]);
-    sha256_hex(canonical(&fields).as_bytes())
+/// The hash of an entry that follows the one with the hash `previous`: that of a JSON list in its canonical form, whose
+/// last element is `details`, the entry's details in theirs.
+fn chained(previous: &str, entry: &LogEntry, details: &str) -> String {
+    let LogEntry { sequence, at, kind, app, user, request, by, .. } = entry;
+    let fields = ("rollkeeper log 1", previous, sequence, at.as_micros(), kind, app, user, request, by);
+    // Texts and numbers cannot fail to be written.
+    let mut text = serde_json::to_string(&fields).unwrap_or_default();
+    text.pop();
+    sha256_hex(format!("{text},{details}]").as_bytes())
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
@@ -137,4 +134,30 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<LogEntry> {
         details: serde_json::from_str(&details).unwrap_or(Value::String(details)),
         hash: row.get(8)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_chain_is_over_the_canonical_form_of_the_whole_list() {
+        let entry = LogEntry {
+            sequence: 7,
+            at: Timestamp::from_micros(12),
+            kind: "decided".to_owned(),
+            app: Some("a\"b\\c".to_owned()),
+            user: None,
+            request: Some("ü\u{1}]".to_owned()),
+            by: None,
+            details: json!({"b": [1, 2.5, null], "a": "]"}),
+            hash: String::new(),
+        };
+        let list = json!([
+            "rollkeeper log 1", "00ff", 7, 12, "decided", "a\"b\\c", null, "ü\u{1}]", null,
+            {"b": [1, 2.5, null], "a": "]"}
+        ]);
+        assert_eq!(chained("00ff", &entry, &canonical(&entry.details)), sha256_hex(canonical(&list).as_bytes()));
+    }
 }

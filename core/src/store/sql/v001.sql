@@ -1,5 +1,6 @@
 -- Schema, version 1. `{int}`, `{blob}` and `{strict}` are put in per database (store/dialect.rs): BIGINT microseconds for
--- times, 0 and 1 for truth, TEXT for ids and JSON. core/docs/schema.md tells what each column is for.
+-- times, 0 and 1 for truth, TEXT for ids and JSON. core/docs/schema.md tells what each column is for. Words are compared
+-- one by one, since SQLite builds a table of the words after an IN anew at every write.
 
 CREATE TABLE meta (
     name TEXT NOT NULL PRIMARY KEY,
@@ -36,9 +37,10 @@ CREATE TABLE account (
     app_id TEXT NOT NULL REFERENCES app (id),
     external_id TEXT NOT NULL,
     user_id TEXT,
-    status TEXT NOT NULL CHECK (status IN ('Active', 'Deactivated', 'Deleted')),
+    status TEXT NOT NULL CHECK (status = 'Active' OR status = 'Deactivated' OR status = 'Deleted'),
     frozen {int} NOT NULL CHECK (frozen IN (0, 1)),
-    link_state TEXT NOT NULL CHECK (link_state IN ('Linked', 'Duplicate', 'Orphaned', 'Ignored')),
+    link_state TEXT NOT NULL CHECK (link_state = 'Linked' OR link_state = 'Duplicate' OR link_state = 'Orphaned'
+        OR link_state = 'Ignored'),
     known_link {int} NOT NULL CHECK (known_link IN (0, 1)),
     attributes {blob},
     applied {blob},
@@ -60,11 +62,14 @@ CREATE TABLE request (
     id TEXT NOT NULL PRIMARY KEY,
     app_id TEXT NOT NULL REFERENCES app (id),
     user_id TEXT,
-    operation TEXT NOT NULL CHECK (operation IN ('Create', 'Read', 'Update', 'Deactivate', 'Activate', 'Freeze',
-        'Unfreeze', 'Reconcile', 'Linking', 'Delete')),
-    state TEXT NOT NULL CHECK (state IN ('New', 'Requested', 'Collecting', 'Collected', 'Analyzing', 'Analyzed',
-        'Committing', 'Completed', 'Failed', 'Retried', 'ManuallyCompleted', 'Cancelled')),
-    approval TEXT NOT NULL CHECK (approval IN ('NotRequired', 'Required', 'Approved', 'Denied', 'Expired')),
+    operation TEXT NOT NULL CHECK (operation = 'Create' OR operation = 'Read' OR operation = 'Update'
+        OR operation = 'Deactivate' OR operation = 'Activate' OR operation = 'Freeze' OR operation = 'Unfreeze'
+        OR operation = 'Reconcile' OR operation = 'Linking' OR operation = 'Delete'),
+    state TEXT NOT NULL CHECK (state = 'New' OR state = 'Requested' OR state = 'Collecting' OR state = 'Collected'
+        OR state = 'Analyzing' OR state = 'Analyzed' OR state = 'Committing' OR state = 'Completed'
+        OR state = 'Failed' OR state = 'Retried' OR state = 'ManuallyCompleted' OR state = 'Cancelled'),
+    approval TEXT NOT NULL CHECK (approval = 'NotRequired' OR approval = 'Required' OR approval = 'Approved'
+        OR approval = 'Denied' OR approval = 'Expired'),
     urgent {int} NOT NULL CHECK (urgent IN (0, 1)),
     head {int} NOT NULL CHECK (head IN (0, 1)),
     by_hand {int} NOT NULL CHECK (by_hand IN (0, 1)),
@@ -91,7 +96,8 @@ CREATE TABLE request (
     retry_at {int},
     retry_for TEXT,
     CHECK ((finished_at IS NOT NULL)
-        = (state IN ('Completed', 'Failed', 'Retried', 'ManuallyCompleted', 'Cancelled'))),
+        = (state = 'Completed' OR state = 'Failed' OR state = 'Retried' OR state = 'ManuallyCompleted'
+        OR state = 'Cancelled')),
     CHECK (finished_at IS NULL OR (head = 0 AND due_at IS NULL AND waiting_for IS NULL)),
     CHECK ((retry_at IS NULL) = (retry_for IS NULL))
 ) {strict};
@@ -113,7 +119,8 @@ CREATE TABLE attempt (
     started_at {int} NOT NULL,
     send_by {int} NOT NULL,
     ended_at {int},
-    outcome TEXT CHECK (outcome IN ('applied', 'not_applied', 'rejected', 'ambiguous', 'conflict')),
+    outcome TEXT CHECK (outcome = 'applied' OR outcome = 'not_applied' OR outcome = 'rejected'
+        OR outcome = 'ambiguous' OR outcome = 'conflict'),
     code TEXT,
     message TEXT,
     payload {blob},

@@ -1,0 +1,123 @@
+//! The SCIM connector and the whole engine against a real SCIM server, scim2-server, in each of its forms.
+//! `tests/servers/install.sh` installs it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use rollkeeper::connector::Connector;
+use rollkeeper::model::{App, RequestFilter, ScimDefinition, State, User};
+use rollkeeper::scim::ScimConnector;
+use rollkeeper::testing::check_connector;
+use rollkeeper::transport::{Transport, TransportOptions};
+use rollkeeper::{Engine, Period, RunOptions, Secret};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+/// A running server; it ends when its standard input is closed, that is when this is dropped.
+struct Server {
+    child: Child,
+    base_url: String,
+    token: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let python = root.join(".build/servers/bin/python");
+        assert!(python.exists(), "run tests/servers/install.sh first");
+        let mut child = Command::new(python)
+            .arg(root.join("tests/servers/scim_server.py"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).expect("the server says where it is");
+        let text = |key: &str| told[key].as_str().unwrap().to_owned();
+        Self { child, base_url: text("base_url"), token: text("token") }
+    }
+
+    fn connector(&self) -> ScimConnector {
+        let definition: ScimDefinition = serde_json::from_value(json!({"base_url": self.base_url})).unwrap();
+        let timeout = Period::from_seconds(30);
+        let transport = Transport::new(TransportOptions { timeout, ..TransportOptions::default() }).unwrap();
+        ScimConnector::new(&definition, Some(Secret::new(self.token.clone())), Arc::new(transport), timeout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_connector_passes_the_suite_against_every_form_of_the_server() {
+    for arguments in [&["--command", "gunicorn"][..], &["--command", "own"], &["--paging", "cursor"]] {
+        let server = Server::start(arguments);
+        let connector = server.connector();
+        let report = check_connector(&connector, &Default::default());
+        assert!(report.passed(), "{arguments:?}: {:?}", report.failures());
+        let left = connector.list(None, None).unwrap();
+        assert!(left.accounts.is_empty(), "{arguments:?}: {} accounts were left", left.accounts.len());
+    }
+}
+
+fn user(number: usize, more: &Value) -> User {
+    let mut record = json!({"id": format!("u{number}"), "username": format!("user{number}@example.com"), "lastName": "O'Brien \"Łuk\\asz\" 王",
+        "email": format!("u{number}@example.com"), "department": "Ward 7", "profile": "Employees"});
+    record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    User::from_value(record).unwrap()
+}
+
+#[test]
+fn people_join_move_and_leave_in_the_server() {
+    let server = Server::start(&[]);
+    let token = server.token.clone();
+    let engine = Engine::builder().secrets(Arc::new(move |_: &str| Some(Secret::new(token.clone())))).open().unwrap();
+    let app = json!({"id": "crm", "assigned_to": {"profiles": ["Employees"]},
+        "connector": {"kind": "scim", "base_url": server.base_url, "auth": {"kind": "bearer", "token": {"secret": "crm"}}},
+        "mapping": [{"target": "userName", "source": "username", "required": true},
+            {"target": "name.familyName", "source": "lastName"},
+            {"target": "emails[type eq \"work\"].value", "source": "email"},
+            {"target": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", "source": "department"}],
+        "matching": [{"all": [{"user": "username", "account": "userName", "normalize": ["casefold"]}]}]});
+    engine.put_app(App::from_json(app.to_string().as_bytes()).unwrap(), None).unwrap();
+    assert!(engine.test_app("crm").unwrap().passed);
+    let run = || engine.run(&RunOptions { workers: 4, ..RunOptions::default() }).unwrap();
+    for number in 0..40 {
+        engine.put_user(user(number, &json!({})), None).unwrap();
+    }
+    run();
+    engine.put_user(user(1, &json!({"email": "new@example.com", "department": "Ward 9"})), None).unwrap();
+    engine.put_user(user(2, &json!({"active": false})), None).unwrap();
+    engine.put_user(user(3, &json!({"profile": "Guests"})), None).unwrap();
+    engine.delete_user("u4", None).unwrap();
+    engine.put_user(user(5, &json!({"frozen": true})), None).unwrap();
+    run();
+    for request in engine.requests(&RequestFilter::default()).unwrap() {
+        assert_eq!(request.state, State::Completed, "{request:?}");
+    }
+
+    let accounts = server.connector().list(None, None).unwrap().accounts;
+    assert_eq!(accounts.len(), 40);
+    let find = |number: usize| {
+        let id = format!("u{number}");
+        let mut found = accounts.iter().filter(|account| account.attributes["externalId"] == id.as_str());
+        let account = found.next().unwrap_or_else(|| panic!("{id} has no account"));
+        assert!(found.next().is_none(), "{id} has two accounts");
+        account
+    };
+    for number in 0..40 {
+        assert_eq!(find(number).active, !(2..=5).contains(&number), "u{number}");
+        assert_eq!(find(number).attributes["name"]["familyName"], "O'Brien \"Łuk\\asz\" 王");
+    }
+    let moved = &find(1).attributes;
+    assert_eq!(moved["emails"], json!([{"type": "work", "value": "new@example.com"}]));
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    assert_eq!(moved[enterprise]["department"], "Ward 9");
+}
