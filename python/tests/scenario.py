@@ -114,7 +114,8 @@ class _Stage:
 
     def nth(self, nth: dict[str, Any]) -> str:
         """The id of the request at a place."""
-        return list(self.engine.requests())[nth["nth"]].id
+        place: int = nth["nth"]
+        return list(self.engine.requests())[place].id
 
     def dump(self) -> Dump:
         """All that can be seen from outside."""
