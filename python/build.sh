@@ -4,7 +4,7 @@
 #
 #   python/build.sh            build (development profile) and test
 #   python/build.sh wheel      build only; the wheel is in `.build/wheels`
-#   python/build.sh release    build the optimised wheel only; it is in `.build/wheels-release`
+#   python/build.sh release    build the optimised wheel only, and install it into `.build/release`, for the benchmarks
 #   python/build.sh install    build (development profile) and install into both environments
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,11 +25,13 @@ interpreter() {                     # the first that runs, of a version's possib
   return 1
 }
 
+venv() {                            # venv VERSION FOLDER: makes an environment where there is none
+  [ -x "$2/bin/python" ] || "$(interpreter "$1")" -m venv "$2"
+}
+
 environment() {                     # environment VERSION TOOLS…: makes or completes `.build/venv-VERSION`
   local version=$1 folder=.build/venv-$1; shift
-  if [ ! -x "$folder/bin/python" ]; then
-    "$(interpreter "$version")" -m venv "$folder"
-  fi
+  venv "$version" "$folder"
   if [ "$(cat "$folder/tools" 2>/dev/null)" != "$*" ]; then
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     echo "$*" > "$folder/tools"
@@ -56,16 +58,24 @@ build() {                           # build PROFILE FOLDER
   ".build/venv-$newest/bin/maturin" build --quiet --locked --profile "$1" --manifest-path python/Cargo.toml --out "$2"
 }
 
+install_into() {                    # install_into ENVIRONMENT WHEELS: the wheel just built, whatever was there
+  ".build/$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall \
+    "$2"/rollkeeper-*.whl
+}
+
 case "${1:-test}" in
   wheel) build dev .build/wheels; exit ;;
-  release) build release .build/wheels-release; exit ;;
+  release)
+    build release .build/wheels-release
+    venv "$newest" .build/release
+    install_into release .build/wheels-release
+    exit ;;
   install | test) build dev .build/wheels ;;
   *) echo "python/build.sh: unknown command \`$1\`" >&2; exit 2 ;;
 esac
 
 for version in "${versions[@]}"; do
-  ".build/venv-$version/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
-    --force-reinstall .build/wheels/rollkeeper-*.whl
+  install_into "venv-$version" .build/wheels
 done
 [ "${1:-test}" = test ] || exit 0
 for version in "${versions[@]}"; do

@@ -1,0 +1,129 @@
+"""Plays a scenario: a whole story as data, from `tests/data/scenarios/`. The runners of all languages do the same steps
+and must give the same bytes. Every scenario runs in memory, with a seed, a clock that moves only when told to, and one
+worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+import rollkeeper
+from rollkeeper.records import Record
+from rollkeeper.testing import VirtualClock
+
+Dump = dict[str, Any]
+"""What a scenario left behind: records, and what the mock targets saw."""
+
+
+def play(scenario: dict[str, Any]) -> Dump:
+    """Plays a scenario; a step that does not do what it should is an ``AssertionError``."""
+    clock = VirtualClock(scenario["start"])
+    with rollkeeper.Engine.open(None, seed=scenario["seed"], clock=clock) as engine:
+        stage = _Stage(engine, clock)
+        for app in scenario["apps"]:
+            engine.put_app(app)
+        for index, step in enumerate(scenario["steps"]):
+            raised = stage.perform(dict(step))
+            code = None if raised is None else raised.code
+            assert code == step.get("error"), f"step {index}: {raised or 'no error'}"
+        return stage.dump()
+
+
+def golden(dump: Dump) -> str:
+    """The golden bytes: canonical JSON and a line feed. Records write themselves, so that their own JSON is compared."""
+    return _canonical(dump) + "\n"
+
+
+def _canonical(value: Any) -> str:
+    if isinstance(value, Record):
+        return value.to_json()
+    if isinstance(value, list):
+        return f"[{','.join(map(_canonical, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_canonical(key)}:{_canonical(value[key])}' for key in sorted(value))}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+class _Stage:
+    """The engine and what is noted while it plays. Each step is a method; its name is the step's."""
+
+    def __init__(self, engine: rollkeeper.Engine, clock: VirtualClock) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.answers: list[Record] = []
+
+    def perform(self, step: dict[str, Any]) -> Optional[rollkeeper.Error]:
+        """Does one step and gives the error that it ended with."""
+        by = step.pop("by", None)
+        step.pop("error", None)
+        ((verb, argument),) = step.items()
+        try:
+            getattr(self, f"do_{verb}")(argument, by)
+        except rollkeeper.Error as error:
+            return error
+        return None
+
+    def do_put_app(self, app: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.put_app(app, by=by)
+
+    def do_delete_app(self, id: str, by: Optional[str]) -> None:
+        self.engine.delete_app(id, by=by)
+
+    def do_put_user(self, user: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.put_user(user, by=by)
+
+    def do_put_users(self, users: list[dict[str, Any]], by: Optional[str]) -> None:
+        self.answers.append(self.engine.put_users(users, by=by))
+
+    def do_delete_user(self, id: str, by: Optional[str]) -> None:
+        self.engine.delete_user(id, by=by)
+
+    def do_submit(self, submit: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.submit(**submit, by=by)
+
+    def do_cancel(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.cancel(self.nth(nth), by=by)
+
+    def do_approve(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.approve(self.nth(nth), by=by or "operator", comment=nth.get("note"))
+
+    def do_deny(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.deny(self.nth(nth), by=by or "operator", comment=nth.get("note"))
+
+    def do_retry(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.retry(self.nth(nth), by=by or "operator")
+
+    def do_complete_manually(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        note, external_id = nth.get("note", ""), nth.get("external_id")
+        self.engine.complete_manually(self.nth(nth), by=by or "operator", note=note, external_id=external_id)
+
+    def do_advance(self, period: str, by: Optional[str]) -> None:
+        self.clock.advance(period)
+
+    def do_run(self, options: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.run(workers=1)
+
+    def do_script(self, script: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.mock_target(script["app"]).script(script["faults"])
+
+    def do_explain(self, pair: dict[str, str], by: Optional[str]) -> None:
+        self.answers.append(self.engine.explain(pair["app"], pair["user"]))
+
+    def do_preview(self, pair: dict[str, str], by: Optional[str]) -> None:
+        self.answers.append(self.engine.preview(pair["app"], pair["user"]))
+
+    def nth(self, nth: dict[str, Any]) -> str:
+        """The id of the request at a place."""
+        place: int = nth["nth"]
+        return list(self.engine.requests())[place].id
+
+    def dump(self) -> Dump:
+        """All that can be seen from outside."""
+        engine = self.engine
+        return {
+            "accounts": list(engine.accounts()),
+            "answers": self.answers,
+            "calls": {app["id"]: engine.mock_target(app["id"]).calls for app in engine.apps()},
+            "log": list(engine.log()),
+            "requests": [engine.request(request.id) for request in engine.requests()],
+        }
