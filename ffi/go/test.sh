@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds the static library, puts it where the Go package looks for it, and runs the package's vet and tests with the race
+# detector. Without `go` there is nothing to test: an error where CI=true, one line elsewhere.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if ! command -v go > /dev/null; then
+  echo "ffi/go is not tested: there is no \`go\` on this machine" >&2
+  if [ "${CI:-}" = true ]; then exit 1; else exit 0; fi
+fi
+cargo build --locked -p rollkeeper-ffi
+mkdir -p ffi/go/lib
+cp -f "${CARGO_TARGET_DIR:-target}/debug/librollkeeper.a" ffi/go/lib/
+cd ffi/go
+go vet ./...
+# Go does not notice that the library has changed, and would show the last result again.
+go test -race -count=1 ./...
