@@ -44,6 +44,22 @@ def test_there_are_examples() -> None:
     assert sum(len(found.examples) for module in modules for found in finder.find(module)) > 10
 
 
+def test_an_import_leaves_out_what_not_everybody_needs() -> None:
+    program = """
+import sys
+import rollkeeper
+with rollkeeper.Engine.open() as engine:
+    app = {"connector": {"kind": "mock"}, "enabled": False, "mapping": []}
+    engine.put_app({"id": "silent", **app})
+    print(sorted({"html", "json", "logging"} & set(sys.modules)))
+    import logging
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(name)s %(message)s")
+    engine.put_app({"id": "told", **app})
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines() == ["[]", "rollkeeper app_put app=told"], ended.stderr
+
+
 def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})

@@ -5,7 +5,6 @@ The codes are listed in ``tests/data/codes.csv`` of the source repository.
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any, Optional, Union
 
@@ -103,6 +102,8 @@ def _class_of(code: str, kind: str) -> type[Error]:
 
 def _from_json(text: str) -> Error:
     """The exception for an error that the native layer describes."""
+    import json  # where nothing fails, it need not be imported
+
     told = json.loads(text)
     message = told.pop("message")
     return _class_of(told["code"], told["kind"])(message, **told)

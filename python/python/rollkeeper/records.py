@@ -8,7 +8,6 @@ ids and states, never attribute values.
 from __future__ import annotations
 
 import copy
-import html
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -103,6 +102,8 @@ class Record:
         return f"<{' '.join([type(self).__name__, *(f'{name}={value}' for name, value in self._summary())])}>"
 
     def _repr_html_(self) -> str:
+        import html  # only notebooks want it, and it takes longer to import than all of rollkeeper
+
         rows = (f"<tr><th>{html.escape(n)}</th><td>{html.escape(v)}</td></tr>" for n, v in self._summary())
         return f"<table><caption>{html.escape(type(self).__name__)}</caption>{''.join(rows)}</table>"
 
