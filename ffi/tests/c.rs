@@ -1,7 +1,10 @@
 //! The C programs of `ffi/tests/c`, compiled as strictly as gcc can and run under the address and undefined-behaviour
 //! sanitizers, against the shared library installed in a scratch prefix and found by its pkg-config file.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+
+#[path = "c/arguments.rs"]
+mod arguments;
 
 use engine::value::canonical;
 use serde_json::Value;
@@ -87,6 +90,16 @@ fn the_host_is_called_back_and_an_engine_may_be_freed_while_it_runs() {
 fn bad_input_has_its_code_and_names_the_place() {
     let files = tempfile::tempdir().unwrap();
     Installed::new().compile_and_run("errors.c", &[files.path().to_owned()]);
+}
+
+#[test]
+fn every_null_handle_and_every_text_that_is_not_utf8_is_refused() {
+    let installed = Installed::new();
+    let header = fs::read_to_string(here("../include/rollkeeper.h")).unwrap();
+    let (calls, count) = arguments::calls(&header);
+    assert!(count > 90, "only {count} calls were found in the header");
+    fs::write(installed.0.join("include/calls.h"), calls).unwrap();
+    installed.compile_and_run("arguments.c", &[]);
 }
 
 #[test]
