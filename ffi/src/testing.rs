@@ -213,8 +213,8 @@ pub unsafe extern "C" fn rollkeeper_virtual_clock_advance(
     // SAFETY: the caller keeps the promises above, which are those of the functions called.
     unsafe {
         guard("virtual_clock_advance", error, || {
-            let duration = Period::parse(text(duration, "duration")?).map_err(|fault| fault.at("duration"))?;
-            handle(clock, "clock")?.0.advance(duration);
+            let clock = handle(clock, "clock")?;
+            clock.0.advance(Period::parse(text(duration, "duration")?).map_err(|fault| fault.at("duration"))?);
             Ok(())
         })
     }
@@ -236,8 +236,8 @@ pub unsafe extern "C" fn rollkeeper_virtual_clock_set(
     // SAFETY: the caller keeps the promises above, which are those of the functions called.
     unsafe {
         guard("virtual_clock_set", error, || {
-            let time = Timestamp::parse(text(time, "time")?).map_err(|fault| fault.at("time"))?;
-            handle(clock, "clock")?.0.set(time);
+            let clock = handle(clock, "clock")?;
+            clock.0.set(Timestamp::parse(text(time, "time")?).map_err(|fault| fault.at("time"))?);
             Ok(())
         })
     }

@@ -1,8 +1,13 @@
 //! The C programs of `ffi/tests/c`, compiled as strictly as gcc can and run under the address and undefined-behaviour
 //! sanitizers, against the shared library installed in a scratch prefix and found by its pkg-config file.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
+#[path = "c/arguments.rs"]
+mod arguments;
+
+use engine::value::canonical;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -88,6 +93,16 @@ fn bad_input_has_its_code_and_names_the_place() {
 }
 
 #[test]
+fn every_null_handle_and_every_text_that_is_not_utf8_is_refused() {
+    let installed = Installed::new();
+    let header = fs::read_to_string(here("../include/rollkeeper.h")).unwrap();
+    let (calls, count) = arguments::calls(&header);
+    assert!(count > 90, "only {count} calls were found in the header");
+    fs::write(installed.0.join("include/calls.h"), calls).unwrap();
+    installed.compile_and_run("arguments.c", &[]);
+}
+
+#[test]
 fn a_connector_in_c_passes_the_conformance_suite_and_serves_an_engine() {
     Installed::new().compile_and_run("connector.c", &[]);
 }
@@ -132,21 +147,53 @@ fn the_shared_library_says_its_name() {
     assert!(dynamic.contains("Library soname: [librollkeeper.so.1]"));
 }
 
-/// The scenario files with the answers that the Rust runner gave; the golden file has the same name.
-fn scenarios() -> Vec<PathBuf> {
-    let folder = here("../tests/data/scenarios");
-    let entries = fs::read_dir(&folder).unwrap();
+/// The files of a folder of `tests/data`, sorted.
+fn files_of(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(here("../tests/data").join(folder)).unwrap();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
-    assert!(!files.is_empty(), "there are no scenarios");
+    assert!(!files.is_empty(), "there is no file in {folder}");
     files.sort();
     files
 }
 
+/// What a case of `tests/data` says should be printed for it, given what was. A case may leave out the messages of its
+/// faults, which are for people.
+fn expected_line(case: &Value, printed: &str) -> String {
+    let Some(faults) = case.get("faults").and_then(Value::as_array) else {
+        return canonical(case.get("value").or(case.get("rendered")).unwrap());
+    };
+    let mut error: Value = serde_json::from_str(printed).unwrap_or_default();
+    let mut faults = faults.clone();
+    for (place, fault) in faults.iter_mut().enumerate() {
+        let told = error.pointer(&format!("/details/faults/{place}/message")).cloned();
+        fault.as_object_mut().unwrap().entry("message").or_insert_with(|| told.unwrap_or_default());
+    }
+    match error.pointer_mut("/details/faults") {
+        Some(found) => *found = Value::Array(faults),
+        None => error = Value::Array(faults),
+    }
+    canonical(&error)
+}
+
+#[test]
+fn expressions_and_mappings_answer_as_the_case_files_say_byte_for_byte() {
+    let files = [files_of("expression"), files_of("mapping")].concat();
+    let read = |file: &PathBuf| serde_json::from_slice::<Vec<Value>>(&fs::read(file).unwrap()).unwrap();
+    let cases: Vec<Value> = files.iter().flat_map(read).collect();
+    assert!(cases.len() > 200, "only {} cases were found", cases.len());
+    let printed = Installed::new().compile_and_run("cases.c", &files);
+    assert_eq!(printed.lines().count(), cases.len());
+    for (case, line) in cases.iter().zip(printed.lines()).filter(|(case, _)| case.get("options").is_none()) {
+        assert_eq!(line, expected_line(case, line), "{case}");
+    }
+}
+
+/// The golden file, with the answers that the Rust runner gave, has the scenario's name.
 #[test]
 fn scenarios_come_out_as_in_rust_byte_for_byte() {
     let installed = Installed::new();
     let program = installed.compile("gcc", "-std=c11", "scenario.c");
-    for file in scenarios() {
+    for file in files_of("scenarios") {
         let name = file.file_name().unwrap();
         let golden = fs::read_to_string(file.with_file_name("golden").join(name)).unwrap();
         let line = installed.run(&program, std::slice::from_ref(&file));

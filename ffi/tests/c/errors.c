@@ -57,6 +57,11 @@ static void bad_arguments(void)
     /* text that is not UTF-8 */
     FAILS(ROLLKEEPER_INVALID_UTF8, "id", rollkeeper_engine_app(engine, "cr\xFF", &text, &error));
     FAILS(ROLLKEEPER_INVALID_UTF8, "user", rollkeeper_engine_put_user(engine, DOCUMENT("{\"id\": \"\xC3\"}"), NULL, NULL, &error));
+    rollkeeper_run_options timed = {0};
+    timed.struct_size = sizeof timed;
+    timed.timeout = "PT1\xFF";
+    FAILS(ROLLKEEPER_INVALID_UTF8, "timeout", rollkeeper_engine_run(engine, &timed, &text, &error));
+    check_open_fails(ROLLKEEPER_INVALID_UTF8, "state\xFF", 0);
     FAILS(ROLLKEEPER_TOO_LARGE, "user", rollkeeper_engine_put_user(engine, "{}", SIZE_MAX, NULL, NULL, &error));
 
     /* documents */

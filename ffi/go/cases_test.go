@@ -1,0 +1,113 @@
+package rollkeeper
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// dataCase is a case of tests/data/expression or tests/data/mapping.
+type dataCase struct {
+	Description string          `json:"description"`
+	Expression  *string         `json:"expression"`
+	Mapping     json.RawMessage `json:"mapping"`
+	User        json.RawMessage `json:"user"`
+	Current     json.RawMessage `json:"current"`
+	Last        json.RawMessage `json:"last"`
+	Options     json.RawMessage `json:"options"`
+	Value       json.RawMessage `json:"value"`
+	Rendered    json.RawMessage `json:"rendered"`
+	Faults      []Fault         `json:"faults"`
+}
+
+// answer puts the case to the library.
+func (c dataCase) answer() (json.RawMessage, error) {
+	now := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	user := c.User
+	if user == nil {
+		user = json.RawMessage("{}")
+	}
+	if c.Expression != nil {
+		return Evaluate(*c.Expression, user, now)
+	}
+	given := func(document json.RawMessage) any {
+		if document == nil {
+			return nil
+		}
+		return document
+	}
+	rendering, err := Render(c.Mapping, user, given(c.Current), given(c.Last), now)
+	return rendering.Raw, err
+}
+
+// canonical writes JSON as the library does: sorted keys, no white space, nothing escaped that need not be.
+func canonical(t *testing.T, text json.RawMessage) string {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	must(t, decoder.Decode(&value))
+	var written bytes.Buffer
+	encoder := json.NewEncoder(&written)
+	encoder.SetEscapeHTML(false)
+	must(t, encoder.Encode(value))
+	return string(bytes.TrimSuffix(written.Bytes(), []byte("\n")))
+}
+
+func (c dataCase) check(t *testing.T) {
+	answer, err := c.answer()
+	if c.Faults == nil {
+		must(t, err)
+		expected := c.Value
+		if c.Expression == nil {
+			expected = c.Rendered
+		}
+		if wanted := canonical(t, expected); string(answer) != wanted {
+			t.Errorf("gave %s, not %s", answer, wanted)
+		}
+		return
+	}
+	var failure *Error
+	if !errors.As(err, &failure) {
+		t.Fatalf("gave %s and %v", answer, err)
+	}
+	found := failure.Details.Faults
+	for place, fault := range c.Faults {
+		if fault.Message == "" && place < len(found) {
+			found[place].Message = "" // messages are for people; a case may leave them out
+		}
+	}
+	if !reflect.DeepEqual(found, c.Faults) {
+		t.Errorf("gave %+v, not %+v", found, c.Faults)
+	}
+}
+
+func TestExpressionsAndMappingsAnswerAsTheCaseFilesSay(t *testing.T) {
+	count := 0
+	for _, folder := range []string{"expression", "mapping"} {
+		files, err := filepath.Glob(data + folder + "/*.json")
+		must(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			must(t, err)
+			var cases []dataCase
+			decoder := json.NewDecoder(bytes.NewReader(text))
+			decoder.DisallowUnknownFields()
+			must(t, decoder.Decode(&cases))
+			count += len(cases)
+			for _, one := range cases {
+				if one.Options == nil { // which the verb does not take
+					t.Run(folder+"/"+one.Description, one.check)
+				}
+			}
+		}
+	}
+	if count <= 200 {
+		t.Errorf("only %d cases were found", count)
+	}
+}

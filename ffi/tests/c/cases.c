@@ -1,0 +1,56 @@
+/*
+ * Puts every case of files of tests/data/expression and tests/data/mapping to the library: cases FILE…
+ * Prints one line for each: the answer as it came, the error as JSON, or nothing where a case needs options that the
+ * functions do not take.
+ */
+#include "check.h"
+#include "json.h"
+
+#define NOW "2026-11-20T09:00:00Z"
+
+static rollkeeper_status evaluate(json one, json user, char **answer, rollkeeper_error **error)
+{
+    char *expression = json_text(json_member(one, "expression"));
+    CHECK(expression != NULL);
+    rollkeeper_status status = rollkeeper_evaluate(expression, user.start, user.length, NOW, answer, error);
+    free(expression);
+    return status;
+}
+
+static rollkeeper_status render(json one, json user, char **answer, rollkeeper_error **error)
+{
+    json mapping = json_member(one, "mapping"), current = json_member(one, "current"), last = json_member(one, "last");
+    return rollkeeper_render(mapping.start, mapping.length, user.start, user.length, current.start, current.length,
+                             last.start, last.length, NOW, answer, error);
+}
+
+static void answer_case(json one)
+{
+    if (json_member(one, "options").start != NULL) {
+        putchar('\n');
+        return;
+    }
+    json user = json_member(one, "user");
+    if (user.start == NULL)
+        user = json_of("{}");
+    char *answer = NULL;
+    rollkeeper_error *error = NULL;
+    bool renders = json_member(one, "mapping").start != NULL;
+    rollkeeper_status status = renders ? render(one, user, &answer, &error) : evaluate(one, user, &answer, &error);
+    CHECK((status == ROLLKEEPER_OK) == (answer != NULL) && (status == ROLLKEEPER_OK) == (error == NULL));
+    puts(answer != NULL ? answer : rollkeeper_error_json(error));
+    rollkeeper_string_free(answer);
+    rollkeeper_error_free(error);
+}
+
+int main(int argc, char **argv)
+{
+    for (int file = 1; file < argc; file++) {
+        char *text = read_file(argv[file]);
+        json cases = json_of(text), one;
+        for (size_t index = 0; (one = json_item(cases, index)).start != NULL; index++)
+            answer_case(one);
+        free(text);
+    }
+    return 0;
+}
