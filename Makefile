@@ -12,7 +12,7 @@ test:                   # every test in every language
 	cargo test --workspace --exclude rollkeeper-python --locked
 	python/build.sh test
 	ffi/go/test.sh
-	tests/readme/run.py --library target/debug --python .build/python/bin/python
+	tests/readme/run.py --library target/debug --python $(CURDIR)/.build/python/bin/python
 	tests/test-python.sh
 
 check:                  # format, lints, documentation; header, floors, words and documents are compared by tests
