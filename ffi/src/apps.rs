@@ -9,8 +9,7 @@ use engine::model::App;
 use std::ffi::c_char;
 
 /// Stores an app's definition, a JSON document, and makes the requests that its change of assignment or mapping asks
-/// for.
-/// Gives them as an iterator; `requests` may be NULL where nobody asks. `by` says who asked for it, as the host
+/// for. Gives them as an iterator; `requests` may be NULL where nobody asks. `by` says who asked for it, as the host
 /// asserts, or is NULL.
 ///
 /// Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_UNKNOWN_KEY, ROLLKEEPER_MISSING_ID, ROLLKEEPER_UNKNOWN_OPERATION,
@@ -128,8 +127,7 @@ pub unsafe extern "C" fn rollkeeper_engine_delete_app(
 }
 
 /// Gives everything that is wrong with a definition, and what has to hold before it is enabled, as JSON with
-/// `findings`,
-/// `readiness` and `ready`. Nothing is stored.
+/// `findings`, `readiness` and `ready`. Nothing is stored.
 ///
 /// # Safety
 /// `engine` is valid; `app` leads to `app_length` bytes; `validation` may be written; `error` is NULL or may be
@@ -181,8 +179,7 @@ pub unsafe extern "C" fn rollkeeper_engine_export_app(
 }
 
 /// Stores a definition that was exported. Gives the requests made as an iterator; `requests` may be NULL where nobody
-/// asks.
-/// `by` says who asked for it, as the host asserts, or is NULL.
+/// asks. `by` says who asked for it, as the host asserts, or is NULL.
 ///
 /// Fails as rollkeeper_engine_put_app.
 ///
@@ -216,8 +213,7 @@ pub unsafe extern "C" fn rollkeeper_engine_import_app(
 }
 
 /// Asks the target of an app whether it can be reached and accepts the credentials. Gives JSON with `passed`, `fault`
-/// and
-/// `capabilities`; a target that cannot be reached is an answer, not a failure.
+/// and `capabilities`; a target that cannot be reached is an answer, not a failure.
 ///
 /// Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_UNKNOWN_CONNECTOR.
 ///

@@ -9,9 +9,8 @@ use crate::status::Status;
 use engine::model::{AccountFilter, LogFilter};
 use std::ffi::c_char;
 
-/// Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any
-/// of `app`,
-/// `user`, `status`, `link_state`, `limit`, `after` (a list of app and external id).
+/// Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any of
+/// `app`, `user`, `status`, `link_state`, `limit`, `after` (a list of app and external id).
 ///
 /// Fails as rollkeeper_engine_requests.
 ///
@@ -97,8 +96,7 @@ pub unsafe extern "C" fn rollkeeper_engine_explain(
 }
 
 /// Gives log entries by number, as an iterator of JSON records. `filter` is NULL or a JSON object with any of `app`,
-/// `user`,
-/// `request`, `limit`, `after`.
+/// `user`, `request`, `limit`, `after`.
 ///
 /// Fails as rollkeeper_engine_requests.
 ///
@@ -128,8 +126,7 @@ pub unsafe extern "C" fn rollkeeper_engine_log(
 }
 
 /// Says whether the log's chain holds, as JSON with `whole`, `entries`, `head` and `broken_at`. A broken chain is an
-/// answer,
-/// not a failure.
+/// answer, not a failure.
 ///
 /// # Safety
 /// `engine` is valid; `verdict` may be written; `error` is NULL or may be written.

@@ -64,8 +64,7 @@ pub unsafe extern "C" fn rollkeeper_next_state(
 }
 
 /// Gives the value of an expression for a user, as JSON. `now` is the RFC 3339 time that the expression sees, or NULL
-/// for the
-/// time of the system.
+/// for the time of the system.
 ///
 /// Fails with the codes of expressions (ROLLKEEPER_EXPRESSION_INVALID and others, with the position in the JSON of
 /// the error) and of documents.
@@ -97,9 +96,8 @@ pub unsafe extern "C" fn rollkeeper_evaluate(
 }
 
 /// Gives what a mapping makes of a user, as JSON with `attributes`, `changes` and `skipped`. `mapping` is a JSON list
-/// of rules;
-/// `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as for
-/// rollkeeper_evaluate.
+/// of rules; `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as
+/// for rollkeeper_evaluate.
 ///
 /// Fails with one error that lists every fault.
 ///

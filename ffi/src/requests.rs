@@ -10,9 +10,8 @@ use engine::model::RequestFilter;
 use engine::{Code, Fault, Operation, Timestamp};
 use std::ffi::c_char;
 
-/// Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON
-/// object with any of
-/// `app`, `user`, `state`, `operation`, `waiting_for`, `limit`, `after`.
+/// Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON object
+/// with any of `app`, `user`, `state`, `operation`, `waiting_for`, `limit`, `after`.
 ///
 /// Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_UNKNOWN_KEY, ROLLKEEPER_UNKNOWN_STATE,
 /// ROLLKEEPER_UNKNOWN_OPERATION, ROLLKEEPER_INVALID_ARGUMENT or ROLLKEEPER_INVALID_DOCUMENT.
@@ -68,8 +67,7 @@ pub unsafe extern "C" fn rollkeeper_engine_request(
 }
 
 /// Asks for an operation by hand. `operation` is a name such as `Update`; `not_before` an RFC 3339 time before which
-/// nothing is
-/// sent, or NULL. Gives the request as JSON. `by` says who asked for it, as the host asserts, or is NULL.
+/// nothing is sent, or NULL. Gives the request as JSON. `by` says who asked for it, as the host asserts, or is NULL.
 ///
 /// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_OPERATION, ROLLKEEPER_OPERATION_OFF or
 /// ROLLKEEPER_INVALID_TIME.
@@ -225,9 +223,8 @@ pub unsafe extern "C" fn rollkeeper_engine_retry(
     }
 }
 
-/// Says that a person did what a failed request was for. `note` tells how; `external_id` is the account, or NULL.
-/// Gives the
-/// request as JSON. `by` says who did it.
+/// Says that a person did what a failed request was for. `note` tells how; `external_id` is the account, or NULL. Gives
+/// the request as JSON. `by` says who did it.
 ///
 /// Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_INVALID_TRANSITION.
 ///

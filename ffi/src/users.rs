@@ -9,8 +9,7 @@ use crate::status::Status;
 use engine::model::{User, UserFilter};
 use std::ffi::c_char;
 
-/// Stores a user's record, a JSON document, and makes the requests that the change asks for. Gives them as an
-/// iterator;
+/// Stores a user's record, a JSON document, and makes the requests that the change asks for. Gives them as an iterator;
 /// `requests` may be NULL where nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
 ///
 /// Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_MISSING_ID, ROLLKEEPER_INVALID_ID, ROLLKEEPER_INVALID_TIME,
@@ -46,9 +45,8 @@ pub unsafe extern "C" fn rollkeeper_engine_put_user(
 }
 
 /// Stores many users, each record on its own. `users` is a JSON list or one JSON object a line. Gives JSON with
-/// `stored`,
-/// `unchanged`, `requests` and `faults`: a bad record stops nobody else. `by` says who asked for it, as the host
-/// asserts, or is NULL.
+/// `stored`, `unchanged`, `requests` and `faults`: a bad record stops nobody else. `by` says who asked for it, as the
+/// host asserts, or is NULL.
 ///
 /// # Safety
 /// `engine` is valid; `users` leads to `users_length` bytes; `by` is NULL or ends with NUL; `result` may be written;
@@ -76,8 +74,7 @@ pub unsafe extern "C" fn rollkeeper_engine_put_users(
 }
 
 /// Says that the user has left the directory. Gives the requests made as an iterator; `requests` may be NULL where
-/// nobody
-/// asks. `by` says who asked for it, as the host asserts, or is NULL.
+/// nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
 ///
 /// Fails with ROLLKEEPER_NOT_FOUND.
 ///

@@ -871,8 +871,7 @@ rollkeeper_status rollkeeper_reply_fail(struct rollkeeper_reply *reply,
 
 /**
  * Stores an app's definition, a JSON document, and makes the requests that its change of assignment or mapping asks
- * for.
- * Gives them as an iterator; `requests` may be NULL where nobody asks. `by` says who asked for it, as the host
+ * for. Gives them as an iterator; `requests` may be NULL where nobody asks. `by` says who asked for it, as the host
  * asserts, or is NULL.
  *
  * Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_UNKNOWN_KEY, ROLLKEEPER_MISSING_ID, ROLLKEEPER_UNKNOWN_OPERATION,
@@ -940,8 +939,7 @@ rollkeeper_status rollkeeper_engine_delete_app(struct rollkeeper_engine *engine,
 
 /**
  * Gives everything that is wrong with a definition, and what has to hold before it is enabled, as JSON with
- * `findings`,
- * `readiness` and `ready`. Nothing is stored.
+ * `findings`, `readiness` and `ready`. Nothing is stored.
  *
  * # Safety
  * `engine` is valid; `app` leads to `app_length` bytes; `validation` may be written; `error` is NULL or may be
@@ -972,8 +970,7 @@ rollkeeper_status rollkeeper_engine_export_app(const struct rollkeeper_engine *e
 
 /**
  * Stores a definition that was exported. Gives the requests made as an iterator; `requests` may be NULL where nobody
- * asks.
- * `by` says who asked for it, as the host asserts, or is NULL.
+ * asks. `by` says who asked for it, as the host asserts, or is NULL.
  *
  * Fails as rollkeeper_engine_put_app.
  *
@@ -992,8 +989,7 @@ rollkeeper_status rollkeeper_engine_import_app(struct rollkeeper_engine *engine,
 
 /**
  * Asks the target of an app whether it can be reached and accepts the credentials. Gives JSON with `passed`, `fault`
- * and
- * `capabilities`; a target that cannot be reached is an answer, not a failure.
+ * and `capabilities`; a target that cannot be reached is an answer, not a failure.
  *
  * Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_UNKNOWN_CONNECTOR.
  *
@@ -1025,9 +1021,8 @@ rollkeeper_status rollkeeper_engine_register_connector(struct rollkeeper_engine 
                                                        struct rollkeeper_error **error);
 
 /**
- * Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any
- * of `app`,
- * `user`, `status`, `link_state`, `limit`, `after` (a list of app and external id).
+ * Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any of
+ * `app`, `user`, `status`, `link_state`, `limit`, `after` (a list of app and external id).
  *
  * Fails as rollkeeper_engine_requests.
  *
@@ -1079,8 +1074,7 @@ rollkeeper_status rollkeeper_engine_explain(const struct rollkeeper_engine *engi
 
 /**
  * Gives log entries by number, as an iterator of JSON records. `filter` is NULL or a JSON object with any of `app`,
- * `user`,
- * `request`, `limit`, `after`.
+ * `user`, `request`, `limit`, `after`.
  *
  * Fails as rollkeeper_engine_requests.
  *
@@ -1098,8 +1092,7 @@ rollkeeper_status rollkeeper_engine_log(const struct rollkeeper_engine *engine,
 
 /**
  * Says whether the log's chain holds, as JSON with `whole`, `entries`, `head` and `broken_at`. A broken chain is an
- * answer,
- * not a failure.
+ * answer, not a failure.
  *
  * # Safety
  * `engine` is valid; `verdict` may be written; `error` is NULL or may be written.
@@ -1190,8 +1183,7 @@ rollkeeper_status rollkeeper_next_state(const char *from,
 
 /**
  * Gives the value of an expression for a user, as JSON. `now` is the RFC 3339 time that the expression sees, or NULL
- * for the
- * time of the system.
+ * for the time of the system.
  *
  * Fails with the codes of expressions (ROLLKEEPER_EXPRESSION_INVALID and others, with the position in the JSON of
  * the error) and of documents.
@@ -1211,9 +1203,8 @@ rollkeeper_status rollkeeper_evaluate(const char *expression,
 
 /**
  * Gives what a mapping makes of a user, as JSON with `attributes`, `changes` and `skipped`. `mapping` is a JSON list
- * of rules;
- * `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as for
- * rollkeeper_evaluate.
+ * of rules; `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as
+ * for rollkeeper_evaluate.
  *
  * Fails with one error that lists every fault.
  *
@@ -1237,9 +1228,8 @@ rollkeeper_status rollkeeper_render(const char *mapping,
                                     struct rollkeeper_error **error);
 
 /**
- * Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON
- * object with any of
- * `app`, `user`, `state`, `operation`, `waiting_for`, `limit`, `after`.
+ * Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON object
+ * with any of `app`, `user`, `state`, `operation`, `waiting_for`, `limit`, `after`.
  *
  * Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_UNKNOWN_KEY, ROLLKEEPER_UNKNOWN_STATE,
  * ROLLKEEPER_UNKNOWN_OPERATION, ROLLKEEPER_INVALID_ARGUMENT or ROLLKEEPER_INVALID_DOCUMENT.
@@ -1273,8 +1263,7 @@ rollkeeper_status rollkeeper_engine_request(const struct rollkeeper_engine *engi
 
 /**
  * Asks for an operation by hand. `operation` is a name such as `Update`; `not_before` an RFC 3339 time before which
- * nothing is
- * sent, or NULL. Gives the request as JSON. `by` says who asked for it, as the host asserts, or is NULL.
+ * nothing is sent, or NULL. Gives the request as JSON. `by` says who asked for it, as the host asserts, or is NULL.
  *
  * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_OPERATION, ROLLKEEPER_OPERATION_OFF or
  * ROLLKEEPER_INVALID_TIME.
@@ -1367,9 +1356,8 @@ rollkeeper_status rollkeeper_engine_retry(struct rollkeeper_engine *engine,
                                           struct rollkeeper_error **error);
 
 /**
- * Says that a person did what a failed request was for. `note` tells how; `external_id` is the account, or NULL.
- * Gives the
- * request as JSON. `by` says who did it.
+ * Says that a person did what a failed request was for. `note` tells how; `external_id` is the account, or NULL. Gives
+ * the request as JSON. `by` says who did it.
  *
  * Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_INVALID_TRANSITION.
  *
@@ -1554,8 +1542,7 @@ rollkeeper_status rollkeeper_check_connector(const struct rollkeeper_connector *
                                              struct rollkeeper_error **error);
 
 /**
- * Stores a user's record, a JSON document, and makes the requests that the change asks for. Gives them as an
- * iterator;
+ * Stores a user's record, a JSON document, and makes the requests that the change asks for. Gives them as an iterator;
  * `requests` may be NULL where nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
  *
  * Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_MISSING_ID, ROLLKEEPER_INVALID_ID, ROLLKEEPER_INVALID_TIME,
@@ -1576,9 +1563,8 @@ rollkeeper_status rollkeeper_engine_put_user(struct rollkeeper_engine *engine,
 
 /**
  * Stores many users, each record on its own. `users` is a JSON list or one JSON object a line. Gives JSON with
- * `stored`,
- * `unchanged`, `requests` and `faults`: a bad record stops nobody else. `by` says who asked for it, as the host
- * asserts, or is NULL.
+ * `stored`, `unchanged`, `requests` and `faults`: a bad record stops nobody else. `by` says who asked for it, as the
+ * host asserts, or is NULL.
  *
  * # Safety
  * `engine` is valid; `users` leads to `users_length` bytes; `by` is NULL or ends with NUL; `result` may be written;
@@ -1595,8 +1581,7 @@ rollkeeper_status rollkeeper_engine_put_users(struct rollkeeper_engine *engine,
 
 /**
  * Says that the user has left the directory. Gives the requests made as an iterator; `requests` may be NULL where
- * nobody
- * asks. `by` says who asked for it, as the host asserts, or is NULL.
+ * nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
  *
  * Fails with ROLLKEEPER_NOT_FOUND.
  *
