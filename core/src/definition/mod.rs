@@ -71,9 +71,10 @@ impl Definition {
         self.bytes(&self.watched, user)
     }
 
-    /// The bytes of everything that a payload is made from; an approval is for these.
-    pub(crate) fn payload_bytes(&self, user: &User) -> Vec<u8> {
-        self.bytes(self.mapping.reads(), user)
+    /// The bytes of everything that a request depends on: what mapping, matching and scope read, and the mapping itself. An
+    /// approval is for these, and what failed is not tried again by itself while they stay.
+    pub(crate) fn asked_bytes(&self, user: &User) -> Vec<u8> {
+        self.bytes(&self.reads, user)
     }
 
     fn bytes(&self, reads: &Reads, user: &User) -> Vec<u8> {

@@ -76,6 +76,8 @@ pub(crate) enum Report {
     TooLate,
     /// It failed.
     Failed(ConnectorError),
+    /// A Create failed, and a look just before it had shown that no account had been made until then.
+    FailedAfterLook(ConnectorError),
 }
 
 /// Makes the call. Nothing is sent after `send_by`.
@@ -112,12 +114,14 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
             .read(|connector| connector.read(external_id))
             .map(|account| account.map_or(Report::Missing, |account| Report::Applied(Some(account)))),
     };
+    let creates = matches!(work, Work::Create { .. });
     let removes =
         matches!(work, Work::Deactivate { .. } | Work::Freeze { .. } | Work::Delete { .. } | Work::Verify { .. });
     match result {
         Ok(report) => report,
         Err(error) if is(&error, Code::AccountMissing) && removes => Report::Removed { verified: true, gone: true },
-        Err(error) if is(&error, Code::AccountMissing) => Report::Missing,
+        // A target that has no place for new accounts says so in the same words.
+        Err(error) if is(&error, Code::AccountMissing) && !creates => Report::Missing,
         Err(error) if is(&error, Code::Cancelled) => Report::TooLate,
         Err(error) => Report::Failed(error),
     }
@@ -193,6 +197,7 @@ impl Call<'_> {
                 Err(look_up) if is(&look_up, Code::Unsupported) => Ok(Report::Ghost),
                 Err(look_up) => Err(look_up),
             },
+            Err(error) if mode.look_up && !is(&error, Code::Cancelled) => Ok(Report::FailedAfterLook(error)),
             Err(error) => Err(error),
         }
     }

@@ -41,7 +41,11 @@ pub(super) fn prepare(
         Ok(standing) => standing,
         // Access is taken away from whom the scope cannot be evaluated for, and not given.
         Err(_) if row.request.operation.reduces_access() => Standing::default(),
-        Err(fault) => return Ok(Prepared::Faulty(vec![fault])),
+        Err(fault) => {
+            // It is this record that it failed for, not the one that it was decided for.
+            row.asked = Some(fingerprint(&stored.key, &definition.asked_bytes(&stored.user)));
+            return Ok(Prepared::Faulty(vec![fault]));
+        }
     };
     let unwanted = raises(row.request.operation) && !standing.wants_account()
         || matches!(row.request.operation, Operation::Activate | Operation::Unfreeze) && standing.frozen;
@@ -104,7 +108,8 @@ fn create(
     if account.is_some() {
         return Ok(Prepared::Nothing("the user has an account already"));
     }
-    if look.unwanted && !row.unsettled {
+    let can_look = look.up && capabilities.search;
+    if look.unwanted && !(row.unsettled && can_look) {
         return Ok(Prepared::Unwanted);
     }
     if definition.matching.rules() == 0 && !definition.app.create_without_match {
@@ -126,7 +131,7 @@ fn create(
     let external_id = attributes.get("externalId").and_then(Value::as_str).unwrap_or(stored.user.id.as_str());
     let work = Work::Create {
         key: tx.root_of(&row.request.id)?,
-        look_up: look.up && capabilities.search && must_look,
+        look_up: can_look && must_look,
         make: !look.unwanted,
         user: stored.user.record.clone(),
         external_id: external_id.to_owned(),

@@ -294,7 +294,7 @@ impl<'a> Run<'a> {
     fn note_health(&mut self, reports: &[(Job, Report)], now: Timestamp) {
         for (job, report) in reports {
             let health = match report {
-                Report::Failed(error) => Health::of(error),
+                Report::Failed(error) | Report::FailedAfterLook(error) => Health::of(error),
                 Report::TooLate => Health::Unknown,
                 _ => Health::Good,
             };

@@ -3,7 +3,7 @@
 use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect};
+use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
@@ -49,7 +49,7 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Owned | Report::Ghost | Report::Several => "conflict",
         Report::Missing => "rejected",
         Report::TooLate => "not_applied",
-        Report::Failed(error) => error.outcome.name(),
+        Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
     }
 }
 
@@ -75,6 +75,10 @@ impl Settling<'_, '_> {
                 self.failed(row, &error)
             }
             Report::Failed(error) => self.failed(row, &error),
+            // What was sent before did nothing; only what was sent now counts.
+            Report::FailedAfterLook(error) => {
+                self.failed(RequestRow { unsettled: false, settle_at: None, ..row }, &error)
+            }
         }
     }
 
@@ -101,14 +105,9 @@ impl Settling<'_, '_> {
     /// what is wanted is decided afresh.
     fn missing(&mut self, row: RequestRow) -> Result<(), Fault> {
         if row.request.operation == Operation::Create {
-            self.close(
-                &row,
-                "not_applied",
-                Code::Cancelled.name(),
-                "no account was found, and none is wanted any more",
-            )?;
-            let message = "superseded: the user may no longer have this access, and no account was found";
-            return fail(self.tx, self.app, row, vec![Fault::new(Code::Uncertain, message)]);
+            let message = "no account was found, and none is wanted any more";
+            self.close(&row, "not_applied", Code::Cancelled.name(), message)?;
+            return self.take_back(row);
         }
         let message = "the account no longer exists at the target";
         self.close(&row, "rejected", Code::AccountMissing.name(), message)?;
@@ -119,6 +118,15 @@ impl Settling<'_, '_> {
         }
         fail(self.tx, self.app, row, vec![Fault::new(Code::AccountMissing, message)])?;
         self.decide("the account no longer exists at the target")
+    }
+
+    /// A Create of which is known now that it made nothing, and that is no longer wanted.
+    fn take_back(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+        row.sending = false;
+        row.unsettled = false;
+        row.request.faults.clear();
+        cancel(self.tx, row, None, "superseded: the user may no longer have this access, and no account was found")?;
+        self.decide("no account was found")
     }
 
     /// An account that was there already. Nothing is written to it in the same step; where it differs from what is wanted,

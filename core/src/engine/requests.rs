@@ -7,23 +7,35 @@ use crate::model::{Account, AccountFilter, Request, RequestDetail, RequestFilter
 use crate::operation::Operation;
 use crate::time::Timestamp;
 
+/// How many requests are given where a filter asks for what they wait for and sets no limit.
+const MOST_WAITING: usize = 1_000;
+
 impl Engine {
     /// Requests by id, which is by the time of making.
     ///
     /// # Errors
     /// Store errors.
     pub fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>> {
-        // What waits for a breaker is due by its row; the breaker is known to the process alone.
-        let stored = RequestFilter {
-            waiting_for: filter.waiting_for.filter(|wait| *wait != WaitingFor::Breaker),
-            ..filter.clone()
+        let failed = |fault| Error::new("requests", fault);
+        let Some(wait) = filter.waiting_for else {
+            let mut requests = self.view(|tx| tx.requests(filter)).map_err(failed)?;
+            requests.iter_mut().for_each(|request| self.show_wait(request));
+            return Ok(requests);
         };
-        let mut requests = self.view(|tx| tx.requests(&stored)).map_err(|fault| Error::new("requests", fault))?;
-        requests.iter_mut().for_each(|request| self.show_breaker(request));
-        if filter.waiting_for.is_some() {
-            requests.retain(|request| request.waiting_for == filter.waiting_for);
+        // By their rows these are due; what keeps them back is known to the process alone.
+        let by_row = Some(wait).filter(|wait| !matches!(wait, WaitingFor::Breaker | WaitingFor::Dependency));
+        let limit = filter.limit.map_or(MOST_WAITING, |limit| limit as usize);
+        let mut page = RequestFilter { waiting_for: by_row, limit: None, ..filter.clone() };
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let mut requests = self.view(|tx| tx.requests(&page)).map_err(failed)?;
+            let Some(last) = requests.last() else { break };
+            page.after = Some(last.id.to_string());
+            requests.iter_mut().for_each(|request| self.show_wait(request));
+            found.extend(requests.into_iter().filter(|request| request.waiting_for == Some(wait)));
         }
-        Ok(requests)
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// One request with its attempts, and the payload that was sent last.
@@ -42,16 +54,24 @@ impl Engine {
                 Ok(RequestDetail { request: row.request, history, payload })
             })
             .map_err(failed)?;
-        self.show_breaker(&mut detail.request);
+        self.show_wait(&mut detail.request);
         Ok(detail)
     }
 
-    /// A request that is due while its target's breaker is open waits for that.
-    fn show_breaker(&self, request: &mut Request) {
+    /// A request that is due while its target's breaker is open waits for that; one whose app has no connector here waits
+    /// for the connector.
+    pub(super) fn show_wait(&self, request: &mut Request) {
+        if request.state.is_finished() || !matches!(request.waiting_for, None | Some(WaitingFor::Retry)) {
+            return;
+        }
+        if !self.shared.is_connected(&request.app) {
+            request.waiting_for = Some(WaitingFor::Dependency);
+            return;
+        }
         let now = self.now();
         let paused = self.shared.run.gates().paused_until(&request.app).filter(|until| *until > now);
         let (Some(until), Some(due)) = (paused, request.due_at) else { return };
-        if due < until && matches!(request.waiting_for, None | Some(WaitingFor::Retry)) {
+        if due < until {
             request.waiting_for = Some(WaitingFor::Breaker);
             request.due_at = Some(until);
         }

@@ -47,6 +47,7 @@ impl Engine {
                 requests.extend(failed.map(|row| row.request));
             }
             requests.sort_by(|one, other| one.id.cmp(&other.id));
+            requests.iter_mut().for_each(|request| self.show_wait(request));
             let mut account = account.map(|row| row.account);
             if let Some(account) = &mut account {
                 // The explanation is for reading and passing on; values stay in `accounts`.

@@ -31,7 +31,7 @@ pub(crate) fn submit(tx: &mut Tx<'_>, apps: &LiveApps, asked: &Submission<'_>) -
     let missing = || Fault::new(Code::NotFound, "there is no such user");
     let stored = tx.user(asked.user)?.ok_or_else(missing)?;
     may_have(tx, live, &stored, asked.operation)?;
-    let asked_for = fingerprint(&stored.key, &live.definition.payload_bytes(&stored.user));
+    let asked_for = fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user));
     let new = NewRequest {
         operation: asked.operation,
         why: "asked for by hand".to_owned(),
@@ -147,7 +147,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         by: Some(by),
         by_hand: true,
         fingerprint: row.fingerprint.clone(),
-        asked: row.asked.clone(),
+        asked: Some(fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user))),
         parent: Some(&row),
         settle_at: row.settle_at.filter(|_| uncertain),
         ..NewRequest::default()

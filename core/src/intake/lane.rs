@@ -9,8 +9,11 @@ use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, decide};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
-use crate::time::Timestamp;
+use crate::time::{Period, Timestamp};
 use serde_json::json;
+
+/// An account that vanishes twice within that time is not asked for again by itself.
+const VANISHED_WITHIN: Period = Period::from_seconds(86_400);
 
 /// What made us look at the lane.
 #[derive(Clone, Copy)]
@@ -50,7 +53,7 @@ pub(crate) fn decide_lane(
         return Ok(Vec::new());
     }
     let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
-    let asked = fingerprint(&stored.key, &definition.payload_bytes(&stored.user));
+    let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
     let projected = project(account.as_ref(), fixed, standing.wants_account());
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
@@ -116,7 +119,7 @@ struct Lane<'a> {
     trigger: Trigger<'a>,
     /// The fingerprint of what is watched, which asks for Updates.
     print: &'a str,
-    /// The fingerprint of what payloads are made from, which approvals are for.
+    /// The fingerprint of everything that requests depend on, which approvals are for.
     asked: &'a str,
 }
 
@@ -145,7 +148,8 @@ impl Lane<'_> {
         }
         let (app, user) = (&self.definition.app.id, &self.stored.user.id);
         let Some(last) = tx.last_finished(app, user, decision.operation)? else { return Ok(None) };
-        let alike = last.fingerprint.as_deref() == Some(self.print);
+        // Whoever changed the app may have mended what failed.
+        let alike = last.is_asked(self.asked) && !self.trigger.is_definition;
         let code = last.request.faults.first().map(|fault| fault.code);
         let unclear = decision.operation == Operation::Create
             && matches!(
@@ -156,8 +160,7 @@ impl Lane<'_> {
             State::Failed if unclear => {
                 Some("a Create ended without a clear result; have it tried again or completed by hand".to_owned())
             }
-            // An account that vanished is made anew; that its Activate or Update failed is no reason against it.
-            State::Failed if alike && code != Some(Code::AccountMissing) => {
+            State::Failed if alike && !self.vanished_once(tx, &last)? => {
                 Some("the same failed before; have it tried again once its cause is mended".to_owned())
             }
             State::Cancelled if last.request.approval == ApprovalStatus::Denied && last.is_asked(self.asked) => {
@@ -165,6 +168,18 @@ impl Lane<'_> {
             }
             _ => None,
         })
+    }
+
+    /// Whether the request failed because its account had vanished. That is no reason against another try on the account
+    /// that was made or found after it; a target that shows an account and says again that it is gone is let be.
+    fn vanished_once(&self, tx: &Tx<'_>, last: &RequestRow) -> Result<bool, Fault> {
+        let (request, code) = (&last.request, last.request.faults.first().map(|fault| fault.code));
+        if code != Some(Code::AccountMissing) || request.operation == Operation::Create {
+            return Ok(false);
+        }
+        let user = &self.stored.user.id;
+        let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(VANISHED_WITHIN.as_micros()));
+        Ok(tx.failed_since(&request.app, user, request.operation, since)? < 2)
     }
 
     fn log_withheld(&self, tx: &mut Tx<'_>, decision: &Decision, reason: &str) -> Result<(), Fault> {

@@ -81,3 +81,132 @@ pub fn effect_order(operation: Operation, wanted: bool) -> u8 {
         (_, false) => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, effect_order, first, wait_of_first};
+    use crate::model::{ApprovalStatus, WaitingFor};
+    use crate::operation::Operation::{self, *};
+    use crate::time::{Period, Timestamp};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+    const LATER: Timestamp = Timestamp::from_micros(2_000_000_000);
+    const EARLIER: Timestamp = Timestamp::from_micros(500_000_000);
+
+    const OPERATIONS: [Operation; 8] = [Create, Update, Activate, Deactivate, Freeze, Unfreeze, Delete, Read];
+
+    /// Who goes first of two that were made in this order: `1` the first, `2` the second. Rows and columns are in the order
+    /// of [`OPERATIONS`].
+    const SETTLED: [&str; 8] = [
+        "11111111", // Create
+        "21122121", // Update
+        "21122121", // Activate
+        "21111111", // Deactivate
+        "21121111", // Freeze
+        "21122121", // Unfreeze
+        "21122111", // Delete
+        "21122121", // Read
+    ];
+
+    fn place(operation: Operation) -> Place {
+        Place {
+            operation,
+            approval: ApprovalStatus::NotRequired,
+            sending: false,
+            unsettled: false,
+            not_before: None,
+            expires_at: None,
+            retry: None,
+        }
+    }
+
+    /// Every pair of operations, with who goes first where both may move and nothing was sent.
+    fn pairs() -> impl Iterator<Item = (Operation, Operation, usize)> {
+        OPERATIONS.into_iter().zip(SETTLED).flat_map(|(one, row)| {
+            OPERATIONS.into_iter().zip(row.bytes()).map(move |(other, digit)| (one, other, usize::from(digit - b'1')))
+        })
+    }
+
+    #[test]
+    fn two_that_may_move_go_by_what_they_do() {
+        for (one, other, expected) in pairs() {
+            assert_eq!(first(&[place(one), place(other)], NOW), Some(expected), "{one} before {other}");
+        }
+    }
+
+    #[test]
+    fn what_may_still_take_effect_moves_a_deletion_to_the_front_and_nothing_else() {
+        for (one, other, expected) in pairs() {
+            for (is_one, is_other) in [(true, false), (false, true), (true, true)] {
+                let lane = [Place { unsettled: is_one, ..place(one) }, Place { unsettled: is_other, ..place(other) }];
+                let expected = match (one == Delete && is_one, other == Delete && is_other) {
+                    (true, _) => 0,
+                    (false, true) => 1,
+                    (false, false) => expected,
+                };
+                assert_eq!(first(&lane, NOW), Some(expected), "{one} {is_one} before {other} {is_other}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_move_lets_every_other_pass() {
+        let asked = |operation| Place { approval: ApprovalStatus::Required, ..place(operation) };
+        let scheduled = |operation| Place { not_before: Some(LATER), ..place(operation) };
+        for (one, other, expected) in pairs() {
+            for blocked in [asked(one), scheduled(one), Place { unsettled: true, ..scheduled(one) }] {
+                assert_eq!(first(&[blocked, place(other)], NOW), Some(1), "blocked {one} before {other}");
+                assert_eq!(first(&[place(other), blocked], NOW), Some(0), "{other} before blocked {one}");
+            }
+            assert_eq!(first(&[asked(one), scheduled(other)], NOW), Some(expected), "both are blocked");
+            let came = Place { not_before: Some(NOW), ..place(one) };
+            assert_eq!(first(&[came, place(other)], NOW), Some(expected), "its time has come");
+        }
+    }
+
+    #[test]
+    fn what_is_being_sent_keeps_its_place_and_what_waits_for_its_next_attempt_too() {
+        for (one, other, expected) in pairs() {
+            let sending = Place { sending: true, ..place(one) };
+            assert_eq!(first(&[place(other), sending], NOW), Some(1));
+            assert_eq!(first(&[sending, Place { unsettled: true, ..place(Delete) }], NOW), Some(0));
+            let waiting = Place { retry: Some((LATER, WaitingFor::Retry)), ..place(one) };
+            assert_eq!(first(&[waiting, place(other)], NOW), Some(expected));
+        }
+        assert_eq!(first(&[], NOW), None);
+    }
+
+    #[test]
+    fn the_first_says_what_it_waits_for() {
+        let retry = |at| Place { retry: Some((at, WaitingFor::Settle)), ..place(Create) };
+        let asked = Place { approval: ApprovalStatus::Required, expires_at: Some(LATER), ..retry(LATER) };
+        let scheduled = Place { not_before: Some(LATER), ..retry(LATER.plus(Period::from_seconds(1))) };
+        let free = Place { approval: ApprovalStatus::Approved, not_before: Some(NOW), ..place(Create) };
+        let cases = [
+            (free, true, (None, Some(NOW))),
+            (free, false, (Some(WaitingFor::Disabled), None)),
+            (asked, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (asked, false, (Some(WaitingFor::Approval), Some(LATER))),
+            (scheduled, true, (Some(WaitingFor::Schedule), Some(LATER))),
+            (scheduled, false, (Some(WaitingFor::Disabled), None)),
+            (retry(LATER), true, (Some(WaitingFor::Settle), Some(LATER))),
+            (retry(LATER), false, (Some(WaitingFor::Disabled), None)),
+            (retry(NOW), true, (None, Some(NOW))),
+            (retry(EARLIER), true, (None, Some(NOW))),
+        ];
+        for (place, enabled, expected) in cases {
+            assert_eq!(wait_of_first(&place, enabled, NOW), expected, "{place:?}, enabled {enabled}");
+        }
+    }
+
+    #[test]
+    fn effects_end_with_what_is_wanted() {
+        let by_effect = |wanted| {
+            let mut operations = [Delete, Unfreeze, Freeze, Deactivate, Activate, Update, Create];
+            operations.sort_by_key(|operation| effect_order(*operation, wanted));
+            operations
+        };
+        assert_eq!(by_effect(true), [Create, Freeze, Deactivate, Unfreeze, Activate, Update, Delete]);
+        assert_eq!(by_effect(false), [Create, Unfreeze, Activate, Update, Freeze, Deactivate, Delete]);
+    }
+}

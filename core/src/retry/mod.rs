@@ -102,3 +102,131 @@ pub fn back_off(policy: &RetryPolicy, attempts: u32, jitter: u64) -> Period {
     let share = i128::from(jitter) * i128::from(bound) / i128::from(u64::MAX);
     Period::from_micros(i64::try_from(share).unwrap_or(bound))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DAY, Facts, Next, SHORTEST, after_failure};
+    use crate::fault::Code::{self, *};
+    use crate::model::Outcome::{self, *};
+    use crate::model::{ConnectorError, RetryPolicy, WaitingFor};
+    use crate::operation::Operation;
+    use crate::time::{Period, Timestamp};
+
+    const MADE: Timestamp = Timestamp::from_micros(1_000_000_000);
+    const MINUTE: Period = Period::from_seconds(60);
+    const MONTH: Period = Period::from_seconds(31 * 86_400);
+    const SETTLE: Period = Period::from_seconds(180);
+
+    /// What follows, as times after the failure.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Then {
+        Fail(Option<Code>),
+        Again(Period, WaitingFor),
+    }
+    use Then::{Again, Fail};
+
+    struct Case {
+        operation: Operation,
+        attempts: u32,
+        age: Period,
+        repeatable: bool,
+        asked: Option<Period>,
+        outcome: Outcome,
+        code: Code,
+    }
+
+    /// The first attempt of a young request on a target that can be searched.
+    fn case(operation: Operation, outcome: Outcome, code: Code) -> Case {
+        Case { operation, attempts: 1, age: MINUTE, repeatable: true, asked: None, outcome, code }
+    }
+
+    /// The same with every attempt used up.
+    fn used_up(operation: Operation, outcome: Outcome, code: Code, age: Period) -> Case {
+        Case { attempts: 8, age, ..case(operation, outcome, code) }
+    }
+
+    fn then(case: &Case, jitter: u64) -> Then {
+        let policy = RetryPolicy::default();
+        let facts = Facts {
+            operation: case.operation,
+            attempts: case.attempts,
+            created_at: MADE,
+            policy: &policy,
+            settle: SETTLE,
+            repeatable: case.repeatable,
+            now: MADE.plus(case.age),
+        };
+        let error = ConnectorError::new(case.outcome, case.code.name(), "");
+        match after_failure(&facts, &ConnectorError { retry_after: case.asked, ..error }, jitter) {
+            Next::Fail(code) => Fail(code),
+            Next::Again(at, waiting_for) => Again(at.since(facts.now), waiting_for),
+        }
+    }
+
+    #[test]
+    fn each_failure_has_what_follows() {
+        use Operation::{Create, Deactivate, Delete, Freeze, Update};
+        let second = Period::from_seconds(1);
+        let last = Period::from_seconds(128);
+        let soon = Again(second, WaitingFor::Retry);
+        let late = Again(last, WaitingFor::Retry);
+        let tomorrow = Again(DAY, WaitingFor::Retry);
+        let table = [
+            // What was refused is not sent again, whatever it was; a conflict is for a person.
+            (case(Create, Outcome::Rejected, Code::Rejected), Fail(None)),
+            (case(Update, Outcome::Rejected, Forbidden), Fail(None)),
+            (case(Deactivate, Outcome::Rejected, Code::Rejected), Fail(None)),
+            (case(Create, Outcome::Conflict, Code::Conflict), Fail(None)),
+            // What was not applied is sent again after a while.
+            (case(Create, NotApplied, Unreachable), soon),
+            (case(Update, NotApplied, Cancelled), soon),
+            (used_up(Create, NotApplied, Code::Rejected, MINUTE), Fail(None)),
+            // What may have been applied: a Create waits until a look-up can be believed, the rest is sent again.
+            (case(Create, Ambiguous, Timeout), Again(SETTLE, WaitingFor::Settle)),
+            (case(Update, Ambiguous, Timeout), soon),
+            (case(Freeze, Ambiguous, NotConfirmed), soon),
+            (Case { repeatable: false, ..case(Create, Ambiguous, Timeout) }, Fail(Some(Uncertain))),
+            (Case { repeatable: false, ..case(Update, Ambiguous, Timeout) }, soon),
+            (used_up(Create, Ambiguous, TargetFailed, DAY), Fail(Some(Uncertain))),
+            (used_up(Create, Ambiguous, TargetFailed, MINUTE), Again(SETTLE, WaitingFor::Settle)),
+            // A target in trouble has a day.
+            (used_up(Update, Ambiguous, TargetFailed, MINUTE), late),
+            (used_up(Update, Ambiguous, TargetFailed, DAY), Fail(None)),
+            (used_up(Freeze, Ambiguous, NotConfirmed, MINUTE), Fail(None)),
+            // What says nothing about the request is never a reason to give it up.
+            (used_up(Update, NotApplied, Unreachable, MONTH), late),
+            (used_up(Update, NotApplied, TlsFailed, MONTH), late),
+            (used_up(Update, NotApplied, Cancelled, MONTH), late),
+            (used_up(Update, NotApplied, Unauthorized, MONTH), late),
+            (used_up(Update, Outcome::Rejected, Unauthorized, MONTH), late),
+            (used_up(Update, NotApplied, RateLimited, MONTH), Again(last, WaitingFor::Rate)),
+            // Who leaves is not forgotten: once a day, for thirty days.
+            (used_up(Deactivate, Ambiguous, NotConfirmed, MINUTE), tomorrow),
+            (used_up(Deactivate, Ambiguous, TargetFailed, DAY), tomorrow),
+            (used_up(Delete, Ambiguous, TargetFailed, DAY), tomorrow),
+            (used_up(Deactivate, Ambiguous, TargetFailed, MONTH), Fail(None)),
+            // A target's own wish comes on top.
+            (
+                Case { asked: Some(MINUTE), ..case(Update, NotApplied, RateLimited) },
+                Again(MINUTE.plus(second), WaitingFor::Rate),
+            ),
+            (Case { asked: Some(DAY), ..case(Create, Ambiguous, TargetFailed) }, Again(DAY, WaitingFor::Settle)),
+        ];
+        for (index, (case, expected)) in table.iter().enumerate() {
+            assert_eq!(then(case, u64::MAX), *expected, "row {index}: {} {:?}", case.operation, case.code);
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_again_at_once() {
+        let cases = [
+            case(Operation::Update, NotApplied, RateLimited),
+            case(Operation::Update, Ambiguous, Timeout),
+            used_up(Operation::Update, NotApplied, Unreachable, MONTH),
+        ];
+        for case in cases {
+            let Again(wait, _) = then(&case, 0) else { panic!("it is sent again") };
+            assert_eq!(wait, SHORTEST);
+        }
+    }
+}

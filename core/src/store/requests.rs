@@ -31,7 +31,7 @@ pub(crate) struct RequestRow {
     pub(crate) verifying: bool,
     /// The fingerprint of the watched inputs from which the payload was rendered.
     pub(crate) fingerprint: Option<String>,
-    /// The fingerprint of everything the payload is made from: what an approval is for.
+    /// The fingerprint of everything that the request depends on: what an approval is for.
     pub(crate) asked: Option<String>,
     /// When nobody has answered by then, it expires.
     pub(crate) expires_at: Option<Timestamp>,
@@ -196,6 +196,23 @@ impl Tx<'_> {
              AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
         );
         self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
+    }
+
+    /// How many requests of a lane with that operation failed since.
+    pub(crate) fn failed_since(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        operation: Operation,
+        since: Timestamp,
+    ) -> Result<u32, Fault> {
+        let count = self.row(
+            "SELECT count(*) FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3 AND state = 'Failed'
+             AND finished_at > $4",
+            params![user.as_str(), app.as_str(), operation.name(), since.as_micros()],
+            |row| row.get(0),
+        )?;
+        Ok(count.unwrap_or(0))
     }
 
     /// Requests of an app that are due, removals of access first.
