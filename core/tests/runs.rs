@@ -463,3 +463,24 @@ fn a_connector_that_panics_ends_no_run() {
     assert_eq!(engine.run(&workers(2)).unwrap().failed, 1);
     assert_eq!(all(&engine)[0].faults[0].code, rollkeeper::Code::Uncertain);
 }
+
+#[test]
+fn a_record_that_cannot_be_read_when_its_answer_comes_is_given_up_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let engine = engine_at(&path);
+    let doors = doors(&engine);
+    engine.put_app(behind_doors(&json!({})), None).unwrap();
+    put(&engine, "slow", &json!({}));
+    let running = engine.clone();
+    let run = spawn(move || running.run(&workers(1)));
+    doors.wait_until_begun();
+    put(&engine, "u2", &json!({}));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE directory_user SET record = x'00' WHERE id = 'slow'", []).unwrap();
+    doors.let_go();
+    let progress = run.join().unwrap().unwrap();
+    assert_eq!((progress.completed, progress.failed), (1, 1));
+    assert_eq!(doors.account("u2"), Some(true));
+    assert_eq!(requests_of(&engine, "slow")[0].faults[0].code, rollkeeper::Code::Uncertain);
+}
