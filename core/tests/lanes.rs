@@ -538,3 +538,42 @@ fn what_the_apps_settings_forbade_is_tried_again_when_they_allow_it() {
     world.run();
     assert_eq!(world.mock().accounts()[0].attributes["title"], json!("nurse"));
 }
+
+#[test]
+fn a_removal_that_is_tried_again_is_superseded_when_the_user_comes_back() {
+    let world = World::with_account(&json!({}));
+    world.script(&json!([{"on": "deactivate", "fault": "rejected"}]));
+    let made = world.put(&json!({"active": false}));
+    world.run();
+    world.engine.retry(made[0].id.as_str(), "op").unwrap();
+    world.put(&json!({}));
+    world.run_days(1);
+    assert_eq!(world.accounts(), ["ann active"]);
+    assert_eq!(world.requests(), ["Create Completed", "Deactivate Retried rejected", "Deactivate Cancelled"]);
+}
+
+#[test]
+fn a_change_of_the_app_does_not_put_off_deletions_that_it_is_not_about() {
+    let keys = json!({"operations": {"delete": true}, "deprovision": {"deleted": {"action": "disable_then_delete", "after": "P30D"}}});
+    let world = World::with_account(&keys);
+    world.engine.delete_user("u1", None).unwrap();
+    world.run_days(20);
+    let mut labelled = keys;
+    labelled["label"] = json!("CRM");
+    world.put_app(&labelled);
+    world.run_days(11);
+    assert_eq!(world.accounts(), Vec::<String>::new());
+}
+
+#[test]
+fn who_changed_what_is_asked_for_may_not_agree_to_it() {
+    let world = World::new(&approved("P7D"));
+    let made = world.put(&json!({"title": "clerk"}));
+    let user = json!({"id": "u1", "username": "ann", "profile": "Employees", "title": "director"});
+    world
+        .engine
+        .put_user(rollkeeper::model::User::from_json(user.to_string().as_bytes()).unwrap(), Some("boss"))
+        .unwrap();
+    let error = world.engine.approve(made[0].id.as_str(), "boss", None).unwrap_err();
+    assert_eq!(error.faults()[0].code, Code::FourEyes);
+}

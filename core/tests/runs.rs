@@ -463,3 +463,46 @@ fn a_connector_that_panics_ends_no_run() {
     assert_eq!(engine.run(&workers(2)).unwrap().failed, 1);
     assert_eq!(all(&engine)[0].faults[0].code, rollkeeper::Code::Uncertain);
 }
+
+#[test]
+fn a_record_that_cannot_be_read_when_its_answer_comes_is_given_up_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let engine = engine_at(&path);
+    let doors = doors(&engine);
+    engine.put_app(behind_doors(&json!({})), None).unwrap();
+    put(&engine, "slow", &json!({}));
+    let running = engine.clone();
+    let run = spawn(move || running.run(&workers(1)));
+    doors.wait_until_begun();
+    put(&engine, "u2", &json!({}));
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE directory_user SET record = x'00' WHERE id = 'slow'", []).unwrap();
+    doors.let_go();
+    let progress = run.join().unwrap().unwrap();
+    assert_eq!((progress.completed, progress.failed), (1, 1));
+    assert_eq!(doors.account("u2"), Some(true));
+    assert_eq!(requests_of(&engine, "slow")[0].faults[0].code, rollkeeper::Code::Uncertain);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_holds_up_nobody_elses_end_of_validity() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
+    let engine = Engine::builder().path(&path).clock(Arc::new(clock.clone())).open().unwrap();
+    engine.put_app(app(&json!({})), None).unwrap();
+    for user in ["u1", "u2"] {
+        put(&engine, user, &json!({"valid_until": "2026-01-02T00:00:00Z"}));
+    }
+    engine.run(&workers(1)).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE directory_user SET record = x'00' WHERE id = 'u1'", []).unwrap();
+    clock.advance(Period::from_seconds(86_401));
+    engine.run(&workers(1)).unwrap();
+    let active: Vec<bool> =
+        engine.mock_target("crm").unwrap().accounts().iter().map(|account| account.active).collect();
+    assert_eq!(active, [true, false]);
+    let log = engine.log(&rollkeeper::model::LogFilter { user: Some("u1".into()), ..Default::default() }).unwrap();
+    assert_eq!(log.last().unwrap().kind, "undecided", "it is told");
+}

@@ -3,7 +3,7 @@
 
 use super::claim::claim;
 use super::gates::Health;
-use super::settle::settle;
+use super::settle::settle_apart;
 use super::{Gates, Job, Report, perform};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
@@ -262,12 +262,12 @@ impl<'a> Run<'a> {
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
         let turn = *lock(&state.turn);
         let pauses = std::mem::take(&mut *lock(&state.pauses));
-        let (turned, entries) = self.host.store().write(now, |tx| {
+        let written = self.host.store().write(now, |tx| {
             for (app, until) in &pauses {
                 tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
             }
             for (job, report) in reports {
-                settle(tx, &apps, job, report)?;
+                settle_apart(tx, &apps, job, report)?;
             }
             let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
@@ -279,7 +279,11 @@ impl<'a> Run<'a> {
             }
             turned.tally = tx.tally;
             Ok(turned)
-        })?;
+        });
+        if written.is_err() {
+            lock(&state.pauses).extend(pauses);
+        }
+        let (turned, entries) = written?;
         self.note_health(reports, now);
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
         self.progress.completed += turned.tally.completed;

@@ -12,8 +12,24 @@ use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
-/// Stores what came of a job.
-pub(super) fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+/// Stores what came of a job. One whose account or record cannot be read is given up alone.
+pub(super) fn settle_apart(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+    let settled = tx.part(|tx| settle(tx, apps, job, report));
+    let Err(fault) = settled else { return Ok(()) };
+    if !matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) {
+        return Err(fault);
+    }
+    let current = tx.request(job.row.request.id.as_str())?;
+    match current.filter(|row| !row.request.state.is_finished()) {
+        Some(mut row) => {
+            row.unsettled = true;
+            fail(tx, &job.app, row, vec![fault])
+        }
+        None => late(tx, &job.row, report),
+    }
+}
+
+fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
     let claimed = &job.row;
     // The definition may have changed while the call was made.
     let app = apps.get(&claimed.request.app).unwrap_or(&job.app);

@@ -145,7 +145,8 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
         by: Some(by),
-        by_hand: true,
+        // What was decided for the user is superseded when the user is decided for anew, also at its second try.
+        by_hand: row.by_hand,
         fingerprint: row.fingerprint.clone(),
         asked: Some(fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user))),
         parent: Some(&row),

@@ -199,20 +199,22 @@ impl Lane<'_> {
         row.fingerprint = Some(self.print.to_owned());
         row.asked = Some(self.asked.to_owned());
         if row.request.operation == Operation::Delete && !row.by_hand {
-            // The time runs from the day the user left and not from the last look at it, unless the rule changed.
-            let sooner = decision.not_before.is_none_or(|at| row.request.not_before.is_some_and(|old| at < old));
+            // The time runs from the day the user left and not from the last look at it, also where the rule changed.
+            let not_before = decision.not_before.map(|at| row.request.created_at.plus(at.since(tx.now)));
+            let sooner = not_before.is_none_or(|at| row.request.not_before.is_some_and(|old| at < old));
             if sooner || self.trigger.is_definition {
-                row.request.not_before = decision.not_before;
+                row.request.not_before = not_before;
             }
         }
         if changed && row.request.approval == ApprovalStatus::Approved {
             let approval = self.definition.app.approval.as_ref();
             row.request.approval = ApprovalStatus::Required;
-            row.request.by = self.trigger.by.map(str::to_owned);
             row.expires_at = approval.and_then(|approval| approval.expires).map(|expires| tx.now.plus(expires));
         }
         if changed {
             row.request.why = decision.why;
+            // Who changed what is asked for may not be the one who agrees to it.
+            row.request.by = self.trigger.by.map(str::to_owned).or(row.request.by);
         }
         tx.save(&row)
     }

@@ -156,13 +156,14 @@ impl Tx<'_> {
 
     /// Runs `work` as a part that stands or falls on its own: where it fails nothing of it stays, and the transaction goes on.
     pub(crate) fn part<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        let (head, logged) = (self.head.clone(), self.entries.len());
+        let (head, logged, tally) = (self.head.clone(), self.entries.len(), self.tally);
         self.execute("SAVEPOINT part", [])?;
         let result = work(self);
         if result.is_err() {
             self.execute("ROLLBACK TO SAVEPOINT part", [])?;
             self.head = head;
             self.entries.truncate(logged);
+            self.tally = tally;
         }
         self.execute("RELEASE SAVEPOINT part", [])?;
         result

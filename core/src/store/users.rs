@@ -1,7 +1,7 @@
 //! Users, sealed under a key each. Only attributes that something reads are stored; of the others the names are kept, so
 //! that a mapping that reads one later is told to ask for the user again.
 
-use super::{Tx, UserKey, limit_of, time_of, unseal_object};
+use super::{LogEvent, Tx, UserKey, limit_of, time_of, unseal_object};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::model::User;
@@ -54,13 +54,32 @@ impl Tx<'_> {
     }
 
     /// Users whose validity begins or ends at or before now.
-    pub(crate) fn users_to_change(&self, limit: u32) -> Result<Vec<StoredUser>, Fault> {
+    pub(crate) fn users_to_change(&mut self, limit: u32) -> Result<Vec<StoredUser>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM directory_user AS u LEFT JOIN user_key AS k ON k.user_id = u.id
              WHERE u.change_at IS NOT NULL AND u.change_at <= $1 ORDER BY u.change_at, u.id LIMIT $2"
         );
         let rows = self.rows(&text, params![self.now.as_micros(), i64::from(limit)], parts)?;
-        rows.into_iter().filter_map(|row| self.stored(row).transpose()).collect()
+        let mut users = Vec::new();
+        for row in rows {
+            let id = UserId::new(row.0.clone())?;
+            match self.stored(row) {
+                Ok(Some(stored)) => users.push(stored),
+                // Erased: there is nobody left for whom anything could change.
+                Ok(None) => self.forget_next_change(&id)?,
+                Err(fault) if fault.code == Code::StoreDamaged => {
+                    self.forget_next_change(&id)?;
+                    let details = serde_json::json!({"faults": [fault], "trigger": "the user's validity changes"});
+                    self.log(LogEvent { user: Some(&id), ..LogEvent::new("undecided", details) })?;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(users)
+    }
+
+    fn forget_next_change(&self, id: &UserId) -> Result<(), Fault> {
+        self.execute("UPDATE directory_user SET change_at = NULL WHERE id = $1", [id.as_str()]).map(|_| ())
     }
 
     /// When a user's validity begins or ends next.
