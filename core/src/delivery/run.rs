@@ -262,6 +262,7 @@ impl<'a> Run<'a> {
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
         let turn = *lock(&state.turn);
         let pauses = std::mem::take(&mut *lock(&state.pauses));
+        let mut begun = Vec::new();
         let written = self.host.store().write(now, |tx| {
             for (app, until) in &pauses {
                 tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
@@ -273,7 +274,13 @@ impl<'a> Run<'a> {
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
-                let claim = claim(tx, &apps, &mut state.gates(), turn, room, look_up)?;
+                let mut gates = state.gates();
+                let claim = claim(tx, &apps, &mut gates, turn, room, look_up)?;
+                // Counted while the store is ours, so that two runs together send no more than one may.
+                for job in &claim.jobs {
+                    gates.begin(&job.app.definition.app, now);
+                    begun.push(job.app.definition.app.id.clone());
+                }
                 turned.looked_at = claim.looked_at + validity as u64;
                 turned.jobs = claim.jobs;
             }
@@ -282,15 +289,20 @@ impl<'a> Run<'a> {
         });
         if written.is_err() {
             lock(&state.pauses).extend(pauses);
+            let mut gates = state.gates();
+            for app in begun.drain(..) {
+                gates.end(&app, &Health::Unknown, now);
+            }
         }
         let (turned, entries) = written?;
         self.note_health(reports, now);
+        self.in_flight.extend(begun);
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
         self.progress.completed += turned.tally.completed;
         self.progress.failed += turned.tally.failed;
         self.host.tell(entries);
         let worked = !reports.is_empty() || turned.looked_at > 0;
-        self.hand_out(turned.jobs, apps.len(), now);
+        self.hand_out(turned.jobs, apps.len());
         Ok(worked)
     }
 
@@ -315,18 +327,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn hand_out(&mut self, jobs: Vec<Job>, apps: usize, now: Timestamp) {
-        let state = self.host.state();
+    fn hand_out(&mut self, jobs: Vec<Job>, apps: usize) {
         {
-            let mut turn = lock(&state.turn);
+            let mut turn = lock(&self.host.state().turn);
             *turn = if apps == 0 { 0 } else { (*turn + 1) % apps };
         }
-        let mut gates = state.gates();
-        for job in &jobs {
-            gates.begin(&job.app.definition.app, now);
-            self.in_flight.push(job.app.definition.app.id.clone());
-        }
-        drop(gates);
         if self.workers == 1 {
             self.own = jobs;
             return;
