@@ -63,6 +63,12 @@ install_into() {                    # install_into ENVIRONMENT WHEELS: the wheel
     "$2"/rollkeeper-*.whl
 }
 
+is_fresh() {                        # the installed wheel is newer than everything it is made of
+  [ -e .build/wheels/installed ] &&
+    [ -z "$(find Cargo.toml Cargo.lock core/Cargo.toml core/src python -type f -newer .build/wheels/installed \
+      -not -path '*/__pycache__/*' -not -path '*/.*_cache/*' -print -quit)" ]
+}
+
 case "${1:-test}" in
   wheel) build dev .build/wheels; exit ;;
   release)
@@ -70,13 +76,17 @@ case "${1:-test}" in
     venv "$newest" .build/release
     install_into release .build/wheels-release
     exit ;;
-  install | test) build dev .build/wheels ;;
+  install | test) ;;
   *) echo "python/build.sh: unknown command \`$1\`" >&2; exit 2 ;;
 esac
 
-for version in "${versions[@]}"; do
-  install_into "venv-$version" .build/wheels
-done
+if ! is_fresh; then
+  build dev .build/wheels
+  for version in "${versions[@]}"; do
+    install_into "venv-$version" .build/wheels
+  done
+  touch .build/wheels/installed
+fi
 [ "${1:-test}" = test ] || exit 0
 for version in "${versions[@]}"; do
   echo "python/build.sh: testing on Python $version"
