@@ -26,7 +26,10 @@ interpreter() {                     # the first that runs, of a version's possib
 }
 
 venv() {                            # venv VERSION FOLDER: makes an environment where there is none
-  [ -x "$2/bin/python" ] || "$(interpreter "$1")" -m venv "$2"
+  if [ ! -x "$2/bin/python" ]; then
+    "$(interpreter "$1")" -m venv "$2"
+    rm -f .build/wheels/installed   # a new environment has no wheel yet
+  fi
 }
 
 environment() {                     # environment VERSION TOOLS…: makes or completes `.build/venv-VERSION`
