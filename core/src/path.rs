@@ -4,7 +4,7 @@
 
 mod write;
 
-pub(crate) use write::{keep_one_primary, primaries};
+pub(crate) use write::{keep_one_primary, merge as merge_members, primaries};
 
 use crate::fault::{Code, Fault};
 use crate::value::{Attributes, fold_case};
@@ -134,6 +134,25 @@ impl Path {
         }
     }
 
+    /// Whether the path ends with a filter, and so names an element itself.
+    pub(crate) fn ends_with_filter(&self) -> bool {
+        self.steps.last().is_some_and(|step| !step.filter.is_empty())
+    }
+
+    /// Whether an element is still the one that the path names once this value is written.
+    pub(crate) fn agrees_with(&self, value: &Value) -> bool {
+        let Some((last, before)) = self.steps.split_last() else { return true };
+        if !last.filter.is_empty() {
+            let written = |name: &str| match value {
+                Value::Object(members) => member(members, name),
+                bare => same_name(name, "value").then_some(bare),
+            };
+            return last.filter.iter().all(|(name, said)| written(name).is_none_or(|value| same_value(value, said)));
+        }
+        let said = before.last().into_iter().flat_map(|step| &step.filter);
+        said.filter(|(name, _)| same_name(name, &last.name)).all(|(_, said)| same_value(value, said))
+    }
+
     /// The place of the first filter.
     fn filtered(&self) -> Option<usize> {
         self.steps.iter().position(|step| !step.filter.is_empty())
@@ -257,7 +276,8 @@ fn items(value: &Value) -> &[Value] {
     }
 }
 
-fn same_name(left: &str, right: &str) -> bool {
+/// Whether two names are the same: letter case does not count (RFC 7643 §2.1).
+pub(crate) fn same_name(left: &str, right: &str) -> bool {
     left == right || left.eq_ignore_ascii_case(right)
 }
 

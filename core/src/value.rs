@@ -55,6 +55,29 @@ pub fn at_path<'a>(object: &'a Attributes, path: &str) -> Option<&'a Value> {
     (!value.is_null()).then_some(value)
 }
 
+/// Whether a null stands anywhere in a value.
+pub(crate) fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(has_null),
+        Value::Object(object) => object.values().any(has_null),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// The value without the members and items that are null.
+pub(crate) fn without_nulls(value: &Value) -> Value {
+    let set = |value: &&Value| !value.is_null();
+    match value {
+        Value::Array(items) => items.iter().filter(set).map(without_nulls).collect(),
+        Value::Object(object) => {
+            let members = object.iter().filter(|(_, value)| !value.is_null());
+            members.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
 /// A key for comparing text without regard to letter case: full case folding, so that `STRASSE` equals `Straße`.
 pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {

@@ -1,13 +1,12 @@
 //! Whether the target has what is wanted. Text is compared by NFC and, where the schema does not say `caseExact`, without
-//! regard to letter case; lists without regard to order; objects by the members that are wanted. Absent, null, `[]` and
-//! `{}` are the same (RFC 7643 §2.5).
+//! regard to letter case; lists as sets; objects by the members that are wanted. Absent, null, `[]` and `{}` are the same
+//! (RFC 7643 §2.5), and a bare value is the same as an element with that `value`.
 
 use super::schema::Schema;
-use crate::path::{keep_one_primary, member, primaries};
+use crate::path::{member, same_name};
 use crate::time::Timestamp;
-use crate::value::{canonical, fold_case};
-use serde_json::Value;
-use std::collections::HashMap;
+use crate::value::{Attributes, fold_case};
+use serde_json::{Number, Value};
 use unicode_normalization::UnicodeNormalization;
 
 /// Compares values of one target.
@@ -26,76 +25,69 @@ impl Comparison<'_> {
         }
     }
 
-    /// The list that has both; elements that are wanted take the place of those with the same `value`, member by
-    /// member. The second list is what was not there at all; the flag, whether an element that was there changes.
-    pub(super) fn union(self, attribute: &str, there: &[Value], wanted: &[Value]) -> Union {
-        let mut union = Union { all: there.to_vec(), added: Vec::new(), changed: false };
-        for item in wanted {
-            let key = self.key(attribute, item);
-            match union.all.iter_mut().find(|known| self.key(attribute, known) == key) {
-                Some(known) if self.same_value(attribute, known, item) => {}
-                Some(Value::Object(known)) => {
-                    known.extend(item.as_object().cloned().unwrap_or_default());
-                    union.changed = true;
-                }
-                Some(_) => {}
-                None => {
-                    union.all.push(item.clone());
-                    union.added.push(item.clone());
-                }
-            }
-        }
-        keep_one_primary(&mut union.all, &primaries(there));
-        union
-    }
-
-    fn same_value(self, attribute: &str, there: &Value, wanted: &Value) -> bool {
+    pub(super) fn same_value(self, attribute: &str, there: &Value, wanted: &Value) -> bool {
         match (there, wanted) {
             (Value::String(there), Value::String(wanted)) => {
                 there == wanted || self.text(attribute, there) == self.text(attribute, wanted)
             }
-            (Value::Number(there), Value::Number(wanted)) => there == wanted || there.as_f64() == wanted.as_f64(),
+            (Value::Number(there), Value::Number(wanted)) => there == wanted || digits(there) == digits(wanted),
             (Value::Array(there), Value::Array(wanted)) => self.same_list(attribute, there, wanted),
-            (Value::Object(there), Value::Object(wanted)) => wanted
-                .iter()
-                .all(|(name, wanted)| self.same(&format!("{attribute}.{name}"), member(there, name), Some(wanted))),
+            (Value::Object(there), Value::Object(wanted)) => {
+                self.same_members(attribute, wanted, |name| member(there, name))
+            }
+            (Value::Object(there), bare) => self.same(&below(attribute, "value"), member(there, "value"), Some(bare)),
+            (bare, Value::Object(wanted)) => {
+                self.same_members(attribute, wanted, |name| same_name(name, "value").then_some(bare))
+            }
             (there, wanted) => there == wanted,
         }
     }
 
-    /// Each element has its counterpart, in any order. Candidates are found by key, so that a group's members are not
-    /// all compared with each other.
-    fn same_list(self, attribute: &str, there: &[Value], wanted: &[Value]) -> bool {
-        if there.len() != wanted.len() {
-            return false;
-        }
-        let mut by_key: HashMap<String, Vec<&Value>> = HashMap::with_capacity(there.len());
-        for item in there {
-            by_key.entry(self.key(attribute, item)).or_default().push(item);
-        }
-        wanted.iter().all(|wanted| {
-            let Some(candidates) = by_key.get_mut(&self.key(attribute, wanted)) else { return false };
-            match candidates.iter().position(|there| self.same_value(attribute, there, wanted)) {
-                Some(index) => {
-                    candidates.swap_remove(index);
-                    true
-                }
-                None => false,
-            }
-        })
+    fn same_members<'v>(
+        self,
+        attribute: &str,
+        wanted: &Attributes,
+        there: impl Fn(&str) -> Option<&'v Value>,
+    ) -> bool {
+        wanted.iter().all(|(name, wanted)| self.same(&below(attribute, name), there(name), Some(wanted)))
     }
 
-    /// What tells an element from the others: its `value` where it is an object with one.
-    fn key(self, attribute: &str, item: &Value) -> String {
+    /// What tells an element from the others: its `value`, or its `type` where it has none.
+    pub(super) fn key(self, attribute: &str, item: &Value) -> Option<String> {
+        let named = |name: &str| match member(item.as_object()?, name) {
+            None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => None,
+            Some(scalar) => Some(format!("{name} {}", self.form(&below(attribute, name), scalar))),
+        };
         match item {
-            Value::String(text) => self.text(attribute, text),
-            Value::Object(object) => match member(object, "value") {
-                Some(Value::String(value)) => self.text(&format!("{attribute}.value"), value),
-                Some(value) => canonical(value),
-                None => String::new(),
-            },
-            Value::Number(number) => number.as_f64().map(|number| number.to_string()).unwrap_or_default(),
-            value => canonical(value),
+            Value::Object(_) => named("value").or_else(|| named("type")),
+            Value::Array(_) => None,
+            bare => Some(format!("value {}", self.form(attribute, bare))),
+        }
+    }
+
+    /// Text that is the same for values that are alike in every respect that counts.
+    pub(super) fn form(self, attribute: &str, value: &Value) -> String {
+        match value {
+            Value::Null => "null".to_owned(),
+            Value::Bool(truth) => truth.to_string(),
+            Value::Number(number) => digits(number),
+            Value::String(text) => format!("{:?}", self.text(attribute, text)),
+            Value::Array(items) => {
+                let mut forms: Vec<String> = items.iter().map(|item| self.form(attribute, item)).collect();
+                forms.sort();
+                forms.dedup();
+                format!("[{}]", forms.join(","))
+            }
+            Value::Object(object) => {
+                let members = object.iter().filter(|(_, value)| !is_empty(value));
+                let mut forms: Vec<String> = members
+                    .map(|(name, value)| {
+                        format!("{:?}:{}", name.to_ascii_lowercase(), self.form(&below(attribute, name), value))
+                    })
+                    .collect();
+                forms.sort();
+                format!("{{{}}}", forms.join(","))
+            }
         }
     }
 
@@ -103,6 +95,8 @@ impl Comparison<'_> {
     fn text(self, attribute: &str, text: &str) -> String {
         let known = self.schema.and_then(|schema| schema.find(attribute));
         match known.map(|known| (known.kind.as_str(), known.case_exact)) {
+            // A bare value of a list of objects stands for the `value` of one.
+            Some(("complex", _)) => self.text(&below(attribute, "value"), text),
             Some(("string", false)) => fold_case(text),
             Some(("dateTime", _)) => Timestamp::parse(text).map_or_else(|_| text.to_owned(), |time| time.to_string()),
             _ => text.nfc().collect(),
@@ -110,19 +104,25 @@ impl Comparison<'_> {
     }
 }
 
-/// Two lists joined.
-#[derive(Debug)]
-pub(super) struct Union {
-    pub(super) all: Vec<Value>,
-    pub(super) added: Vec<Value>,
-    pub(super) changed: bool,
-}
-
-fn is_empty(value: &Value) -> bool {
+/// Whether a value says nothing.
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
         Value::Object(object) => object.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn below(attribute: &str, name: &str) -> String {
+    format!("{attribute}.{name}")
+}
+
+/// The same text for the same number, however it was written; whole numbers keep every digit.
+fn digits(number: &Number) -> String {
+    match number.as_f64() {
+        // Adding 0 makes -0.0 a plain zero.
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{:.0}", float + 0.0),
+        _ => number.to_string(),
     }
 }

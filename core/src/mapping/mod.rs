@@ -4,6 +4,7 @@
 
 mod compare;
 mod document;
+mod list;
 mod render;
 mod rule;
 mod schema;

@@ -1,7 +1,7 @@
 //! Rendering: the wanted attributes, and what must change.
 
 use super::Mapping;
-use super::compare::Comparison;
+use super::compare::{Comparison, is_empty};
 use super::rule::CompiledRule;
 use crate::expression::Inputs;
 use crate::fault::{Code, Fault};
@@ -241,31 +241,32 @@ impl Mapping {
             (Apply::Create, false) | (Apply::Update, true) => return Ok(Outcome::Skip(SkipReason::Apply)),
             _ => {}
         }
-        let Some(value) = rule.value(expression_inputs, inputs.creating)? else {
-            return if rule.required {
+        // An empty list or object is sent as nothing, which does not do where something is required.
+        let value = rule.value(expression_inputs, inputs.creating)?;
+        let outcome = match value.filter(|value| !(rule.required && is_empty(value))) {
+            Some(value) => {
+                if let Some(fault) = rule.check_value(&value, self.schema.as_ref()) {
+                    return Err(fault.at(rule.target.as_str()));
+                }
+                Outcome::Set(value)
+            }
+            None if rule.required => {
                 let message = format!("`{}` is required and has no value", rule.target);
-                Err(Fault::new(Code::MissingRequired, message).at(rule.target.as_str()))
-            } else if rule.on_null == OnNull::Clear && !inputs.creating {
-                Ok(Outcome::Clear)
-            } else {
-                Ok(Outcome::Skip(SkipReason::Missing))
-            };
+                return Err(Fault::new(Code::MissingRequired, message).at(rule.target.as_str()));
+            }
+            None if rule.on_null == OnNull::Clear && !inputs.creating => Outcome::Clear,
+            None => return Ok(Outcome::Skip(SkipReason::Missing)),
         };
-        if let Some(fault) = self.schema.as_ref().and_then(|schema| schema.check_value(&rule.target, &value)) {
-            return Err(fault.at(rule.target.as_str()));
-        }
         if !inputs.creating && (rule.strength == Strength::Weak || rule.multi == Multi::Keep) {
-            // Of a target that nobody has seen, a value must be supposed: a weak rule never overwrites one.
-            let free = inputs
-                .current
-                .or(inputs.last)
-                .is_some_and(|known| self.comparison().same(&rule.target.attribute(), rule.target.get(known), None));
-            if !free {
+            // Of a target that nobody has seen, a value must be supposed: a weak rule never overwrites or takes away one.
+            let attribute = rule.target.attribute();
+            let is_free = |known| self.comparison().same(&attribute, rule.target.get(known), None);
+            if !inputs.current.is_some_and(is_free) {
                 let reason = if rule.strength == Strength::Weak { SkipReason::Weak } else { SkipReason::Keep };
                 return Ok(Outcome::Skip(reason));
             }
         }
-        Ok(Outcome::Set(value))
+        Ok(outcome)
     }
 }
 
@@ -273,8 +274,8 @@ struct Rendering<'a> {
     inputs: &'a RenderInputs<'a>,
     comparison: Comparison<'a>,
     rendered: Rendered,
-    /// Elements that the target does not have yet: which, the change that adds it, and what it holds so far.
-    new_elements: Vec<(Path, usize, Attributes)>,
+    /// Elements that the target does not have yet: the change that adds it, and what it holds so far.
+    new_elements: Vec<(usize, Attributes)>,
 }
 
 impl Rendering<'_> {
@@ -287,9 +288,8 @@ impl Rendering<'_> {
             && self.differs(rule, |comparison, attribute, there| comparison.same(attribute, there, Some(&wanted)));
         let wanted = wanted.into_owned();
         if changes {
-            let is_empty = self.comparison.same("", Some(&wanted), None);
             match known {
-                _ if is_empty => self.change(index, ChangeKind::Remove, rule.target.as_str(), None),
+                _ if is_empty(&wanted) => self.change(index, ChangeKind::Remove, rule.target.as_str(), None),
                 Some(known) if lacks_element(&rule.target, known) => self.add_element(index, &rule.target, &wanted),
                 _ => self.change(index, ChangeKind::Replace, rule.target.as_str(), Some(wanted.clone())),
             }
@@ -345,18 +345,22 @@ impl Rendering<'_> {
     /// list, with what other rules put into it.
     fn add_element(&mut self, index: usize, target: &Path, wanted: &Value) {
         let (Some(list), Some(element)) = (target.list(), target.element()) else { return };
-        if let Some((_, change, holder)) = self.new_elements.iter_mut().find(|(known, _, _)| known.overlaps(&element)) {
+        let mut is_there = false;
+        for (change, holder) in self.new_elements.iter_mut().filter(|(_, holder)| element.get(holder).is_some()) {
             target.put(holder, wanted.clone());
             if let Some(change) = self.rendered.changes.get_mut(*change) {
                 change.value = list.get(holder).cloned();
             }
+            is_there = true;
+        }
+        if is_there {
             return;
         }
         let mut holder = Attributes::new();
         target.put(&mut holder, wanted.clone());
         let change = self.rendered.changes.len();
         self.change(index, ChangeKind::Add, list.as_str(), list.get(&holder).cloned());
-        self.new_elements.push((element, change, holder));
+        self.new_elements.push((change, holder));
     }
 }
 

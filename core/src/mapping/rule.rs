@@ -4,8 +4,8 @@ use super::schema::Schema;
 use crate::expression::{Expression, Inputs, Reads, Variable};
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Blank, DefaultWhen, Multi, OnNull, Rule, Strength};
-use crate::path::Path;
-use crate::value::{Attributes, at_path};
+use crate::path::{Path, primaries};
+use crate::value::{Attributes, at_path, has_null, without_nulls};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -57,12 +57,20 @@ impl CompiledRule {
             let message = "`on_null` is `default`, but the rule has no default";
             faults.push(Fault::new(Code::InvalidDocument, message).at("on_null"));
         }
-        if let (Some(target), Some(schema)) = (&target, schema) {
-            faults.extend(schema.check_target(target).map(|fault| fault.at("target")));
+        if let Some(target) = &target {
+            faults.extend(schema.and_then(|schema| schema.check_target(target)).map(|fault| fault.at("target")));
             let default = rule.default.as_ref().map(|default| &default.value);
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
-                let mismatch = value.and_then(|value| schema.check_value(target, value));
+                let listed = |value: &Value| match rule.multi {
+                    Multi::Merge if !value.is_array() && !value.is_null() => Value::Array(vec![value.clone()]),
+                    _ => value.clone(),
+                };
+                let mismatch = value.and_then(|value| check_value(target, &listed(value), schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
+            }
+            if rule.multi == Multi::Merge && target.ends_with_filter() {
+                let message = format!("`merge` joins lists, and `{target}` is one element of a list");
+                faults.push(Fault::new(Code::InvalidDocument, message).at("multi"));
             }
         }
         let (Some(target), Some(origin), true) = (target, origin, faults.is_empty()) else { return Err(faults) };
@@ -92,7 +100,8 @@ impl CompiledRule {
         }
     }
 
-    /// The rule's value, its default where it has none; `None` where there is neither.
+    /// The rule's value, its default where it has none; `None` where there is neither. Nulls inside of it are left out; a
+    /// rule that merges has a list.
     ///
     /// # Errors
     /// `expression_failed` at the target.
@@ -102,7 +111,19 @@ impl CompiledRule {
             Value::String(text) => self.blank == Blank::Value || !text.is_empty(),
             _ => true,
         });
-        Ok(value.or_else(|| self.default(creating).map(Cow::Borrowed)))
+        let value = value.or_else(|| self.default(creating).map(Cow::Borrowed));
+        let value = value.map(|value| if has_null(&value) { Cow::Owned(without_nulls(&value)) } else { value });
+        Ok(match value {
+            Some(value) if self.multi == Multi::Merge && !value.is_array() => {
+                Some(Cow::Owned(Value::Array(vec![value.into_owned()])))
+            }
+            value => value,
+        })
+    }
+
+    /// What is wrong with writing this value.
+    pub(super) fn check_value(&self, value: &Value, schema: Option<&Schema>) -> Option<Fault> {
+        check_value(&self.target, value, schema)
     }
 
     fn origin_value<'a>(&'a self, inputs: &Inputs<'a>) -> Result<Option<Cow<'a, Value>>, Fault> {
@@ -131,6 +152,21 @@ impl CompiledRule {
         };
         paths.into_iter().map(|path| (path.clone(), at_path(user, &path).cloned().unwrap_or(Value::Null))).collect()
     }
+}
+
+/// What is wrong with writing this value at this target.
+fn check_value(target: &Path, value: &Value, schema: Option<&Schema>) -> Option<Fault> {
+    if let Some(fault) = schema.and_then(|schema| schema.check_value(target, value)) {
+        return Some(fault);
+    }
+    let wrong = |message: String| Some(Fault::new(Code::TypeMismatch, message));
+    if !target.agrees_with(value) {
+        return wrong(format!("`{target}` takes only what its own filter says"));
+    }
+    if value.as_array().is_some_and(|items| primaries(items).into_iter().filter(|primary| *primary).count() > 1) {
+        return wrong(format!("`{target}` takes one primary element, not several"));
+    }
+    None
 }
 
 fn origin(rule: &Rule) -> Result<Origin, Vec<Fault>> {

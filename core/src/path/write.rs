@@ -50,7 +50,7 @@ impl Path {
 }
 
 /// Puts the members of `value` into an element; a bare value stands for the member `value`.
-pub(super) fn merge(element: &mut Attributes, value: Value) {
+pub(crate) fn merge(element: &mut Attributes, value: Value) {
     match value {
         Value::Object(members) => members.into_iter().for_each(|(name, value)| *slot(element, &name) = value),
         bare => *slot(element, "value") = bare,
@@ -113,14 +113,15 @@ pub(crate) fn primaries(elements: &[Value]) -> Vec<bool> {
     elements.iter().map(|element| part(element, "primary") == Some(&Value::Bool(true))).collect()
 }
 
-/// Where an element has become primary, those that were are so no longer (RFC 7644 §3.5.2).
+/// Where an element has become primary, those that were are so no longer (RFC 7644 §3.5.2). Of several that have become
+/// so at once, the first stays it.
 pub(crate) fn keep_one_primary(elements: &mut [Value], before: &[bool]) {
     let now = primaries(elements);
     let was = |index: usize| before.get(index).copied().unwrap_or_default();
-    if !now.iter().enumerate().any(|(index, primary)| *primary && !was(index)) {
-        return;
-    }
-    for (_, element) in elements.iter_mut().enumerate().filter(|(index, _)| was(*index)) {
+    let is_new = |(index, primary): (usize, &bool)| *primary && !was(index);
+    let Some(first) = now.iter().enumerate().position(is_new) else { return };
+    let others = elements.iter_mut().enumerate().zip(now).filter(|((index, _), primary)| *primary && *index != first);
+    for ((_, element), _) in others {
         *slot(object_in(element), "primary") = Value::Bool(false);
     }
 }

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes the first inputs of every target, from tests/data: seeds.py FOLDER."""
+import hashlib
+import json
+import pathlib
+import sys
+
+folder = pathlib.Path(sys.argv[1])
+data = pathlib.Path(__file__).parent.parent / "tests/data"
+
+
+def cases(name):
+    for file in sorted((data / name).glob("*.json")):
+        yield from json.loads(file.read_text())
+
+
+def strings(value, key=None):
+    """Every text in a document, with the key that it stands under."""
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from strings(below, name)
+    elif isinstance(value, list):
+        for below in value:
+            yield from strings(below, key)
+    elif isinstance(value, str):
+        yield key, value
+
+
+def scenario_apps():
+    for file in sorted((data / "scenarios").glob("*.json")):
+        pending = [json.loads(file.read_text())]
+        while pending:
+            value = pending.pop()
+            if isinstance(value, dict):
+                if "connector" in value:
+                    yield value
+                pending.extend(value.values())
+            elif isinstance(value, list):
+                pending.extend(value)
+
+
+mappings = list(cases("mapping"))
+expressions = [case["expression"] for case in cases("expression")]
+paths = [text for key, text in strings([mappings, list(cases("changes"))]) if key in ("target", "path")]
+documents = [{key: case[key] for key in ("mapping", "user", "current", "last") if key in case} for case in mappings]
+apps = list(scenario_apps())
+apps += [{"id": "crm", "connector": {"kind": "mock"}, "mapping": case["mapping"]} for case in mappings]
+seeds = {
+    "expression": expressions + [text for key, text in strings(mappings) if key == "expression"],
+    "mapping": [json.dumps(document) for document in documents],
+    "path": paths,
+    "filter": [text for _, text in strings([mappings, list(cases("matching"))])],
+    "definition": [json.dumps(app) for app in apps],
+}
+for target, texts in seeds.items():
+    (folder / target).mkdir(parents=True, exist_ok=True)
+    for text in texts:
+        content = text.encode()
+        (folder / target / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)

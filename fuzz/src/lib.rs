@@ -1,0 +1,65 @@
+//! What every target shares: a bound on time, and the record that expressions are evaluated on.
+
+use rollkeeper::value::Attributes;
+use serde_json::json;
+use std::time::Duration;
+
+/// The longest that one case may compute.
+const BOUND: Duration = Duration::from_millis(10);
+
+/// How often a slow case is tried again: what the machine does beside it must not count.
+const TRIES: usize = 5;
+
+/// Runs a case. Stops the fuzzer where it computes for more than 10 ms however often it is tried.
+///
+/// # Panics
+/// Where the case is too slow, which is a finding.
+pub fn bounded(case: impl Fn()) {
+    let mut fastest = Duration::MAX;
+    for _ in 0..TRIES {
+        let start = computed();
+        case();
+        fastest = fastest.min(computed().saturating_sub(start));
+        if fastest <= BOUND {
+            return;
+        }
+    }
+    panic!("the case computes for {fastest:?}");
+}
+
+/// The time that this thread has computed so far; what other programs take does not count.
+fn computed() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to the given place alone, which is a valid `timespec`.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(status, 0, "the machine has no clock for threads");
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// A user with a value of every kind.
+pub fn user() -> Attributes {
+    object(json!({
+        "id": "u1", "username": "zoë.łęcka", "email": "Zoe.Lecka@Example.COM", "firstName": "Zoë", "lastName": "Łęcka",
+        "title": "  Head of  R&D ", "blank": "", "active": true, "age": 41, "score": -0.5, "huge": u64::MAX,
+        "hired": "2024-02-29T23:59:60+02:00", "manager": "u2", "permission_sets": ["sales", "ops", "sales"],
+        "emails": [{"type": "work", "value": "z@x.example", "primary": true}, {"type": "home", "value": "q\"\\*"}],
+        "address": {"street": "Straße 1", "country": "DE", "geo": {"lat": 50.7, "lon": 7.1}}, "list": [[1, [2]], {}, "👩‍👩‍👧"],
+        "long": "ab,".repeat(300), "many": (0..200).collect::<Vec<u32>>()
+    }))
+}
+
+/// An account with a value of every kind.
+pub fn account() -> Attributes {
+    object(json!({
+        "userName": "zoe", "title": "old", "name": {"givenName": "Zoe"}, "roles": ["a", "b"],
+        "emails": [{"type": "work", "value": "old@x.example", "primary": true}],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "IT"}
+    }))
+}
+
+fn object(value: serde_json::Value) -> Attributes {
+    match value {
+        serde_json::Value::Object(object) => object,
+        _ => Attributes::new(),
+    }
+}
