@@ -303,11 +303,14 @@ struct Reader<'t> {
 impl Reader<'_> {
     fn step(&mut self) -> Result<Step, Fault> {
         let name = self.name()?;
-        let mut filter = Vec::new();
+        let mut filter: Vec<(String, Value)> = Vec::new();
         if self.take("[") {
             loop {
                 self.spaces();
                 let name = self.name()?;
+                if filter.iter().any(|(known, _)| same_name(known, &name)) {
+                    return Err(self.fault("the filter must not speak of the same attribute twice"));
+                }
                 self.word("eq")?;
                 filter.push((name, self.value()?));
                 if let Some(rest) = self.rest.trim_start_matches(' ').strip_prefix(']') {

@@ -55,25 +55,32 @@ pub fn at_path<'a>(object: &'a Attributes, path: &str) -> Option<&'a Value> {
     (!value.is_null()).then_some(value)
 }
 
-/// Whether a null stands anywhere in a value.
-pub(crate) fn has_null(value: &Value) -> bool {
+/// Whether a value says nothing: null, `[]` or `{}` (RFC 7643 §2.5).
+pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Array(items) => items.iter().any(has_null),
-        Value::Object(object) => object.values().any(has_null),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(object) => object.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
-/// The value without the members and items that are null.
-pub(crate) fn without_nulls(value: &Value) -> Value {
-    let set = |value: &&Value| !value.is_null();
+/// Whether anything inside of a value says nothing.
+pub(crate) fn has_empty_part(value: &Value) -> bool {
+    let is_hollow = |part: &Value| is_empty(part) || has_empty_part(part);
     match value {
-        Value::Array(items) => items.iter().filter(set).map(without_nulls).collect(),
-        Value::Object(object) => {
-            let members = object.iter().filter(|(_, value)| !value.is_null());
-            members.map(|(name, value)| (name.clone(), without_nulls(value))).collect()
-        }
+        Value::Array(items) => items.iter().any(is_hollow),
+        Value::Object(object) => object.values().any(is_hollow),
+        _ => false,
+    }
+}
+
+/// The value without the members and items that say nothing.
+pub(crate) fn without_empty_parts(value: &Value) -> Value {
+    let kept = |part: &Value| Some(without_empty_parts(part)).filter(|part| !is_empty(part));
+    match value {
+        Value::Array(items) => items.iter().filter_map(kept).collect(),
+        Value::Object(object) => object.iter().filter_map(|(name, part)| Some((name.clone(), kept(part)?))).collect(),
         other => other.clone(),
     }
 }

@@ -86,6 +86,7 @@ fn what_is_no_path_is_refused() {
         "a\u{0}",
         "a[[b eq 1]]",
         "a[b eq 1].[c eq 1]",
+        "a[b eq 1 and B eq 2]",
     ] {
         assert_eq!(Path::parse(text).unwrap_err().code, Code::InvalidPath, "{text}");
     }

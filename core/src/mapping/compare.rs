@@ -5,7 +5,7 @@
 use super::schema::Schema;
 use crate::path::{member, same_name};
 use crate::time::Timestamp;
-use crate::value::{Attributes, fold_case};
+use crate::value::{Attributes, fold_case, is_empty};
 use serde_json::{Number, Value};
 use unicode_normalization::UnicodeNormalization;
 
@@ -86,7 +86,10 @@ impl Comparison<'_> {
                     })
                     .collect();
                 forms.sort();
-                format!("{{{}}}", forms.join(","))
+                match (forms.as_slice(), member(object, "value")) {
+                    ([_], Some(bare)) if !is_empty(bare) => self.form(&below(attribute, "value"), bare),
+                    _ => format!("{{{}}}", forms.join(",")),
+                }
             }
         }
     }
@@ -101,16 +104,6 @@ impl Comparison<'_> {
             Some(("dateTime", _)) => Timestamp::parse(text).map_or_else(|_| text.to_owned(), |time| time.to_string()),
             _ => text.nfc().collect(),
         }
-    }
-}
-
-/// Whether a value says nothing.
-pub(super) fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(object) => object.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

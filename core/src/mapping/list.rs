@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use crate::path::{keep_one_primary, member, merge_members, primaries};
-use crate::value::Attributes;
+use crate::value::{Attributes, is_empty};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
@@ -74,33 +74,24 @@ impl Comparison<'_> {
     /// of elements without one, with the same `type`, member by member.
     pub(super) fn union(self, attribute: &str, there: &[Value], wanted: &[Value]) -> Union {
         let mut union = Union { all: there.to_vec(), added: Vec::new(), changed: false };
-        let mut by_key: HashMap<Option<String>, Vec<usize>> = HashMap::new();
-        for (index, item) in there.iter().enumerate() {
-            by_key.entry(self.key(attribute, item)).or_default().push(index);
-        }
+        let known = Known::new(self, attribute, there);
         // What is met already is never changed for the sake of another.
         let mut taken = BTreeSet::new();
         let mut lacking = Vec::new();
         let mut seen = BTreeSet::new();
         for item in wanted.iter().filter(|item| seen.insert(self.form(attribute, item))) {
-            let key = self.key(attribute, item);
-            let candidates = by_key.get(&key).map(Vec::as_slice).unwrap_or_default();
-            let met = candidates.iter().find(|index| {
-                there.get(**index).is_some_and(|there| self.same_value(attribute, there, item))
-            });
-            match met {
-                Some(index) => drop(taken.insert(*index)),
-                None => lacking.push((item, key)),
+            match known.meeting(item) {
+                Some(index) => drop(taken.insert(index)),
+                None => lacking.push(item),
             }
         }
-        for (item, key) in lacking {
-            let candidates = by_key.get(&key).filter(|_| key.is_some()).map(Vec::as_slice).unwrap_or_default();
-            let free = || candidates.iter().copied().filter(|index| !taken.contains(index));
+        for item in lacking {
+            let free = || known.named_alike(item).iter().copied().filter(|index| !taken.contains(index));
             let same_type = |index: &usize| kind(there.get(*index)) == kind(Some(item));
             let place = free().find(same_type).or_else(|| free().next());
             match place.and_then(|index| Some((index, union.all.get_mut(index)?))) {
-                Some((index, known)) => {
-                    replace_members(known, item);
+                Some((index, element)) => {
+                    replace_members(element, item);
                     taken.insert(index);
                     union.changed = true;
                 }
@@ -112,6 +103,49 @@ impl Comparison<'_> {
         }
         keep_one_primary(&mut union.all, &primaries(there));
         union
+    }
+}
+
+/// The elements that are there, found by what tells them from the others.
+struct Known<'v> {
+    comparison: Comparison<'v>,
+    attribute: &'v str,
+    there: &'v [Value],
+    by_key: HashMap<String, Vec<usize>>,
+    by_form: HashMap<String, usize>,
+}
+
+impl<'v> Known<'v> {
+    fn new(comparison: Comparison<'v>, attribute: &'v str, there: &'v [Value]) -> Self {
+        let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_form = HashMap::new();
+        for (index, item) in there.iter().enumerate() {
+            if let Some(key) = comparison.key(attribute, item) {
+                by_key.entry(key).or_default().push(index);
+            }
+            by_form.entry(comparison.form(attribute, item)).or_insert(index);
+        }
+        Self { comparison, attribute, there, by_key, by_form }
+    }
+
+    /// Those with the same `value`, or both without one and with the same `type`.
+    fn named_alike(&self, item: &Value) -> &[usize] {
+        let key = self.comparison.key(self.attribute, item);
+        key.and_then(|key| self.by_key.get(&key)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first that does for what is wanted.
+    fn meeting(&self, item: &Value) -> Option<usize> {
+        let meets = |index: &usize| {
+            self.there.get(*index).is_some_and(|there| self.comparison.same_value(self.attribute, there, item))
+        };
+        if has_value(item) {
+            return self.named_alike(item).iter().copied().find(meets);
+        }
+        let alike = self.by_form.get(&self.comparison.form(self.attribute, item)).copied();
+        // Of a long list, only what is alike in everything is found: each would be compared with each.
+        let all = 0..self.there.len().min(MOST_TRIED);
+        all.into_iter().find(meets).or(alike)
     }
 }
 
@@ -129,6 +163,14 @@ fn pair(one: usize, options: &[Vec<usize>], taken: &mut [Option<usize>], tried: 
         }
         free
     })
+}
+
+fn has_value(item: &Value) -> bool {
+    match item {
+        Value::Object(members) => member(members, "value").is_some_and(|value| !is_empty(value)),
+        Value::Array(_) => false,
+        _ => true,
+    }
 }
 
 fn kind(element: Option<&Value>) -> Option<&Value> {

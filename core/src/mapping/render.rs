@@ -1,14 +1,14 @@
 //! Rendering: the wanted attributes, and what must change.
 
 use super::Mapping;
-use super::compare::{Comparison, is_empty};
+use super::compare::Comparison;
 use super::rule::CompiledRule;
 use crate::expression::Inputs;
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Change, ChangeKind, Multi, OnNull, Strength};
 use crate::path::Path;
 use crate::time::Timestamp;
-use crate::value::Attributes;
+use crate::value::{Attributes, is_empty};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;

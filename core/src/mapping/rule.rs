@@ -5,7 +5,7 @@ use crate::expression::{Expression, Inputs, Reads, Variable};
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Blank, DefaultWhen, Multi, OnNull, Rule, Strength};
 use crate::path::{Path, primaries};
-use crate::value::{Attributes, at_path, has_null, without_nulls};
+use crate::value::{Attributes, at_path, has_empty_part, is_empty, without_empty_parts};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -61,11 +61,8 @@ impl CompiledRule {
             faults.extend(schema.and_then(|schema| schema.check_target(target)).map(|fault| fault.at("target")));
             let default = rule.default.as_ref().map(|default| &default.value);
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
-                let listed = |value: &Value| match rule.multi {
-                    Multi::Merge if !value.is_array() && !value.is_null() => Value::Array(vec![value.clone()]),
-                    _ => value.clone(),
-                };
-                let mismatch = value.and_then(|value| check_value(target, &listed(value), schema));
+                let value = value.filter(|value| !value.is_null()).map(|value| wanted(Cow::Borrowed(value), rule.multi));
+                let mismatch = value.and_then(|value| check_value(target, &value, schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }
             if rule.multi == Multi::Merge && target.ends_with_filter() {
@@ -100,8 +97,8 @@ impl CompiledRule {
         }
     }
 
-    /// The rule's value, its default where it has none; `None` where there is neither. Nulls inside of it are left out; a
-    /// rule that merges has a list.
+    /// The rule's value, its default where it has none; `None` where there is neither. Parts that say nothing are
+    /// left out; a rule that merges has a list.
     ///
     /// # Errors
     /// `expression_failed` at the target.
@@ -112,13 +109,7 @@ impl CompiledRule {
             _ => true,
         });
         let value = value.or_else(|| self.default(creating).map(Cow::Borrowed));
-        let value = value.map(|value| if has_null(&value) { Cow::Owned(without_nulls(&value)) } else { value });
-        Ok(match value {
-            Some(value) if self.multi == Multi::Merge && !value.is_array() => {
-                Some(Cow::Owned(Value::Array(vec![value.into_owned()])))
-            }
-            value => value,
-        })
+        Ok(value.map(|value| wanted(value, self.multi)))
     }
 
     /// What is wrong with writing this value.
@@ -151,6 +142,16 @@ impl CompiledRule {
             Reads::Paths(paths) => paths,
         };
         paths.into_iter().map(|path| (path.clone(), at_path(user, &path).cloned().unwrap_or(Value::Null))).collect()
+    }
+}
+
+/// A value as it is written: without parts that say nothing, and as a list where it joins one.
+fn wanted(value: Cow<'_, Value>, multi: Multi) -> Cow<'_, Value> {
+    let value = if has_empty_part(&value) { Cow::Owned(without_empty_parts(&value)) } else { value };
+    match multi {
+        Multi::Merge if is_empty(&value) => Cow::Owned(Value::Array(Vec::new())),
+        Multi::Merge if !value.is_array() => Cow::Owned(Value::Array(vec![value.into_owned()])),
+        _ => value,
     }
 }
 

@@ -67,10 +67,10 @@ fn write(object: &mut Attributes, steps: &[Step], mode: Mode, value: Value) {
         return write(object_in(slot), below, mode, value);
     }
     let elements = list_in(slot);
+    let primary = primaries(elements);
     if !elements.iter().any(|element| step.selects(element)) {
         elements.push(Value::Object(step.template()));
     }
-    let primary = primaries(elements);
     let most = if step.filter.is_empty() { 1 } else { elements.len() };
     for element in elements.iter_mut().filter(|element| step.selects(element)).take(most) {
         if !element.is_object() {
