@@ -139,18 +139,16 @@ impl Path {
         self.steps.last().is_some_and(|step| !step.filter.is_empty())
     }
 
-    /// Whether an element is still the one that the path names once this value is written.
-    pub(crate) fn agrees_with(&self, value: &Value) -> bool {
-        let Some((last, before)) = self.steps.split_last() else { return true };
-        if !last.filter.is_empty() {
-            let written = |name: &str| match value {
-                Value::Object(members) => member(members, name),
-                bare => same_name(name, "value").then_some(bare),
-            };
-            return last.filter.iter().all(|(name, said)| written(name).is_none_or(|value| same_value(value, said)));
-        }
-        let said = before.last().into_iter().flat_map(|step| &step.filter);
-        said.filter(|(name, _)| same_name(name, &last.name)).all(|(_, said)| same_value(value, said))
+    /// Whether the path writes what its own filter says already: `emails[type eq "work"].type`.
+    pub(crate) fn repeats_its_filter(&self) -> bool {
+        self.steps.iter().zip(self.steps.iter().skip(1)).any(|(step, next)| step.says(&next.name).is_some())
+    }
+
+    /// Whether an element of this value would be the one that the filter at the path's end means.
+    pub(crate) fn agrees_with(&self, element: &Value) -> bool {
+        self.steps.last().is_none_or(|last| {
+            last.filter.iter().all(|(name, said)| part(element, name).is_none_or(|value| same_value(value, said)))
+        })
     }
 
     /// The place of the first filter.
@@ -234,6 +232,11 @@ impl Step {
             // What is not said to be primary is not (RFC 7643 §2.4).
             None => *wanted == Value::Bool(false),
         })
+    }
+
+    /// What the filter says of a member.
+    fn says(&self, name: &str) -> Option<&Value> {
+        self.filter.iter().find(|(known, _)| same_name(known, name)).map(|(_, said)| said)
     }
 
     /// A new element that the filter selects.

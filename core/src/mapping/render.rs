@@ -294,7 +294,10 @@ impl Rendering<'_> {
                 _ => self.change(index, ChangeKind::Replace, rule.target.as_str(), Some(wanted.clone())),
             }
         }
-        rule.target.put(&mut self.rendered.attributes, wanted);
+        // No element is made to hold nothing.
+        if !(is_empty(&wanted) && rule.target.list().is_some()) {
+            rule.target.put(&mut self.rendered.attributes, wanted);
+        }
     }
 
     fn clear(&mut self, index: usize, rule: &CompiledRule) {

@@ -65,6 +65,10 @@ impl CompiledRule {
                 let mismatch = value.and_then(|value| check_value(target, &value, schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }
+            if target.repeats_its_filter() {
+                let message = format!("the filter of `{target}` says already what the attribute is");
+                faults.push(Fault::new(Code::InvalidPath, message).at("target"));
+            }
             if rule.multi == Multi::Merge && target.ends_with_filter() {
                 let message = format!("`merge` joins lists, and `{target}` is one element of a list");
                 faults.push(Fault::new(Code::InvalidDocument, message).at("multi"));

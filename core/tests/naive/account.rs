@@ -45,10 +45,8 @@ impl Target {
 
     /// Whether the value says something else of the element than the filter.
     pub(crate) fn contradicts(&self, value: &Value) -> bool {
-        self.filter.iter().any(|(name, said)| match self.sub {
-            Some(sub) => sub.eq_ignore_ascii_case(name) && !alike(value, said),
-            None => part(value, name).is_some_and(|value| !alike(value, said)),
-        })
+        let differs = |name: &str, said: &Value| part(value, name).is_some_and(|value| !alike(value, said));
+        self.sub.is_none() && self.filter.iter().any(|(name, said)| differs(name, said))
     }
 
     fn selects(&self, element: &Value) -> bool {

@@ -135,6 +135,9 @@ pub(crate) fn compile(rules: &[Rule], schema: &Schema) -> Vec<(&'static str, Str
         if rule.default.as_ref().is_some_and(|(value, _)| wrong(value)) {
             fault("type_mismatch", ".default");
         }
+        if rule.target.filter.iter().any(|(name, _)| rule.target.sub.is_some_and(|sub| sub.eq_ignore_ascii_case(name))) {
+            fault("invalid_path", ".target");
+        }
         if rule.multi == "merge" && rule.target.sub.is_none() && !rule.target.filter.is_empty() {
             fault("invalid_document", ".multi");
         }
@@ -183,7 +186,9 @@ pub(crate) fn render(rules: &[Rule], inputs: &Inputs<'_>) -> Result<Value, Vec<(
         }
         if creating {
             let value = if rule.multi == "merge" { union(inputs, target, &Value::Null, &value).all } else { value };
-            put(target, &mut attributes, value);
+            if target.filter.is_empty() || !is_empty(&value) {
+                put(target, &mut attributes, value);
+            }
             continue;
         }
         let yields = rule.strength == "weak" || rule.multi == "keep";
@@ -221,7 +226,7 @@ pub(crate) fn render(rules: &[Rule], inputs: &Inputs<'_>) -> Result<Value, Vec<(
                 change("replace", target.text(), Some(value.clone()));
             }
         }
-        if !clears {
+        if !clears && (target.filter.is_empty() || !is_empty(&value)) {
             put(target, &mut attributes, if rule.multi == "merge" { joined.all } else { value });
         }
     }
