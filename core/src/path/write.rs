@@ -94,6 +94,11 @@ fn write(object: &mut Attributes, steps: &[Step], mode: Mode, value: Value) {
 fn set(there: &mut Value, mode: Mode, value: Value) {
     match (mode, there, value) {
         (Mode::Join, Value::Object(there), value @ Value::Object(_)) => merge(there, value),
+        // What stands alone is the first element of the list that it becomes.
+        (Mode::Join, alone, value @ Value::Array(_)) if !alone.is_array() => {
+            list_in(alone);
+            set(alone, mode, value);
+        }
         (Mode::Join, Value::Array(elements), value) => {
             let primary = primaries(elements);
             let more = if let Value::Array(more) = value { more } else { vec![value] };
