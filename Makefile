@@ -1,5 +1,6 @@
 # Thin: each target is a line or a few. Everything that is installed goes into .build/, which git ignores.
-.PHONY: demo test check bench torture go readme
+comma := ,
+.PHONY: demo test check bench torture fuzz go readme
 
 demo:                   # a company's joiners, movers and leavers, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
@@ -32,3 +33,6 @@ bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 torture:                # kill -9 against a Python host; KILLS=n
 	python/build.sh install
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)
+
+fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some. Needs a nightly compiler
+	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))
