@@ -12,12 +12,13 @@ if ! [ -x "$tool" ]; then
 fi
 fuzz/seeds.py "$root/corpus"
 cd fuzz
-cargo +nightly fetch --locked --quiet
+export RUSTUP_TOOLCHAIN=nightly
+"$tool" build --fuzz-dir . --target-dir "$root/target"
 for target in ${*:-expression mapping path filter definition}; do
     mkdir -p "$root/artifacts/$target"
     echo "fuzz $target, $seconds seconds"
     # The address sanitizer's own tables take a part of the memory that is counted.
-    RUSTUP_TOOLCHAIN=nightly "$tool" run --fuzz-dir . --target-dir "$root/target" "$target" "$root/corpus/$target" -- \
+    "$tool" run --fuzz-dir . --target-dir "$root/target" "$target" "$root/corpus/$target" -- \
         -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=4096 -print_final_stats=1 \
         -dict="$PWD/words.dict" -artifact_prefix="$root/artifacts/$target/" -verbosity=0
 done
