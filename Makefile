@@ -34,5 +34,5 @@ torture:                # kill -9 against a Python host; KILLS=n
 	python/build.sh install
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)
 
-fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some. Needs a nightly compiler
+fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
 	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))

@@ -90,6 +90,14 @@ fn constants_and_defaults_of_the_wrong_type_are_refused() {
 }
 
 #[test]
+fn what_is_merged_is_a_list() {
+    let one = json!([{"target": "roles", "source": "r", "multi": "merge"}]);
+    assert_eq!(changes(one, json!({"r": "a"}), json!({"roles": ["b"]})), [(ChangeKind::Add, "roles".to_owned())]);
+    let single = compile(json!([{"target": "userName", "constant": "a", "multi": "merge"}])).unwrap_err();
+    assert_eq!((single[0].code, single[0].attribute.as_deref()), (Code::TypeMismatch, Some("mapping[0].constant")));
+}
+
+#[test]
 fn values_of_the_wrong_type_are_refused_without_being_shown() {
     let user = object(json!({"active": "secret-yes", "logins": "many", "x": 1}));
     let mapping = compile(json!([

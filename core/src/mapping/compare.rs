@@ -43,12 +43,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn same_members<'v>(
-        self,
-        attribute: &str,
-        wanted: &Attributes,
-        there: impl Fn(&str) -> Option<&'v Value>,
-    ) -> bool {
+    fn same_members<'v>(self, attribute: &str, wanted: &Attributes, there: impl Fn(&str) -> Option<&'v Value>) -> bool {
         wanted.iter().all(|(name, wanted)| self.same(&below(attribute, name), there(name), Some(wanted)))
     }
 

@@ -43,8 +43,10 @@ impl Comparison<'_> {
         let meets = |wanted: &Value, index: usize| {
             there.get(index).is_some_and(|there| self.same_value(attribute, there, wanted))
         };
-        let options: Vec<Vec<usize>> =
-            wanted.into_values().map(|wanted| (0..there.len()).filter(|index| meets(wanted, *index)).collect()).collect();
+        let options: Vec<Vec<usize>> = wanted
+            .into_values()
+            .map(|wanted| (0..there.len()).filter(|index| meets(wanted, *index)).collect())
+            .collect();
         let mut taken = vec![None; there.len()];
         (0..options.len()).all(|one| pair(one, &options, &mut taken, &mut vec![false; there.len()]))
     }

@@ -61,7 +61,8 @@ impl CompiledRule {
             faults.extend(schema.and_then(|schema| schema.check_target(target)).map(|fault| fault.at("target")));
             let default = rule.default.as_ref().map(|default| &default.value);
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
-                let value = value.filter(|value| !value.is_null()).map(|value| wanted(Cow::Borrowed(value), rule.multi));
+                let value =
+                    value.filter(|value| !value.is_null()).map(|value| wanted(Cow::Borrowed(value), rule.multi));
                 let mismatch = value.and_then(|value| check_value(target, &value, schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }

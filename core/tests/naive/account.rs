@@ -59,7 +59,8 @@ impl Target {
 
 /// The key as the object spells it.
 pub(crate) fn spelled(object: &Object, name: &str) -> String {
-    let same = object.keys().find(|key| *key == name).or_else(|| object.keys().find(|key| key.eq_ignore_ascii_case(name)));
+    let same =
+        object.keys().find(|key| *key == name).or_else(|| object.keys().find(|key| key.eq_ignore_ascii_case(name)));
     same.cloned().unwrap_or_else(|| name.to_owned())
 }
 

@@ -9,7 +9,7 @@ pub(crate) use account::{Target, get, put};
 pub(crate) use values::{Schema, same};
 
 use serde_json::{Map, Value, json};
-use values::{is_empty, union, pruned};
+use values::{is_empty, pruned, union};
 
 pub(crate) type Object = Map<String, Value>;
 
@@ -102,7 +102,13 @@ impl Rule {
         match pruned(value) {
             Value::Null => Value::Null,
             Value::Array(items) => Value::Array(items),
-            value if self.multi == "merge" => if is_empty(&value) { json!([]) } else { json!([value]) },
+            value if self.multi == "merge" => {
+                if is_empty(&value) {
+                    json!([])
+                } else {
+                    json!([value])
+                }
+            }
             value => value,
         }
     }
@@ -135,7 +141,8 @@ pub(crate) fn compile(rules: &[Rule], schema: &Schema) -> Vec<(&'static str, Str
         if rule.default.as_ref().is_some_and(|(value, _)| wrong(value)) {
             fault("type_mismatch", ".default");
         }
-        if rule.target.filter.iter().any(|(name, _)| rule.target.sub.is_some_and(|sub| sub.eq_ignore_ascii_case(name))) {
+        if rule.target.filter.iter().any(|(name, _)| rule.target.sub.is_some_and(|sub| sub.eq_ignore_ascii_case(name)))
+        {
             fault("invalid_path", ".target");
         }
         if rule.multi == "merge" && rule.target.sub.is_none() && !rule.target.filter.is_empty() {
@@ -216,7 +223,8 @@ pub(crate) fn render(rules: &[Rule], inputs: &Inputs<'_>) -> Result<Value, Vec<(
                 changes.push(change);
             };
             if rule.multi == "merge" && !clears {
-                let (op, value) = if joined.changed { ("replace", joined.all.clone()) } else { ("add", json!(joined.added)) };
+                let (op, value) =
+                    if joined.changed { ("replace", joined.all.clone()) } else { ("add", json!(joined.added)) };
                 change(op, target.text(), Some(value));
             } else if is_empty(&value) {
                 change("remove", target.text(), None);
@@ -241,7 +249,8 @@ pub(crate) fn render(rules: &[Rule], inputs: &Inputs<'_>) -> Result<Value, Vec<(
 fn add_element(changes: &mut Vec<Value>, target: &Target, value: &Value, rule: usize) {
     let list = target.list_text();
     let mut is_there = false;
-    let adds = |change: &&mut Value| change["op"] == "add" && change["path"].as_str().unwrap().eq_ignore_ascii_case(&list);
+    let adds =
+        |change: &&mut Value| change["op"] == "add" && change["path"].as_str().unwrap().eq_ignore_ascii_case(&list);
     for change in changes.iter_mut().filter(adds) {
         let mut account = Object::new();
         put(&target.whole_list(), &mut account, change["value"].clone());

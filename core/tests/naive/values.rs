@@ -11,9 +11,7 @@ pub(crate) struct Schema(pub(crate) Vec<(&'static str, &'static str, bool, bool)
 
 impl Schema {
     pub(crate) fn documents(&self) -> Value {
-        let document = |(path, kind, multi, exact): &(&str, &str, bool, bool)| {
-            json!({"path": path, "type": kind, "multi_valued": multi, "case_exact": exact})
-        };
+        let document = |(path, kind, multi, exact): &(&str, &str, bool, bool)| json!({"path": path, "type": kind, "multi_valued": multi, "case_exact": exact});
         self.0.iter().map(document).collect()
     }
 
