@@ -8,6 +8,7 @@ use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
 use crate::path::Path;
+use crate::value::fold_case;
 use serde_json::Value;
 
 /// How many pages are read where the target ignores the filter or refuses it.
@@ -32,7 +33,7 @@ pub(super) fn find(
     // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
     let path = path.unfiltered();
     let filter = format!("{path} eq {value}");
-    let response = exchange.get(&exchange.base.endpoint("Users", &[("filter", &filter)]))?;
+    let response = exchange.accounts(&[("filter", &filter)])?;
     match response.status {
         200..=299 => {
             let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
@@ -44,7 +45,7 @@ pub(super) fn find(
             }
         }
         // The value or the filter is refused, for instance for its quotes. What cannot be asked for can be looked through.
-        400 | 501 => walk(exchange, size, None, &path, value).map_err(|error| {
+        400 | 413 | 414 | 431 | 501 => walk(exchange, size, None, &path, value).map_err(|error| {
             // Where there are too many accounts to look through, the refusal of the filter is what the operator must know.
             if error.code == Code::InvalidAnswer.name() { failure(Method::Get, &response) } else { error }
         }),
@@ -109,7 +110,7 @@ fn walk(
 fn holds(account: &TargetAccount, path: &Path, value: &Value) -> bool {
     let exact = path.is("externalId");
     path.values(&account.attributes).into_iter().any(|shown| match (shown, value) {
-        (Value::String(shown), Value::String(value)) if !exact => shown.to_lowercase() == value.to_lowercase(),
+        (Value::String(shown), Value::String(value)) if !exact => fold_case(shown) == fold_case(value),
         // Some targets show an external id that is all digits as a number.
         (Value::Number(shown), Value::String(value)) => shown.to_string() == *value,
         (shown, value) => shown == value,
