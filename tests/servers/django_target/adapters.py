@@ -1,13 +1,9 @@
-"""What filters may name, and who may ask."""
+"""What filters of groups may name, and who may ask. Of users, filters may name what django-scim2 says: names and `active`."""
 
 import hmac
 import os
 
-from django_scim.filters import GroupFilterQuery, UserFilterQuery
-
-
-class UserFilter(UserFilterQuery):
-    attr_map = {**UserFilterQuery.attr_map, ("externalId", None, None): "scim_external_id"}
+from django_scim.filters import GroupFilterQuery
 
 
 class GroupFilter(GroupFilterQuery):

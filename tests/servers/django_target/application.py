@@ -30,7 +30,6 @@ settings.configure(
     SCIM_SERVICE_PROVIDER={
         "NETLOC": "127.0.0.1",
         "SCHEME": "http",
-        "USER_FILTER_PARSER": "django_target.adapters.UserFilter",
         "GROUP_MODEL": "django_target.models.Group",
         "GROUP_FILTER_PARSER": "django_target.adapters.GroupFilter",
         "AUTHENTICATION_SCHEMES": [{"type": "oauthbearertoken", "name": "Bearer", "description": "a static token"}],
