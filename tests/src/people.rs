@@ -81,7 +81,8 @@ impl Numbers {
 
 /// So many people: records with `id`, `username`, `firstName`, `lastName`, `nick`, `title`, `department`, `profile`. All
 /// combinations of scripts and oddities come in turn. No two have the same last name, though some differ only in the order
-/// of their marks or in their normal form; every user name ends with a number, so that none is another's in other letters.
+/// of their marks or in their normal form; every user name ends with a number, so that none is another's in other letters, and has no double quote, for which django-scim2
+/// cannot be asked.
 #[must_use]
 pub fn people(seed: u64, count: usize) -> Vec<Map<String, Value>> {
     let mut numbers = Numbers(seed);
@@ -104,7 +105,7 @@ pub fn people(seed: u64, count: usize) -> Vec<Map<String, Value>> {
             last_name = odd(0)?;
         }
         let (first_name, nick, title, department) = (odd(1)?, odd(7)?, odd(12)?, odd(18)?);
-        let username = format!("{}.{index}", odd(0)?);
+        let username = format!("{}.{index}", odd(0)?.replace('"', "”"));
         let last_name = if index % 331 == 330 { last_name.repeat(LONG / last_name.chars().count()) } else { last_name };
         let record = json!({
             "id": format!("p{index:04}"), "profile": "Employees", "username": username, "firstName": first_name,
