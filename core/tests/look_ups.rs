@@ -354,6 +354,7 @@ fn rules_that_are_certain_together_link() {
     assert!(world.records().contains(&"a0 Active".to_owned()));
     let verdict = r#"{"candidates":[{"confidence":0.8,"external_id":"a0","rules":[1,2]}],"decision":"linked"}"#;
     assert!(world.logged("matched", verdict));
+    assert_eq!(world.engine.explain("crm", "u1").unwrap().matched.unwrap().to_string(), verdict);
     assert_eq!(world.calls()[..4], ["find", "find", "find", "find"]);
 }
 
