@@ -75,3 +75,12 @@ fn by_rules(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Found, ConnectorErro
 fn external_id_of(account: &TargetAccount) -> Option<&str> {
     account.attributes.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty())
 }
+
+/// The message with the first candidates, by their ids at the target.
+pub(super) fn told(message: &str, candidates: &[Candidate]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<String> =
+        candidates.iter().take(SHOWN).map(|one| format!("`{}` ({})", one.external_id, one.confidence)).collect();
+    let more = if candidates.len() > SHOWN { ", …" } else { "" };
+    if shown.is_empty() { message.to_owned() } else { format!("{message}: {}{more}", shown.join(", ")) }
+}

@@ -1,5 +1,6 @@
 //! Settling: the outcome of a call becomes state, account and log, in one transaction.
 
+use super::look_up::told;
 use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
@@ -424,15 +425,6 @@ impl Settling<'_, '_> {
     fn log(&mut self, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
         log(self.tx, row, kind, details)
     }
-}
-
-/// The message with the first candidates, by their ids at the target.
-fn told(message: &str, candidates: &[Candidate]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<String> =
-        candidates.iter().take(SHOWN).map(|one| format!("`{}` ({})", one.external_id, one.confidence)).collect();
-    let more = if candidates.len() > SHOWN { ", …" } else { "" };
-    if shown.is_empty() { message.to_owned() } else { format!("{message}: {}{more}", shown.join(", ")) }
 }
 
 fn log(tx: &mut Tx<'_>, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// The largest distance that can be asked for. Beyond it, names of strangers are alike.
-const LARGEST_DISTANCE: u32 = 10;
+const LARGEST_DISTANCE: u8 = 10;
 
 const RANGE: &str = "must be above 0 and at most 1, with at most three decimals";
 
@@ -68,24 +68,17 @@ fn pair(given: &MatchPair, place: &str, faults: &mut Vec<Fault>) -> Option<Pair>
         let message = "the user attribute must be names joined by dots, such as `name.givenName`";
         faults.push(Fault::new(Code::InvalidPath, message).at(format!("{place}.user")));
     }
-    let account = Path::parse(&given.account).map_err(|fault| faults.push(fault.at(format!("{place}.account")))).ok();
-    let similar = given.similar.map(|similar| {
-        comparison(similar)
-            .map_err(|message| faults.push(Fault::new(Code::InvalidArgument, message).at(format!("{place}.similar"))))
-            .ok()
+    let account = Path::parse(&given.account).map_err(|fault| faults.push(fault.at(format!("{place}.account"))));
+    let similar = given.similar.map(comparison).transpose().map_err(|message| {
+        faults.push(Fault::new(Code::InvalidArgument, message).at(format!("{place}.similar")));
     });
-    let similar = match similar {
-        Some(checked) => Some(checked?),
-        None => None,
-    };
-    Some(Pair { user: given.user.clone(), account: account?, normalize: given.normalize.clone(), similar })
+    let normalize = given.normalize.clone();
+    Some(Pair { user: given.user.clone(), account: account.ok()?, normalize, similar: similar.ok()? })
 }
 
 fn comparison(similar: Similar) -> Result<Comparison, String> {
     match similar {
-        Similar::Levenshtein(most @ 1..=LARGEST_DISTANCE) => {
-            usize::try_from(most).map(Comparison::Levenshtein).map_err(|_| String::new())
-        }
+        Similar::Levenshtein(most @ 1..=LARGEST_DISTANCE) => Ok(Comparison::Levenshtein(usize::from(most))),
         Similar::Levenshtein(_) => {
             Err(format!("`levenshtein` must be from 1 to {LARGEST_DISTANCE}; leave `similar` out for equal values"))
         }

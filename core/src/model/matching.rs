@@ -146,7 +146,7 @@ pub enum Normalization {
 #[serde(rename_all = "snake_case")]
 pub enum Similar {
     /// So many characters added, dropped or replaced; n of them make the confidence 1/(n+1).
-    Levenshtein(u32),
+    Levenshtein(u8),
     /// So large a share of common trigrams, above 0 and at most 1; the share is the confidence.
     Trigram(f64),
 }

@@ -35,8 +35,7 @@ pub(super) fn find(
     let filter = format!("{path} eq {value}");
     let found = asked(exchange, size, &filter, &path, value, read)?;
     match unescaped(&path, value).filter(|_| found.is_empty()) {
-        // A target that refuses such a filter, or breaks on it, understood the one before.
-        Some(filter) => Ok(asked_again(exchange, &filter, &path, value, read).unwrap_or_default()),
+        Some(filter) => asked_again(exchange, &filter, &path, value, read),
         None => Ok(found),
     }
 }
@@ -56,9 +55,12 @@ fn asked_again(
     read: Read<'_>,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
     let response = exchange.accounts(&[("filter", filter)])?;
-    match answer::rows(&response.body).filter(|rows| (200..300).contains(&response.status) && is_whole(rows)) {
-        Some(rows) => matches(rows.accounts, path, value, read),
-        None => Ok(Vec::new()),
+    match (response.status, answer::rows(&response.body)) {
+        (200..=299, Some(rows)) if is_whole(&rows) => matches(rows.accounts, path, value, read),
+        // These say nothing about the filter.
+        (401 | 403 | 408 | 429 | 502..=504, _) => Err(failure(Method::Get, &response)),
+        // A target that refuses such a filter, or breaks on it, understood the one before.
+        _ => Ok(Vec::new()),
     }
 }
 
