@@ -14,6 +14,7 @@ fn values() -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> =
         ODDITIES.map(|(name, text)| (name.to_owned(), text.replace('~', "ann"))).into();
     values.push(("ten thousand bytes".to_owned(), "é\"\\".repeat(2500)));
+    values.push(("a way out of the filter".to_owned(), r#"a"b\c) or (x"#.to_owned()));
     values.push(("ten thousand plain bytes".to_owned(), "é".repeat(5000)));
     values
 }

@@ -1,6 +1,6 @@
 //! The SCIM connector and the whole engine against a real SCIM server, scim2-server, in each of its forms.
 //! `tests/servers/install.sh` installs it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;
 use rollkeeper::model::{App, RequestFilter, State, User};
