@@ -679,6 +679,11 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_CONFLICT 320
 
 /**
+ * No account matches for certain, and some may be the user's.
+ */
+#define ROLLKEEPER_CONFLICT_CANDIDATES 321
+
+/**
  * The file was written by a newer version.
  */
 #define ROLLKEEPER_STORE_NEWER 400
@@ -1226,6 +1231,27 @@ rollkeeper_status rollkeeper_render(const char *mapping,
                                     const char *now,
                                     char **result,
                                     struct rollkeeper_error **error);
+
+/**
+ * Gives which of some accounts of a target belongs to a user, as JSON with `decision` and `candidates`. `matching` is what
+ * an app has under that key; `accounts` is a JSON list of accounts, of which `external_id` and `attributes` matter.
+ *
+ * Fails with one error that lists every fault.
+ *
+ * # Safety
+ * `matching` leads to `matching_length` bytes; `user` leads to `user_length` bytes; `accounts` leads to
+ * `accounts_length` bytes; `result` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_match_accounts(const char *matching,
+                                            size_t matching_length,
+                                            const char *user,
+                                            size_t user_length,
+                                            const char *accounts,
+                                            size_t accounts_length,
+                                            char **result,
+                                            struct rollkeeper_error **error);
 
 /**
  * Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON object

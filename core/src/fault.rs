@@ -181,6 +181,8 @@ pub enum Code {
     NotConfirmed = 319,
     /// An account of this kind exists already.
     Conflict = 320,
+    /// No account matches for certain, and some may be the user's.
+    ConflictCandidates = 321,
     /// The file was written by a newer version.
     StoreNewer = 400,
     /// The file is damaged or no rollkeeper database.
@@ -270,6 +272,7 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ConnectorFailed, "connector_failed", Target, Later),
     (NotConfirmed, "not_confirmed", Target, Later),
     (Conflict, "conflict", Target, Later),
+    (ConflictCandidates, "conflict_candidates", Target, Never),
     (StoreNewer, "store_newer", Store, Never),
     (StoreDamaged, "store_damaged", Store, Never),
     (StoreUnwritable, "store_unwritable", Store, Never),

@@ -328,3 +328,89 @@ fn a_target_that_shows_an_account_and_says_that_it_is_gone_is_not_asked_for_ever
     let updates = world.calls().iter().filter(|call| *call == "update").count();
     assert!(updates < 10, "{updates} updates");
 }
+
+/// A person has 0.4 for the name and 0.4 for the employee number; both together, and a badge, are certain.
+fn weighed() -> Value {
+    json!({"certain": 0.8, "candidate": 0.4, "rules": [
+        {"all": [{"user": "badge", "account": "badge"}]},
+        {"tier": 2, "confidence": 0.4, "all": [{"user": "username", "account": "userName"}]},
+        {"tier": 2, "confidence": 0.4, "all": [{"user": "number", "account": "employeeNumber"}]}]})
+}
+
+fn world_with(accounts: &[Value]) -> World {
+    let world = World::new(&json!({"connector": loose(), "matching": weighed()}));
+    for (index, attributes) in accounts.iter().enumerate() {
+        world.mock().put_account(account(&format!("a{index}"), attributes));
+    }
+    world.put(&json!({"number": "7", "badge": "B1"}));
+    world.run();
+    world
+}
+
+#[test]
+fn rules_that_are_certain_together_link() {
+    let world = world_with(&[json!({"userName": "ann", "employeeNumber": "7"}), json!({"userName": "ann"})]);
+    assert_eq!(world.requests()[0], "Create Completed");
+    assert!(world.records().contains(&"a0 Active".to_owned()));
+    let verdict = r#"{"candidates":[{"confidence":0.8,"external_id":"a0","rules":[1,2]}],"decision":"linked"}"#;
+    assert!(world.logged("matched", verdict));
+    assert_eq!(world.engine.explain("crm", "u1").unwrap().matched.unwrap().to_string(), verdict);
+    assert_eq!(world.calls()[..4], ["find", "find", "find", "find"]);
+}
+
+#[test]
+fn after_a_certain_tier_the_next_is_not_asked() {
+    let world =
+        world_with(&[json!({"userName": "ann", "employeeNumber": "7"}), json!({"userName": "x", "badge": "B1"})]);
+    assert!(world.records().contains(&"a1 Active".to_owned()));
+    assert_eq!(world.calls()[..2], ["find", "find"]);
+    assert_ne!(world.calls().get(2).map(String::as_str), Some("find"));
+}
+
+#[test]
+fn an_account_that_may_be_the_users_is_neither_linked_nor_is_one_made_beside_it() {
+    let world = world_with(&[json!({"userName": "ann"}), json!({"userName": "x", "employeeNumber": "7"})]);
+    assert_eq!(world.requests(), ["Create Failed conflict_candidates"]);
+    let failed = &world.all()[0];
+    let message = "no account matches for certain, and some may be the user's: `a0` (0.4), `a1` (0.4)";
+    assert_eq!(failed.faults[0].message, message);
+    assert_eq!(world.accounts().len(), 2);
+    assert!(world.records().is_empty());
+    // It is for a person, who decides; by itself nothing goes on.
+    world.put(&json!({"number": "7", "badge": "B1", "title": "nurse"}));
+    world.run_days(2);
+    assert_eq!(world.requests(), ["Create Failed conflict_candidates"]);
+    world.engine.complete_manually(failed.id.as_str(), "op", "asked her", Some("a1")).unwrap();
+    assert_eq!(world.records(), ["a1 Active"]);
+}
+
+#[test]
+fn several_certain_accounts_are_named_and_left_alone() {
+    let world = world_with(&[json!({"userName": "x", "badge": "B1"}), json!({"userName": "y", "badge": "B1"})]);
+    assert_eq!(world.requests(), ["Create Failed conflict_duplicate"]);
+    assert_eq!(world.all()[0].faults[0].message, "several accounts match: `a0` (1), `a1` (1)");
+    assert!(world.logged("matched", r#""decision":"ambiguous""#));
+    assert!(world.records().is_empty());
+}
+
+#[test]
+fn below_the_lower_threshold_an_account_is_made() {
+    let matching = json!({"certain": 1, "candidate": 0.5, "rules": [
+        {"confidence": 0.4, "all": [{"user": "username", "account": "userName"}]}]});
+    let world = World::new(&json!({"connector": loose(), "matching": matching}));
+    world.mock().put_account(account("a0", &json!({"userName": "ann"})));
+    world.put(&json!({}));
+    world.run();
+    assert_eq!(world.requests(), ["Create Completed"]);
+    assert_eq!(world.accounts().len(), 2);
+}
+
+#[test]
+fn every_value_of_a_list_is_looked_for() {
+    let matching = json!([{"all": [{"user": "mails", "account": "userName"}]}]);
+    let world = World::new(&json!({"connector": loose(), "matching": matching}));
+    world.mock().put_account(account("a0", &json!({"userName": "second"})));
+    world.put(&json!({"mails": ["first", "second"]}));
+    world.run();
+    assert_eq!(world.records(), ["a0 Active"]);
+}

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// dataCase is a case of tests/data/expression or tests/data/mapping.
+// dataCase is a case of tests/data/expression, tests/data/mapping or tests/data/matching.
 type dataCase struct {
 	Description string          `json:"description"`
 	Expression  *string         `json:"expression"`
@@ -22,6 +22,10 @@ type dataCase struct {
 	Options     json.RawMessage `json:"options"`
 	Value       json.RawMessage `json:"value"`
 	Rendered    json.RawMessage `json:"rendered"`
+	Matching    json.RawMessage `json:"matching"`
+	Accounts    json.RawMessage `json:"accounts"`
+	Judged      json.RawMessage `json:"judged"`
+	Query       json.RawMessage `json:"query"`
 	Faults      []Fault         `json:"faults"`
 }
 
@@ -34,6 +38,10 @@ func (c dataCase) answer() (json.RawMessage, error) {
 	}
 	if c.Expression != nil {
 		return Evaluate(*c.Expression, user, now)
+	}
+	if c.Matching != nil {
+		judgement, err := MatchAccounts(c.Matching, user, c.Accounts)
+		return judgement.Raw, err
 	}
 	given := func(document json.RawMessage) any {
 		if document == nil {
@@ -64,8 +72,10 @@ func (c dataCase) check(t *testing.T) {
 	if c.Faults == nil {
 		must(t, err)
 		expected := c.Value
-		if c.Expression == nil {
+		if c.Mapping != nil {
 			expected = c.Rendered
+		} else if c.Matching != nil {
+			expected = c.Judged
 		}
 		if wanted := canonical(t, expected); string(answer) != wanted {
 			t.Errorf("gave %s, not %s", answer, wanted)
@@ -87,9 +97,9 @@ func (c dataCase) check(t *testing.T) {
 	}
 }
 
-func TestExpressionsAndMappingsAnswerAsTheCaseFilesSay(t *testing.T) {
+func TestExpressionsMappingsAndMatchingAnswerAsTheCaseFilesSay(t *testing.T) {
 	count := 0
-	for _, folder := range []string{"expression", "mapping"} {
+	for _, folder := range []string{"expression", "mapping", "matching"} {
 		files, err := filepath.Glob(data + folder + "/*.json")
 		must(t, err)
 		for _, file := range files {

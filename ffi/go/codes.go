@@ -128,6 +128,8 @@ const (
 	ErrNotConfirmed Code = "not_confirmed"
 	// ErrConflict: an account of this kind exists already.
 	ErrConflict Code = "conflict"
+	// ErrConflictCandidates: no account matches for certain, and some may be the user's.
+	ErrConflictCandidates Code = "conflict_candidates"
 	// ErrStoreNewer: the file was written by a newer version.
 	ErrStoreNewer Code = "store_newer"
 	// ErrStoreDamaged: the file is damaged or no rollkeeper database.

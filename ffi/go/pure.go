@@ -75,6 +75,37 @@ func Render(mapping, user, current, last any, now time.Time) (Rendering, error) 
 	}))
 }
 
+// Judgement says which of some accounts belongs to a user.
+type Judgement struct {
+	Record
+	// Decision is "linked", "none", "candidates" or "ambiguous".
+	Decision string `json:"decision"`
+	// Candidates are the accounts that may be the user's, the surest first.
+	Candidates []Candidate `json:"candidates"`
+}
+
+// Candidate is an account that may be the user's.
+type Candidate struct {
+	// ExternalID is its id at the target.
+	ExternalID string `json:"external_id"`
+	// Confidence is how sure the rules are together, above 0 and at most 1.
+	Confidence float64 `json:"confidence"`
+	// Rules are those that match, counted from 0.
+	Rules []int `json:"rules"`
+}
+
+// MatchAccounts gives which of some accounts of a target belongs to a user. matching is what an app has under that key;
+// accounts is a list of accounts, of which external_id and attributes matter. It fails with one error that lists every
+// fault.
+func MatchAccounts(matching, user, accounts any) (Judgement, error) {
+	return read[Judgement](textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		rules, rulesLength := a.document(matching)
+		record, recordLength := a.document(user)
+		list, listLength := a.document(accounts)
+		return C.rollkeeper_match_accounts(rules, rulesLength, record, recordLength, list, listLength, out, failure)
+	}))
+}
+
 // moment writes a time in RFC 3339, and the zero time as "".
 func moment(now time.Time) string {
 	if now.IsZero() {

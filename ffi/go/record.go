@@ -276,6 +276,8 @@ type Explanation struct {
 	Because []string `json:"because"`
 	// Account is the account, where there is one.
 	Account *Account `json:"account,omitempty"`
+	// Matched is what the matching rules found last, where they did.
+	Matched *Judgement `json:"matched,omitempty"`
 	// Requests are those that are not finished or failed last.
 	Requests []Request `json:"requests"`
 }

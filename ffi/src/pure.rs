@@ -135,6 +135,39 @@ pub unsafe extern "C" fn rollkeeper_render(
     }
 }
 
+/// Gives which of some accounts of a target belongs to a user, as JSON with `decision` and `candidates`. `matching` is what
+/// an app has under that key; `accounts` is a JSON list of accounts, of which `external_id` and `attributes` matter.
+///
+/// Fails with one error that lists every fault.
+///
+/// # Safety
+/// `matching` leads to `matching_length` bytes; `user` leads to `user_length` bytes; `accounts` leads to
+/// `accounts_length` bytes; `result` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_match_accounts(
+    matching: *const c_char,
+    matching_length: usize,
+    user: *const c_char,
+    user_length: usize,
+    accounts: *const c_char,
+    accounts_length: usize,
+    result: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("match_accounts", error, || {
+            let result = output(result, "result")?;
+            let matching = document(matching, matching_length, "matching")?;
+            let user = document(user, user_length, "user")?;
+            let accounts = document(accounts, accounts_length, "accounts")?;
+            result.put_text(&engine::match_accounts(matching, user, accounts)?);
+            Ok(())
+        })
+    }
+}
+
 fn state(name: &str, argument: &str) -> Result<State, Fault> {
     State::from_name(name).ok_or_else(|| Fault::new(Code::UnknownState, "there is no such state").at(argument))
 }

@@ -129,6 +129,8 @@ pub const ROLLKEEPER_CONNECTOR_FAILED: Status = 318;
 pub const ROLLKEEPER_NOT_CONFIRMED: Status = 319;
 /// An account of this kind exists already.
 pub const ROLLKEEPER_CONFLICT: Status = 320;
+/// No account matches for certain, and some may be the user's.
+pub const ROLLKEEPER_CONFLICT_CANDIDATES: Status = 321;
 /// The file was written by a newer version.
 pub const ROLLKEEPER_STORE_NEWER: Status = 400;
 /// The file is damaged or no rollkeeper database.

@@ -38,6 +38,18 @@ pub(crate) fn render<'py>(
     json(py, answer.map_err(|faults| errors::exception(py, &Error::of_faults("render", faults)))?)
 }
 
+/// Which of some accounts of a target belongs to a user.
+#[pyo3::pyfunction]
+pub(crate) fn match_accounts<'py>(
+    matching: &Bound<'py, PyAny>,
+    user: &Bound<'py, PyAny>,
+    accounts: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = user.py();
+    let answer = rollkeeper::match_accounts(&document(matching)?, &document(user)?, &document(accounts)?);
+    json(py, answer.map_err(|faults| errors::exception(py, &Error::of_faults("match_accounts", faults)))?)
+}
+
 fn time(now: Option<&Bound<'_, PyAny>>) -> PyResult<Timestamp> {
     now.map_or_else(|| Ok(SystemClock.now()), to_timestamp)
 }

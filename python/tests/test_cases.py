@@ -42,7 +42,7 @@ def check(case: dict[str, Any], answer: Any) -> None:
         assert error.code == wanted[0]["code"]
     else:
         assert not wanted
-        assert value == case.get("rendered", case.get("value"))
+        assert value == case.get("rendered", case.get("judged", case.get("value")))
 
 
 @pytest.mark.parametrize("case", cases("expression"))
@@ -59,5 +59,10 @@ def test_a_mapping_gives_what_its_case_says(case: dict[str, Any]) -> None:
     check(case, lambda: rollkeeper.render(case["mapping"], case["user"], current=current, last=last, now=NOW))
 
 
+@pytest.mark.parametrize("case", cases("matching"))
+def test_matching_decides_as_its_case_says(case: dict[str, Any]) -> None:
+    check(case, lambda: rollkeeper.match_accounts(case["matching"], case["user"], case["accounts"]))
+
+
 def test_there_are_many_cases() -> None:
-    assert len(cases("expression")) > 100 and len(cases("mapping")) > 500
+    assert len(cases("expression")) > 100 and len(cases("mapping")) > 500 and len(cases("matching")) > 90

@@ -5,3 +5,4 @@ here=$(dirname "$(readlink -f "$0")")
 root=$(readlink -f "$here/../..")
 . "$here/python.sh"
 install_into "$root/.build/servers" "$here/requirements.txt"
+install_into "$root/.build/django" "$here/requirements-django.txt"

@@ -1,4 +1,4 @@
-"""Starts real SCIM servers (scim2-server) on loopback, each an own process group that ends with its parent.
+"""Starts real SCIM servers (scim2-server, django-scim2) on loopback, each an own process group that ends with its parent.
 
 From Python:    with ScimServer(token) as server: … server.base_url …
 From elsewhere: .build/servers/bin/python tests/servers/scim_server.py
@@ -25,22 +25,24 @@ sys.path.insert(0, str(_HERE))
 
 from relay import Relay, listen_on, reserve_port  # noqa: E402
 
-BIN = _HERE.parent.parent / ".build" / "servers" / "bin"
+_BUILD = _HERE.parent.parent / ".build"
+BIN = _BUILD / "servers" / "bin"
 START_LIMIT = 60.0
 STOP_LIMIT = 10.0
 
 
 class ScimServer:
-    """One tenant of scim2-server with its data in memory.
+    """One tenant of a server with its data in memory, or in a folder that goes with it.
 
-    `command`: `gunicorn` (HTTP/1.1, connections kept alive) or `own` (the server's own command, HTTP/1.0).
+    `command`: scim2-server under `gunicorn` (HTTP/1.1, connections kept alive) or by its `own` command (HTTP/1.0);
+    `django` for django-scim2 under gunicorn.
     `paging`: `index`, or `cursor` for RFC 9865 as well.
     `relay`: put a door in front, so that `down` and `up` work; `base_url` then leads through it and `direct_url` does
     not.
     """
 
     def __init__(self, token=None, *, command="gunicorn", paging="index", relay=False):
-        if command == "own" and paging != "index":
+        if command != "gunicorn" and paging != "index":
             raise ValueError("cursor paging needs the command `gunicorn`")
         self.token = token or secrets.token_urlsafe(24)
         self._command, self._paging = command, paging
@@ -49,6 +51,7 @@ class ScimServer:
         self._relay = Relay(self._port) if relay else None
         self._process = None
         self._log = tempfile.TemporaryFile(prefix="scim-server-")
+        self._folder = None
         atexit.register(self.close)
 
     def __enter__(self):
@@ -77,9 +80,15 @@ class ScimServer:
         """Starts the server, empty, on its port, and returns when it answers."""
         if self._process is not None:
             return
-        environment = {**os.environ, "SCIM_TOKEN": self.token, "SCIM_PAGING": self._paging}
+        self._folder = tempfile.TemporaryDirectory(prefix="scim-server-")
+        environment = {
+            **os.environ,
+            "SCIM_TOKEN": self.token,
+            "SCIM_PAGING": self._paging,
+            "SCIM_FOLDER": self._folder.name,
+        }
         with contextlib.ExitStack() as stack:
-            if self._command == "gunicorn":
+            if self._command != "own":
                 listener = stack.enter_context(listen_on(self._port))
                 descriptors, command = (listener.fileno(),), self._gunicorn(listener.fileno())
             else:
@@ -115,6 +124,7 @@ class ScimServer:
                 process.poll()
                 if not _group_lives(process.pid):
                     process.wait()
+                    self._folder.cleanup()
                     return
                 time.sleep(0.01)
         raise RuntimeError(f"process group {process.pid} does not end")
@@ -147,10 +157,14 @@ class ScimServer:
         return self._relay
 
     def _gunicorn(self, descriptor):
+        if self._command == "django":
+            python, application = _BUILD / "django" / "bin" / "python", "django_target.application:app"
+        else:
+            python, application = BIN / "python", "application:app"
         return [
-            *(str(BIN / "python"), "-m", "gunicorn", "--bind", f"fd://{descriptor}"),
+            *(str(python), "-m", "gunicorn", "--bind", f"fd://{descriptor}"),
             *("--workers", "1", "--threads", "8", "--keep-alive", "60", "--graceful-timeout", "1"),
-            *("--no-control-socket", "--log-level", "warning", "application:app"),
+            *("--no-control-socket", "--log-level", "warning", application),
         ]
 
     def _own(self):
@@ -191,7 +205,7 @@ def _group_lives(group):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--command", choices=["gunicorn", "own"], default="gunicorn")
+    parser.add_argument("--command", choices=["gunicorn", "own", "django"], default="gunicorn")
     parser.add_argument("--paging", choices=["index", "cursor"], default="index")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

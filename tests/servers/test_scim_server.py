@@ -74,7 +74,7 @@ def living(group):
 
 class ServersStartAndEnd(unittest.TestCase):
     def test_each_kind_answers_with_the_token_and_refuses_without(self):
-        for options in ({}, {"paging": "cursor"}, {"command": "own"}):
+        for options in ({}, {"paging": "cursor"}, {"command": "own"}, {"command": "django"}):
             with self.subTest(**options), ScimServer(**options) as server:
                 self.assertEqual(users(server), 0)
                 with self.assertRaises(urllib.error.HTTPError) as refused:

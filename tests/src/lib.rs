@@ -1,5 +1,7 @@
-//! What rollkeeper's tests, demo and benchmarks share: a fast SCIM server for loopback. The stub uses nothing of rollkeeper, so
-//! that both can be wrong only on their own.
+//! What rollkeeper's tests, demo and benchmarks share: a fast SCIM server for loopback, real ones, and people for them. The stub
+//! uses nothing of rollkeeper, so that both can be wrong only on their own.
 
+pub mod people;
 pub mod scenario;
+pub mod server;
 pub mod stub;

@@ -1,59 +1,14 @@
 //! The SCIM connector and the whole engine against a real SCIM server, scim2-server, in each of its forms.
 //! `tests/servers/install.sh` installs it.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;
-use rollkeeper::model::{App, RequestFilter, ScimDefinition, State, User};
-use rollkeeper::scim::ScimConnector;
+use rollkeeper::model::{App, RequestFilter, State, User};
 use rollkeeper::testing::check_connector;
-use rollkeeper::transport::{Transport, TransportOptions};
-use rollkeeper::{Engine, Period, RunOptions, Secret};
+use rollkeeper::{Engine, RunOptions, Secret};
+use rollkeeper_tests::server::Server;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-
-/// A running server; it ends when its standard input is closed, that is when this is dropped.
-struct Server {
-    child: Child,
-    base_url: String,
-    token: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let python = root.join(".build/servers/bin/python");
-        assert!(python.exists(), "run tests/servers/install.sh first");
-        let mut child = Command::new(python)
-            .arg(root.join("tests/servers/scim_server.py"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let told: Value = serde_json::from_str(&line).expect("the server says where it is");
-        let text = |key: &str| told[key].as_str().unwrap().to_owned();
-        Self { child, base_url: text("base_url"), token: text("token") }
-    }
-
-    fn connector(&self) -> ScimConnector {
-        let definition: ScimDefinition = serde_json::from_value(json!({"base_url": self.base_url})).unwrap();
-        let timeout = Period::from_seconds(30);
-        let transport = Transport::new(TransportOptions { timeout, ..TransportOptions::default() }).unwrap();
-        ScimConnector::new(&definition, Some(Secret::new(self.token.clone())), Arc::new(transport), timeout).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn the_connector_passes_the_suite_against_every_form_of_the_server() {

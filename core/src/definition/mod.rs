@@ -128,7 +128,6 @@ fn settings_faults(app: &App) -> Vec<Fault> {
     check(app.rate.per_second.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "rate.per_second", "must be above 0");
     check(app.pilot.as_ref().is_none_or(|pilot| pilot.percent <= 100), "pilot.percent", "must be from 0 to 100");
     check(app.timeouts.request.as_micros() > 0, "timeouts.request", "must be above 0");
-    check(app.matching.iter().all(|rule| !rule.all.is_empty()), "matching", "has a rule without a pair");
     if let ConnectorDefinition::Scim(scim) = &app.connector {
         let page = scim.features.page_size;
         check(

@@ -4,6 +4,7 @@
 
 mod claim;
 mod gates;
+mod look_up;
 mod perform;
 mod prepare;
 mod run;

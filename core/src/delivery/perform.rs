@@ -1,10 +1,10 @@
 //! The call itself: a connector, a piece of work, a report. No store, no lock, no decision beyond what the answers mean.
 
+use super::look_up::{Found, look_up};
 use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
-use crate::matching::Matching;
+use crate::matching::{Candidate, Matching};
 use crate::value::Attributes;
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -60,14 +60,16 @@ pub(crate) enum Work {
 pub(crate) enum Report {
     /// It was done; the account as the target shows it, where it does.
     Applied(Option<TargetAccount>),
-    /// The account existed already and is the user's.
-    Found { account: TargetAccount, ours: bool },
+    /// The account existed already and is the user's; with the rules that say so, where it is not known by its `externalId`.
+    Found { account: TargetAccount, ours: bool, by: Option<Candidate> },
     /// The account belongs to somebody else.
     Owned,
     /// The target says that it exists and does not show it.
     Ghost,
-    /// Several accounts match.
-    Several,
+    /// Several accounts match for certain.
+    Several(Vec<Candidate>),
+    /// No account matches for certain, and some may be the user's.
+    Unsure(Vec<Candidate>),
     /// A removal of access was done; whether a read-back confirmed it, and whether the account is gone altogether.
     Removed { verified: bool, gone: bool },
     /// The account does not exist.
@@ -131,9 +133,10 @@ fn is(error: &ConnectorError, code: Code) -> bool {
     error.code == code.name()
 }
 
-struct Wanted<'a> {
-    user: &'a Attributes,
-    external_id: &'a str,
+/// Whose account is looked for.
+pub(super) struct Wanted<'a> {
+    pub(super) user: &'a Attributes,
+    pub(super) external_id: &'a str,
 }
 
 #[derive(Clone, Copy)]
@@ -142,17 +145,9 @@ struct Mode {
     make: bool,
 }
 
-/// What a look-up found.
-enum Found {
-    Nothing,
-    One { account: TargetAccount, ours: bool },
-    Foreign,
-    Several,
-}
-
-struct Call<'a> {
+pub(super) struct Call<'a> {
     connector: &'a dyn Connector,
-    matching: &'a Matching,
+    pub(super) matching: &'a Matching,
     send_by: Instant,
 }
 
@@ -167,7 +162,10 @@ impl Call<'_> {
     }
 
     /// A read: whatever goes wrong, nothing was changed. A conflict or refusal of a read is a failure like any other.
-    fn read<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
+    pub(super) fn read<T>(
+        &self,
+        call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>,
+    ) -> Result<T, ConnectorError> {
         let result = catch_unwind(AssertUnwindSafe(|| call(self.connector)))
             .unwrap_or_else(|_| Err(panicked(Outcome::NotApplied)));
         result.map_err(|error| match error.outcome {
@@ -184,7 +182,7 @@ impl Call<'_> {
         wanted: &Wanted<'_>,
     ) -> Result<Report, ConnectorError> {
         if mode.look_up {
-            match self.look_up(wanted)? {
+            match look_up(self, wanted)? {
                 Found::Nothing if !mode.make => return Ok(Report::Missing),
                 Found::Nothing => {}
                 found => return Ok(report(found)),
@@ -192,7 +190,7 @@ impl Call<'_> {
         }
         match self.write(|connector| connector.create(attributes, key)) {
             Ok(account) => Ok(Report::Applied(Some(account))),
-            Err(error) if error.outcome == Outcome::Conflict => match self.look_up(wanted) {
+            Err(error) if error.outcome == Outcome::Conflict => match look_up(self, wanted) {
                 Ok(found) => Ok(report(found)),
                 Err(look_up) if is(&look_up, Code::Unsupported) => Ok(Report::Ghost),
                 Err(look_up) => Err(look_up),
@@ -200,40 +198,6 @@ impl Call<'_> {
             Err(error) if mode.look_up && !is(&error, Code::Cancelled) => Ok(Report::FailedAfterLook(error)),
             Err(error) => Err(error),
         }
-    }
-
-    /// Looks for the user's account: by `externalId`, then by the matching rules, first rule with a hit. What the target
-    /// answers is compared again here, since some targets answer more than they were asked.
-    fn look_up(&self, wanted: &Wanted<'_>) -> Result<Found, ConnectorError> {
-        let ours = Value::from(wanted.external_id);
-        let by_id = match self.read(|connector| connector.find("externalId", &ours)) {
-            Ok(accounts) => accounts,
-            // A target that cannot search by externalId may still search by other attributes.
-            Err(error) if error.outcome == Outcome::Rejected && self.matching.rules() > 0 => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let mut hits: Vec<TargetAccount> =
-            by_id.into_iter().filter(|account| external_id_of(account) == Some(wanted.external_id)).collect();
-        if let Some(found) = single(&mut hits, true) {
-            return Ok(found);
-        }
-        for rule in 0..self.matching.rules() {
-            let Some(query) = self.matching.query(rule, wanted.user) else { continue };
-            let accounts = self.read(|connector| connector.find(&query.attribute, &query.value))?;
-            let mut hits: Vec<TargetAccount> = accounts
-                .into_iter()
-                .filter(|account| self.matching.matches(rule, wanted.user, &with_username(account)))
-                .collect();
-            let marked = hits.iter().find_map(external_id_of);
-            let ours = marked == Some(wanted.external_id);
-            if hits.len() == 1 && marked.is_some() && !ours {
-                return Ok(Found::Foreign);
-            }
-            if let Some(found) = single(&mut hits, ours) {
-                return Ok(found);
-            }
-        }
-        Ok(Found::Nothing)
     }
 
     /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.
@@ -256,30 +220,12 @@ fn panicked(outcome: Outcome) -> ConnectorError {
     ConnectorError::new(outcome, Code::ConnectorFailed.name(), "the connector panicked")
 }
 
-fn single(hits: &mut Vec<TargetAccount>, ours: bool) -> Option<Found> {
-    let account = hits.pop()?;
-    Some(if hits.is_empty() { Found::One { account, ours } } else { Found::Several })
-}
-
 fn report(found: Found) -> Report {
     match found {
         Found::Nothing => Report::Ghost,
-        Found::One { account, ours } => Report::Found { account, ours },
+        Found::One { account, ours, by } => Report::Found { account, ours, by },
         Found::Foreign => Report::Owned,
-        Found::Several => Report::Several,
+        Found::Several(candidates) => Report::Several(candidates),
+        Found::Unsure(candidates) => Report::Unsure(candidates),
     }
-}
-
-/// The account's `externalId`, which is our user's id where we made the account.
-fn external_id_of(account: &TargetAccount) -> Option<&str> {
-    account.attributes.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty())
-}
-
-/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
-fn with_username(account: &TargetAccount) -> Attributes {
-    let mut attributes = account.attributes.clone();
-    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
-        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
-    }
-    attributes
 }

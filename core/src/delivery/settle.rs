@@ -1,10 +1,12 @@
 //! Settling: the outcome of a call becomes state, account and log, in one transaction.
 
+use super::look_up::told;
 use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect};
 use crate::lifecycle::Event;
+use crate::matching::Candidate;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
 use crate::retry::{self, Facts, Next, after_failure};
@@ -62,7 +64,7 @@ fn late(tx: &mut Tx<'_>, row: &RequestRow, report: &Report) -> Result<(), Fault>
 fn outcome_name(report: &Report) -> &'static str {
     match report {
         Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
-        Report::Owned | Report::Ghost | Report::Several => "conflict",
+        Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
         Report::TooLate => "not_applied",
         Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
@@ -79,10 +81,21 @@ impl Settling<'_, '_> {
     fn report(&mut self, row: RequestRow, work: Work, report: Report) -> Result<(), Fault> {
         match report {
             Report::Applied(account) => self.applied(row, work, account),
-            Report::Found { account, ours } => self.found(row, work, account, ours),
+            Report::Found { account, ours, by } => {
+                self.matched(&row, "linked", by.as_slice())?;
+                self.found(row, work, account, ours)
+            }
             Report::Removed { verified, gone } => self.removed(row, verified, gone),
             Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
-            Report::Several => self.conflict(row, Code::ConflictDuplicate, "several accounts match"),
+            Report::Several(candidates) => {
+                self.matched(&row, "ambiguous", &candidates)?;
+                self.conflict(row, Code::ConflictDuplicate, &told("several accounts match", &candidates))
+            }
+            Report::Unsure(candidates) => {
+                self.matched(&row, "candidates", &candidates)?;
+                let message = told("no account matches for certain, and some may be the user's", &candidates);
+                self.conflict(row, Code::ConflictCandidates, &message)
+            }
             Report::Ghost => self.ghost(row),
             Report::Missing => self.missing(row),
             Report::TooLate => {
@@ -157,6 +170,14 @@ impl Settling<'_, '_> {
         };
         let kind = if sent.is_some() { "created before" } else { "adopted" };
         self.link(row, account, sent, kind, true)
+    }
+
+    /// Keeps which accounts matched, by which rules and how surely.
+    fn matched(&mut self, row: &RequestRow, decision: &str, candidates: &[Candidate]) -> Result<(), Fault> {
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        self.log(row, "matched", json!({"decision": decision, "candidates": candidates}))
     }
 
     fn may_link(&mut self, external_id: &str) -> Result<bool, Fault> {
@@ -469,7 +490,8 @@ pub(super) fn finish(
 pub(super) fn fail(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, faults: Vec<Fault>) -> Result<(), Fault> {
     row.request.faults = faults;
     // A Create that may have been done is uncertain, whatever it was given up for.
-    let clear = [Code::Uncertain, Code::ConflictOwned, Code::ConflictDuplicate, Code::ConflictGhost];
+    let clear =
+        [Code::Uncertain, Code::ConflictOwned, Code::ConflictDuplicate, Code::ConflictCandidates, Code::ConflictGhost];
     let named = row.request.faults.first().is_some_and(|fault| clear.contains(&fault.code));
     if row.unsettled && row.request.operation == Operation::Create && !named {
         let message = "whether the account was made is not known";

@@ -4,9 +4,11 @@ use crate::expression::{self, Options};
 use crate::fault::{Code, Fault};
 use crate::lifecycle::{self, Event};
 use crate::mapping;
-use crate::model::{State, read_json};
+use crate::matching::Matching;
+use crate::model::{MatchingDefinition, State, TargetAccount, read_document, read_json};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Whether a request may change from one state to the other.
@@ -57,6 +59,44 @@ pub fn render(
     };
     let (mapping, user, current, last) = read().map_err(|fault| vec![fault])?;
     mapping::render(&mapping, &user, current.as_ref(), last.as_ref(), now).map(|value| canonical(&value))
+}
+
+/// Which of some accounts of a target belongs to a user, as canonical JSON `{decision, candidates}`. `matching` is what an app
+/// has under that key, a list of rules or an object; `accounts` is a JSON list of accounts as connectors show them, of which
+/// `external_id` and `attributes` matter.
+///
+/// ```
+/// let judged = rollkeeper::match_accounts(
+///     br#"[{"all": [{"user": "email", "account": "userName", "normalize": ["casefold"]}]}]"#,
+///     br#"{"email": "Ann@example.com"}"#,
+///     br#"[{"external_id": "7", "attributes": {"userName": "ann@example.com"}}]"#,
+/// );
+/// let expected = r#"{"candidates":[{"confidence":1,"external_id":"7","rules":[0]}],"decision":"linked"}"#;
+/// assert_eq!(judged.unwrap(), expected);
+/// ```
+///
+/// # Errors
+/// Every fault of the rules at once, with its place; `invalid_json`, `unknown_key` and `invalid_document` for the documents.
+pub fn match_accounts(matching: &[u8], user: &[u8], accounts: &[u8]) -> std::result::Result<String, Vec<Fault>> {
+    let read = || -> std::result::Result<(MatchingDefinition, Attributes, Vec<TargetAccount>), Fault> {
+        Ok((read_under("matching", matching)?, object(user, "user")?, read_under("accounts", accounts)?))
+    };
+    let (definition, user, accounts) = read().map_err(|fault| vec![fault])?;
+    let judgement = Matching::compile(&definition)?.judge(&user, &accounts);
+    let value = serde_json::to_value(judgement);
+    value.map(|value| canonical(&value)).map_err(|_| vec![Fault::new(Code::Internal, "a verdict cannot be written")])
+}
+
+/// Reads a document that is a part of another one, so that faults have the place they would have there.
+fn read_under<T: DeserializeOwned>(key: &str, json: &[u8]) -> std::result::Result<T, Fault> {
+    read_document(json).map_err(|fault| {
+        let place = match fault.attribute.as_deref() {
+            None => key.to_owned(),
+            Some(place) if place.starts_with('[') => format!("{key}{place}"),
+            Some(place) => format!("{key}.{place}"),
+        };
+        Fault { attribute: Some(place), ..fault }
+    })
 }
 
 fn object(json: &[u8], what: &str) -> std::result::Result<Attributes, Fault> {

@@ -46,7 +46,7 @@ impl Engine {
         let credentials = self.has_credentials(app);
         let connector = live.connector.is_some() || !credentials;
         let user_name = writes_user_name(app);
-        let matching = !app.matching.is_empty() || app.create_without_match;
+        let matching = !app.matching.rules.is_empty() || app.create_without_match;
         let removes = app.operations.allows(Operation::Deactivate) || app.operations.allows(Operation::Delete);
         vec![
             item("connector", connector, connector_detail(app, connector)),

@@ -69,6 +69,7 @@ impl Engine {
                 wanted,
                 because,
                 account,
+                matched: tx.last_logged(&live.definition.app.id, &stored.user.id, "matched")?,
                 requests,
             })
         })

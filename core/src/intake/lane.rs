@@ -154,7 +154,13 @@ impl Lane<'_> {
         let unclear = decision.operation == Operation::Create
             && matches!(
                 code,
-                Some(Code::Uncertain | Code::ConflictOwned | Code::ConflictDuplicate | Code::ConflictGhost)
+                Some(
+                    Code::Uncertain
+                        | Code::ConflictOwned
+                        | Code::ConflictDuplicate
+                        | Code::ConflictCandidates
+                        | Code::ConflictGhost
+                )
             );
         Ok(match last.request.state {
             State::Failed if unclear => {

@@ -1,5 +1,6 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
+use super::MatchingDefinition;
 use crate::id::AppId;
 use crate::operation::Operation;
 use crate::time::Period;
@@ -47,8 +48,8 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mapping: Vec<Rule>,
     /// How existing accounts are found, first rule first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub matching: Vec<MatchRule>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub matching: MatchingDefinition,
     /// Whether accounts may be created though no matching rule says how an existing one would be found.
     #[serde(default, skip_serializing_if = "is_default")]
     pub create_without_match: bool,
@@ -422,41 +423,6 @@ choice! {
         /// The request fails as unsupported.
         Refuse,
     }
-}
-
-/// A matching rule: every pair must be equal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MatchRule {
-    /// The pairs, at least one.
-    pub all: Vec<MatchPair>,
-}
-
-/// One pair of attributes that must be equal after normalisation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MatchPair {
-    /// The user attribute path.
-    pub user: String,
-    /// The account attribute path.
-    pub account: String,
-    /// What is done to both sides before they are compared, in this order; exact where there is nothing.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub normalize: Vec<Normalization>,
-}
-
-/// What is done to a value before it is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Normalization {
-    /// White space at both ends is dropped.
-    Trim,
-    /// Letter case is folded.
-    Casefold,
-    /// Unicode normalisation form KC.
-    Nfkc,
-    /// Only digits are kept.
-    Digits,
 }
 
 /// Which operations wait for approval, by whom, for how long.

@@ -200,6 +200,10 @@ pub struct Explanation {
     /// The account, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
+    /// What the matching rules found last, as the log has it: the decision, and the candidates with their ids at the target,
+    /// confidences and rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<Value>,
     /// Requests that are not finished or failed last.
     pub requests: Vec<Request>,
 }

@@ -7,10 +7,12 @@ use crate::http::{Http, HttpError, Method, Request, Response};
 use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
+use crate::value::Attributes;
 use jiff::fmt::rfc2822::DateTimeParser;
-use serde_json::Value;
+
+use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The error types of RFC 7644 §3.12 and RFC 9865 §4. Only these are repeated in messages: other text of the target's may
 /// hold attribute values.
@@ -38,17 +40,64 @@ pub(super) struct Exchange {
     authorization: Option<Secret>,
     timeout: Period,
     plain_json: AtomicBool,
+    /// From which length on the target does not take a URL, as far as is known.
+    too_long: AtomicUsize,
 }
+
+/// Up to this length every server takes a URL.
+const SHORT_URL: usize = 2000;
+const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 impl Exchange {
     pub(super) fn new(http: Arc<dyn Http>, base: BaseUrl, token: Option<Secret>, timeout: Period) -> Self {
         let authorization = token.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
-        Self { http, base, authorization, timeout, plain_json: AtomicBool::new(false) }
+        Self {
+            http,
+            base,
+            authorization,
+            timeout,
+            plain_json: AtomicBool::new(false),
+            too_long: AtomicUsize::new(usize::MAX),
+        }
     }
 
     /// Reads. Every failure leaves the target as it was.
     pub(super) fn get(&self, url: &str) -> Result<Response, ConnectorError> {
         self.send(Method::Get, url, None)
+    }
+
+    /// Asks for accounts: by GET, or where the target does not take so long a URL, by POST (RFC 7644 §3.4.3). Neither changes
+    /// anything at the target.
+    pub(super) fn accounts(&self, parameters: &[(&str, &str)]) -> Result<Response, ConnectorError> {
+        let url = self.base.endpoint("Users", parameters);
+        if url.len() >= self.too_long.load(Ordering::Relaxed) {
+            return self.search(parameters);
+        }
+        let response = self.get(&url)?;
+        if url.len() <= SHORT_URL || !matches!(response.status, 400 | 403 | 404 | 413 | 414 | 431 | 500..=599) {
+            return Ok(response);
+        }
+        match self.search(parameters) {
+            Ok(found) if (200..300).contains(&found.status) => {
+                self.too_long.fetch_min(url.len(), Ordering::Relaxed);
+                Ok(found)
+            }
+            _ => Ok(response),
+        }
+    }
+
+    fn search(&self, parameters: &[(&str, &str)]) -> Result<Response, ConnectorError> {
+        let mut body = Attributes::new();
+        body.insert("schemas".to_owned(), json!([SEARCH_REQUEST]));
+        for (name, text) in parameters {
+            let number = matches!(*name, "startIndex" | "count").then(|| text.parse::<u64>().ok()).flatten();
+            body.insert((*name).to_owned(), number.map_or_else(|| Value::from(*text), Value::from));
+        }
+        let url = self.base.endpoint("Users/.search", &[]);
+        self.send(Method::Post, &url, Some(&Value::Object(body))).map_err(|error| match error.outcome {
+            Outcome::Ambiguous => ConnectorError { outcome: Outcome::NotApplied, ..error },
+            _ => error,
+        })
     }
 
     /// Sends one request. Statuses are the caller's to judge, but for content types that the target does not take: those

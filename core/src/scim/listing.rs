@@ -99,7 +99,7 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
         Some(own) => parameters.extend([("cursor", own.as_str()), ("count", &size)]),
         None => parameters.extend([("startIndex", start.as_str()), ("count", &size)]),
     }
-    let response = exchange.get(&exchange.base.endpoint("Users", &parameters))?;
+    let response = exchange.accounts(&parameters)?;
     let readable =
         |body: &[u8]| answer::rows(body).ok_or_else(|| unreadable(Method::Get, "the target's listing cannot be read"));
     match response.status {
@@ -109,7 +109,7 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
         }
         // Some targets break on the paging parameters themselves.
         400 | 500 if cursor.pages == 0 => {
-            let again = exchange.get(&exchange.base.endpoint("Users", &plain))?;
+            let again = exchange.accounts(&plain)?;
             match again.status {
                 200..=299 => readable(&again.body).map(Fetched::Unpaged),
                 _ => Err(failure(Method::Get, &response)),

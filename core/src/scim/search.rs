@@ -8,6 +8,7 @@ use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
 use crate::path::Path;
+use crate::value::fold_case;
 use serde_json::Value;
 
 /// How many pages are read where the target ignores the filter or refuses it.
@@ -32,19 +33,58 @@ pub(super) fn find(
     // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
     let path = path.unfiltered();
     let filter = format!("{path} eq {value}");
-    let response = exchange.get(&exchange.base.endpoint("Users", &[("filter", &filter)]))?;
+    let found = asked(exchange, size, &filter, &path, value, read)?;
+    match unescaped(&path, value).filter(|_| found.is_empty()) {
+        Some(filter) => asked_again(exchange, &filter, &path, value, read),
+        None => Ok(found),
+    }
+}
+
+/// Some targets take the text between the quotes as it stands, without the escapes of JSON (RFC 7644 §3.4.2.2), and find
+/// nothing. A quote itself cannot be sent to them.
+fn unescaped(path: &Path, value: &Value) -> Option<String> {
+    let text = value.as_str().filter(|text| text.contains(|one: char| one == '\\' || one.is_control()))?;
+    (!text.contains('"')).then(|| format!("{path} eq \"{text}\""))
+}
+
+fn asked_again(
+    exchange: &Exchange,
+    filter: &str,
+    path: &Path,
+    value: &Value,
+    read: Read<'_>,
+) -> Result<Vec<TargetAccount>, ConnectorError> {
+    let response = exchange.accounts(&[("filter", filter)])?;
+    match (response.status, answer::rows(&response.body)) {
+        (200..=299, Some(rows)) if is_whole(&rows) => matches(rows.accounts, path, value, read),
+        // These say nothing about the filter.
+        (401 | 403 | 408 | 429 | 502..=504, _) => Err(failure(Method::Get, &response)),
+        // A target that refuses such a filter, or breaks on it, understood the one before.
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn asked(
+    exchange: &Exchange,
+    size: u32,
+    filter: &str,
+    path: &Path,
+    value: &Value,
+    read: Read<'_>,
+) -> Result<Vec<TargetAccount>, ConnectorError> {
+    let response = exchange.accounts(&[("filter", filter)])?;
     match response.status {
         200..=299 => {
             let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
             let rows = answer::rows(&response.body).ok_or_else(unreadable)?;
             if is_whole(&rows) {
-                matches(rows.accounts, &path, value, read)
+                matches(rows.accounts, path, value, read)
             } else {
-                walk(exchange, size, Some(&filter), &path, value)
+                walk(exchange, size, Some(filter), path, value)
             }
         }
         // The value or the filter is refused, for instance for its quotes. What cannot be asked for can be looked through.
-        400 | 501 => walk(exchange, size, None, &path, value).map_err(|error| {
+        400 | 413 | 414 | 431 | 501 => walk(exchange, size, None, path, value).map_err(|error| {
             // Where there are too many accounts to look through, the refusal of the filter is what the operator must know.
             if error.code == Code::InvalidAnswer.name() { failure(Method::Get, &response) } else { error }
         }),
@@ -109,7 +149,7 @@ fn walk(
 fn holds(account: &TargetAccount, path: &Path, value: &Value) -> bool {
     let exact = path.is("externalId");
     path.values(&account.attributes).into_iter().any(|shown| match (shown, value) {
-        (Value::String(shown), Value::String(value)) if !exact => shown.to_lowercase() == value.to_lowercase(),
+        (Value::String(shown), Value::String(value)) if !exact => fold_case(shown) == fold_case(value),
         // Some targets show an external id that is all digits as a number.
         (Value::Number(shown), Value::String(value)) => shown.to_string() == *value,
         (shown, value) => shown == value,

@@ -1,5 +1,5 @@
 /*
- * Puts every case of files of tests/data/expression and tests/data/mapping to the library: cases FILE…
+ * Puts every case of files of tests/data/expression, tests/data/mapping and tests/data/matching to the library: cases FILE…
  * Prints one line for each: the answer as it came, the error as JSON, or nothing where a case needs options that the
  * functions do not take.
  */
@@ -24,6 +24,13 @@ static rollkeeper_status render(json one, json user, char **answer, rollkeeper_e
                              last.start, last.length, NOW, answer, error);
 }
 
+static rollkeeper_status match_accounts(json one, json user, char **answer, rollkeeper_error **error)
+{
+    json matching = json_member(one, "matching"), accounts = json_member(one, "accounts");
+    return rollkeeper_match_accounts(matching.start, matching.length, user.start, user.length, accounts.start,
+                                     accounts.length, answer, error);
+}
+
 static void answer_case(json one)
 {
     if (json_member(one, "options").start != NULL) {
@@ -35,8 +42,13 @@ static void answer_case(json one)
         user = json_of("{}");
     char *answer = NULL;
     rollkeeper_error *error = NULL;
-    bool renders = json_member(one, "mapping").start != NULL;
-    rollkeeper_status status = renders ? render(one, user, &answer, &error) : evaluate(one, user, &answer, &error);
+    rollkeeper_status status;
+    if (json_member(one, "mapping").start != NULL)
+        status = render(one, user, &answer, &error);
+    else if (json_member(one, "matching").start != NULL)
+        status = match_accounts(one, user, &answer, &error);
+    else
+        status = evaluate(one, user, &answer, &error);
     CHECK((status == ROLLKEEPER_OK) == (answer != NULL) && (status == ROLLKEEPER_OK) == (error == NULL));
     puts(answer != NULL ? answer : rollkeeper_error_json(error));
     rollkeeper_string_free(answer);

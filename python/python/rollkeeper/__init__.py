@@ -21,7 +21,7 @@ from .errors import (
     StoreError,
     TargetError,
 )
-from .pure import can_change, evaluate, next_state, render
+from .pure import can_change, evaluate, match_accounts, next_state, render
 from .records import (
     Account,
     AppTest,
@@ -76,6 +76,7 @@ __all__ = [
     "Validation",
     "can_change",
     "evaluate",
+    "match_accounts",
     "next_state",
     "render",
     "testing",

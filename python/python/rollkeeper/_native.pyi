@@ -15,6 +15,7 @@ __all__ = [
     "check_connector",
     "codes",
     "evaluate",
+    "match_accounts",
     "next_state",
     "parse_time",
     "render",
@@ -156,6 +157,11 @@ def render(
     current: _Document | None,
     last: _Document | None,
     now: datetime | str | None,
+) -> _Object: ...
+def match_accounts(
+    matching: Iterable[Mapping[str, Any]] | _Document,
+    user: _Document,
+    accounts: Iterable[Mapping[str, Any]] | str | bytes,
 ) -> _Object: ...
 def can_change(from_: str, to: str) -> bool: ...
 def next_state(state: str, event: str) -> str: ...

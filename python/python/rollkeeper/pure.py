@@ -8,7 +8,7 @@ from typing import Any, Optional, Union
 
 from . import _native
 
-__all__ = ["can_change", "evaluate", "next_state", "render"]
+__all__ = ["can_change", "evaluate", "match_accounts", "next_state", "render"]
 
 Document = Union[Mapping[str, Any], str, bytes]
 
@@ -35,6 +35,23 @@ def render(
     :class:`rollkeeper.ConfigurationError`, with every fault in ``details``.
     """
     return dict(_native.render(mapping, user, current, last, now))
+
+
+def match_accounts(
+    matching: Union[Iterable[Mapping[str, Any]], Mapping[str, Any], str, bytes],
+    user: Document,
+    accounts: Union[Iterable[Mapping[str, Any]], str, bytes],
+) -> dict[str, Any]:
+    """Which of some accounts of a target belongs to a user: ``{"decision": …, "candidates": […]}``.
+
+    ``matching`` is what an app has under that key; of the accounts, ``external_id`` and ``attributes`` matter. Raises
+    :class:`rollkeeper.ConfigurationError`, with every fault in ``details``.
+
+    >>> rules = [{"all": [{"user": "email", "account": "userName", "normalize": ["casefold"]}]}]
+    >>> match_accounts(rules, {"email": "Ann@x"}, [{"external_id": "7", "attributes": {"userName": "ann@x"}}])
+    {'candidates': [{'confidence': 1, 'external_id': '7', 'rules': [0]}], 'decision': 'linked'}
+    """
+    return dict(_native.match_accounts(matching, user, accounts))
 
 
 def can_change(from_: str, to: str) -> bool:

@@ -355,6 +355,7 @@ class Explanation(Record):
     wanted: str
     because: tuple[str, ...]
     account: Optional[Account]
+    matched: Optional[dict[str, Any]]
     requests: tuple[Request, ...]
 
 

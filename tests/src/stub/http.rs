@@ -10,6 +10,8 @@ pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
     query: String,
+    /// Of the path and the query as they came.
+    pub(super) length: usize,
     pub(super) body: Vec<u8>,
     /// Whether the client wants the connection to end after the answer.
     pub(super) close: bool,
@@ -110,6 +112,7 @@ fn parse(head: &[u8]) -> Option<(Request, usize)> {
     let mut words = lines.next()?.split(' ');
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let target_length = target.len();
     let (mut length, mut close) = (0, version == "HTTP/1.0");
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
@@ -122,7 +125,7 @@ fn parse(head: &[u8]) -> Option<(Request, usize)> {
         }
     }
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Some((Request { method, path, query, body: Vec::new(), close }, length))
+    Some((Request { method, path, query, length: target_length, body: Vec::new(), close }, length))
 }
 
 /// Undoes the encoding of a query parameter.
@@ -153,6 +156,7 @@ fn reason(status: u16) -> &'static str {
         400 => "Bad Request",
         404 => "Not Found",
         409 => "Conflict",
+        414 => "URI Too Long",
         _ => "",
     }
 }

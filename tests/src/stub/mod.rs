@@ -1,10 +1,12 @@
 //! A deliberately fast SCIM 2.0 server on loopback, so that a client and not the server is what a benchmark measures.
 //!
 //! One thread per connection, connections kept alive, users in memory. It answers POST, GET, PATCH, PUT and DELETE on
-//! `/Users` (also under a prefix such as `/v2`), filters of the form `attribute eq "value"`, index paging over created and
+//! `/Users` (also under a prefix such as `/v2`), filters of the form `attribute eq "value"` (by POST on
+//! `/Users/.search` too), index paging over created and
 //! generated users, and counts what it was asked at `/_stats`. A PATCH is applied to whole attributes; one that reaches
 //! inside an attribute is counted and answered, which is all that a benchmark needs.
 
+mod filter;
 mod http;
 mod users;
 
@@ -18,6 +20,7 @@ use std::thread;
 use users::Users;
 
 const SCHEMA_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
+const SCHEMA_SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const SCHEMA_LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const SCHEMA_CONFIGURATION: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 
@@ -30,11 +33,15 @@ pub struct Options {
     pub unique: bool,
     /// The largest page it gives.
     pub page: usize,
+    /// The longest path and query it takes; longer ones are answered with 414.
+    pub longest: usize,
+    /// Whether it knows filters; otherwise every filter answers every user.
+    pub filters: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { generated: 0, unique: true, page: 1000 }
+        Self { generated: 0, unique: true, page: 1000, longest: usize::MAX, filters: true }
     }
 }
 
@@ -148,8 +155,10 @@ impl Shared {
             None => (path.rsplit('/').next().unwrap_or_default(), None),
         };
         match (request.method.as_str(), place, id) {
+            _ if request.length > self.options.longest => failure(414, None, "the URL is too long"),
             ("POST", "Users", None) => self.create(request),
-            ("GET", "Users", None) => self.search(request),
+            ("GET", "Users", None) => self.search(&|name| request.parameter(name)),
+            ("POST", "Users", Some(".search")) => self.search_by_body(request),
             ("GET", "Users", Some(id)) => self.read(id),
             ("PATCH" | "PUT", "Users", Some(id)) => self.update(request, id),
             ("DELETE", "Users", Some(id)) => self.delete(id),
@@ -176,22 +185,35 @@ impl Shared {
         }
     }
 
-    fn search(&self, request: &Request) -> Response {
-        let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
+    fn search_by_body(&self, request: &Request) -> Response {
+        let Ok(Value::Object(body)) = serde_json::from_slice(&request.body) else {
+            return failure(400, Some("invalidSyntax"), "the body is no JSON object");
+        };
+        if body.get("schemas") != Some(&json!([SCHEMA_SEARCH])) {
+            return failure(400, Some("invalidValue"), "the body is no SearchRequest");
+        }
+        self.search(&|name| match body.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            value => Some(value.to_string()),
+        })
+    }
+
+    fn search(&self, parameter: &dyn Fn(&str) -> Option<String>) -> Response {
+        let number = |name: &str| parameter(name).and_then(|text| text.parse::<usize>().ok());
         let start = number("startIndex").unwrap_or(1).max(1);
         let size = number("count").unwrap_or(100).min(self.options.page);
-        let (total, page) = match request.parameter("filter") {
+        let filter = parameter("filter");
+        count(if filter.is_some() { &self.counters.find } else { &self.counters.list });
+        let (total, page) = match filter.filter(|_| self.options.filters) {
             None => {
-                count(&self.counters.list);
                 let users = self.users();
                 (users.len(), users.page(start - 1, size))
             }
             Some(filter) => {
-                count(&self.counters.find);
-                let Some((attribute, value)) = equality(&filter) else {
-                    return failure(400, Some("invalidFilter"), "only `attribute eq \"value\"` is understood");
+                let Some(equality) = filter::parse(&filter) else {
+                    return failure(400, Some("invalidFilter"), "only `attribute eq value` is understood");
                 };
-                let found = self.users().find(attribute, &value);
+                let found = self.users().find(&equality.attribute, &equality.value);
                 (found.len(), found.into_iter().skip(start - 1).take(size).collect())
             }
         };
@@ -255,14 +277,6 @@ impl Shared {
             "authenticationSchemes": [],
         })
     }
-}
-
-/// The attribute and the value of `attribute eq "value"`.
-fn equality(filter: &str) -> Option<(&str, String)> {
-    let (attribute, rest) = filter.trim().split_once(' ')?;
-    let (operator, value) = rest.trim_start().split_once(' ')?;
-    let value = serde_json::from_str(value.trim()).ok()?;
-    operator.eq_ignore_ascii_case("eq").then_some((attribute, value))
 }
 
 fn missing() -> Response {

@@ -63,13 +63,17 @@ impl Users {
     }
 
     /// The created users whose attribute has this value.
-    pub(super) fn find(&self, attribute: &str, value: &str) -> Vec<String> {
-        let positions = match attribute.to_ascii_lowercase().as_str() {
-            "username" => self.by_name.get(&value.to_lowercase()),
-            "externalid" => self.by_external_id.get(value),
-            "id" => return self.read(value).into_iter().collect(),
+    pub(super) fn find(&self, attribute: &str, value: &Value) -> Vec<String> {
+        let positions = match (attribute.to_ascii_lowercase().as_str(), value.as_str()) {
+            ("username", Some(value)) => self.by_name.get(&value.to_lowercase()),
+            ("externalid", Some(value)) => self.by_external_id.get(value),
+            ("id", Some(value)) => return self.read(value).into_iter().collect(),
             _ => {
-                let holds = |user: &&User| user.get(attribute).and_then(Value::as_str) == Some(value);
+                let (name, part) = attribute.split_once('.').unwrap_or((attribute, ""));
+                let holds = |user: &&User| match user.get(name) {
+                    Some(Value::Object(object)) => object.get(part) == Some(value),
+                    held => held == Some(value),
+                };
                 return self.created.iter().flatten().filter(holds).map(text).collect();
             }
         };

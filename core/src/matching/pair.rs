@@ -1,0 +1,83 @@
+//! One pair of attributes: what the two sides hold, and whether it is the same.
+
+use super::Query;
+use super::similar::{Comparison, Share};
+use crate::model::Normalization;
+use crate::path::Path;
+use crate::value::{Attributes, at_path, fold_case};
+use serde_json::Value;
+use std::borrow::Cow;
+use unicode_normalization::UnicodeNormalization;
+
+#[derive(Clone, Debug)]
+pub(super) struct Pair {
+    pub(super) user: String,
+    pub(super) account: Path,
+    pub(super) normalize: Vec<Normalization>,
+    /// Without one, the two must be equal.
+    pub(super) similar: Option<Comparison>,
+}
+
+impl Pair {
+    pub(super) fn of_user(&self, user: &Attributes) -> Vec<String> {
+        self.user_values(user).iter().filter_map(|item| self.key(item)).collect()
+    }
+
+    pub(super) fn of_account(&self, account: &Attributes) -> Vec<String> {
+        self.account.values(account).into_iter().filter_map(|value| self.key(value)).collect()
+    }
+
+    /// How alike the two sides are, the best of all their values; `None` where they do not match.
+    pub(super) fn share(&self, user: &Attributes, account: &Attributes) -> Option<Share> {
+        let (ours, theirs) = (self.of_user(user), self.of_account(account));
+        if ours.iter().any(|ours| theirs.contains(ours)) {
+            return Some(Share::ALL);
+        }
+        let comparison = self.similar?;
+        let pairs = ours.iter().flat_map(|ours| theirs.iter().map(move |theirs| (ours, theirs)));
+        let shares = pairs.filter_map(|(ours, theirs)| comparison.share(ours, theirs));
+        shares.reduce(|best, share| if best.is_less_than(share) { share } else { best })
+    }
+
+    /// What to ask the target for: each value of the user's.
+    pub(super) fn queries(&self, user: &Attributes) -> Vec<Query> {
+        let askable = self.user_values(user).iter().filter(|value| self.key(value).is_some());
+        askable.map(|value| Query { attribute: self.account.attribute(), value: self.asked(value) }).collect()
+    }
+
+    fn user_values<'a>(&self, user: &'a Attributes) -> &'a [Value] {
+        match at_path(user, &self.user) {
+            Some(Value::Array(items)) => items,
+            Some(value) => std::slice::from_ref(value),
+            None => &[],
+        }
+    }
+
+    /// Targets have their own rules for letter case, but none of them asks for white space at the ends.
+    fn asked(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) if self.normalize.contains(&Normalization::Trim) => Value::from(text.trim()),
+            value => value.clone(),
+        }
+    }
+
+    /// The normalised form of a value; `None` where nothing is left of it, and for what is no text, number or truth.
+    fn key(&self, value: &Value) -> Option<String> {
+        let mut text: Cow<'_, str> = match value {
+            Value::String(text) => Cow::Borrowed(text),
+            Value::Number(number) => Cow::Owned(number.to_string()),
+            Value::Bool(value) => Cow::Owned(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        for normalization in &self.normalize {
+            text = Cow::Owned(match normalization {
+                Normalization::Trim => text.trim().to_owned(),
+                Normalization::Casefold => fold_case(&text),
+                Normalization::Nfkc => text.nfkc().collect(),
+                Normalization::Digits => text.chars().filter(char::is_ascii_digit).collect(),
+            });
+        }
+        // A value of white space alone is as good as none, whatever the rule normalises.
+        (!text.trim().is_empty()).then(|| text.into_owned())
+    }
+}
