@@ -5,11 +5,14 @@
 mod compare;
 mod document;
 mod render;
+mod review;
 mod rule;
 mod schema;
+pub mod suggest;
 
 pub use document::render;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};
+pub use review::{missing_required, warnings};
 
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};

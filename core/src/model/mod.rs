@@ -4,6 +4,7 @@ mod account;
 mod app;
 mod evidence;
 mod request;
+mod schema;
 mod target;
 mod user;
 
@@ -11,6 +12,7 @@ pub use account::*;
 pub use app::*;
 pub use evidence::*;
 pub use request::*;
+pub use schema::*;
 pub use target::*;
 pub use user::*;
 
