@@ -1,5 +1,5 @@
 //! Targets are asked what they have, mappings are checked against it, and a target that changes is noticed.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::{Connector, ConnectorError, SchemaAttribute, TargetAccount};
 use rollkeeper::model::{App, LogFilter, SchemaChangeKind, SchemaSource, User, Validation};
@@ -211,7 +211,6 @@ impl Connector for Scripted {
 }
 
 #[test]
-#[expect(clippy::panic, reason = "that is what is tried")]
 fn a_connector_in_trouble_is_a_finding_and_the_rest_stands() {
     let silent: Vec<Scripted> =
         vec![Scripted(Box::new(|| Err(ConnectorError::unsupported("schema")))), Scripted(Box::new(|| panic!("no")))];

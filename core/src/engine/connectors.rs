@@ -5,14 +5,14 @@ use crate::connector::mock::MockTarget;
 use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::delivery::{Host, lock};
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
 use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
-use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource, TargetDescription};
+use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource, TargetDescription, read_part};
 use crate::scim;
 use crate::secret::Secret;
-use crate::value::canonical_object;
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -62,7 +62,14 @@ impl Shared {
         let definition = Definition::compile(app, attributes.as_deref()).map_err(|found| faults.extend(found));
         match definition {
             Ok(definition) if faults.is_empty() => Ok(live(definition, connector, described, attributes)),
-            _ => Err(faults),
+            _ => {
+                // A connector may complain of what the settings' own check has found already.
+                let mut places = BTreeSet::new();
+                faults.reverse();
+                faults.retain(|fault| fault.code != Code::InvalidArgument || places.insert(fault.attribute.clone()));
+                faults.reverse();
+                Err(faults)
+            }
         }
     }
 
@@ -88,8 +95,8 @@ impl Shared {
                 if let Some(mock) = mocks.get(&app.id) {
                     return Ok(Some(Arc::new(mock.clone())));
                 }
-                let mock = MockTarget::from_json(&canonical_object(settings))
-                    .map_err(|fault| fault.at("connector.settings"))?;
+                let settings = Value::Object(settings.clone());
+                let mock = MockTarget::with_options(read_part(&settings, "connector.settings")?);
                 if keep {
                     mocks.insert(app.id.clone(), mock.clone());
                 }

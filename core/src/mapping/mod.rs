@@ -45,7 +45,8 @@ impl Mapping {
             match CompiledRule::new(rule, schema.as_ref()) {
                 Ok(rule) => {
                     if compiled.iter().any(|(_, other)| at_once(other, &rule) && other.target.overlaps(&rule.target)) {
-                        let message = format!("`{}` is written by another rule already", rule.target);
+                        let message =
+                            format!("`{}` is written by another rule already; keep one of the two", rule.target);
                         faults.push(Fault::new(Code::DuplicateTarget, message).at(format!("mapping[{index}].target")));
                     }
                     compiled.push((index, rule));

@@ -92,6 +92,7 @@ fn canonical(schema: &Schema, attribute: &str, value: &Value) -> Option<Fault> {
     }
     let names: Vec<&str> = known.canonical_values.iter().map(String::as_str).collect();
     let listed = names.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let message = format!("the target knows these values of `{attribute}`: {listed}{}", hint(text, names));
+    let hint = if names.len() > 1 { hint(text, names) } else { String::new() };
+    let message = format!("the target knows these values of `{attribute}`: {listed}{hint}");
     Some(Fault::new(Code::UnusualValue, message))
 }

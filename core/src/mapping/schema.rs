@@ -70,7 +70,8 @@ impl Schema {
         }
         let known = self.attributes.values().map(|known| known.path.as_str());
         let hint = hint(attribute, known);
-        let message = format!("the target has no attribute `{attribute}`{hint}");
+        let help = if hint.is_empty() { "; `discover` tells what it has".to_owned() } else { hint };
+        let message = format!("the target has no attribute `{attribute}`{help}");
         Some(Fault::new(Code::UnknownAttribute, message))
     }
 
@@ -106,7 +107,11 @@ impl Schema {
         if whole_list {
             return match value.as_array() {
                 Some(items) if items.iter().all(|item| fits(&attribute.kind, item)) => None,
-                Some(_) => wrong(&format!("a list with {} in it", name_of(&attribute.kind))),
+                Some(_) => {
+                    let message =
+                        format!("`{target}` takes a list in which every item is {}", name_of(&attribute.kind));
+                    Some(Fault::new(Code::TypeMismatch, message))
+                }
                 None => wrong("a list"),
             };
         }
@@ -118,7 +123,7 @@ impl Schema {
 }
 
 fn read_only(target: &Path) -> Fault {
-    Fault::new(Code::ReadOnlyAttribute, format!("the target does not let `{target}` be written"))
+    Fault::new(Code::ReadOnlyAttribute, format!("the target does not let `{target}` be written; take the rule out"))
 }
 
 fn fits(kind: &str, value: &Value) -> bool {

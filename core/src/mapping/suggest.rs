@@ -8,7 +8,7 @@ use crate::value::Attributes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names that mean the same, in directories, personnel systems and targets. The first of a group is the one to tell.
+/// Names that mean the same, in directories, personnel systems and targets.
 const SAME: &[&[&str]] = &[
     &["username", "login", "loginname", "logonname", "userid", "uid", "upn", "userprincipalname", "samaccountname"],
     &["givenname", "firstname", "forename", "first"],
@@ -283,8 +283,8 @@ fn likeness(place: &Place<'_>, source: &str) -> Option<(f64, String)> {
     let common = ours
         .iter()
         .find_map(|one| group(one).filter(|names| place.names.iter().any(|name| names.contains(&name.as_str()))));
-    if let Some(first) = common.and_then(|names| names.first()) {
-        return Some((0.9, format!("`{source}` is another name for `{first}`")));
+    if common.is_some() {
+        return Some((0.9, format!("`{source}` is another name for `{}`", place.attribute.path)));
     }
     let theirs: BTreeSet<String> = words(place.attribute.path.rsplit([':', '.']).next()?).into_iter().collect();
     let mine: BTreeSet<String> = words(last).into_iter().collect();
