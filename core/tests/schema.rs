@@ -116,7 +116,7 @@ fn what_the_target_requires_of_a_new_account_is_told_attribute_by_attribute() {
         assert!(faults.iter().all(|fault| fault.code == Code::MissingRequired));
         faults.iter().map(|fault| fault.message.split('`').nth(1).unwrap().to_owned()).collect()
     };
-    assert_eq!(missing(&discovery.broken), ["displayName", "emails", "emails.value"]);
+    assert_eq!(missing(&discovery.broken), ["displayName", "emails.value"]);
     let mut rules = json!([{"target": "userName", "source": "username"}, {"target": "displayName", "source": "n", "apply": "update"},
         {"target": "name.givenName", "source": "n"}, {"target": "emails", "source": "m"},
         {"target": "urn:x:2.0:User:colour", "constant": "red"}]);

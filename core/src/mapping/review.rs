@@ -39,7 +39,11 @@ pub fn missing_required(rules: &[Rule], attributes: &[SchemaAttribute]) -> Vec<S
         wanted && !written.contains(&path) && !starts(&path, '.') && !OWN.contains(&path.as_str())
     };
     let required = attributes.iter().filter(|attribute| attribute.required && !attribute.read_only);
-    required.filter(needed).map(|attribute| attribute.path.clone()).collect()
+    let missing: Vec<&SchemaAttribute> = required.filter(needed).collect();
+    // Of a whole, the parts that are required say more.
+    let is_part = |part: &str, whole: &str| part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('.'));
+    let told = missing.iter().filter(|one| !missing.iter().any(|other| is_part(&other.path, &one.path)));
+    told.map(|attribute| attribute.path.clone()).collect()
 }
 
 /// What is allowed and yet hardly meant: values that are not among those that the target knows (RFC 7643 §7 lets others
