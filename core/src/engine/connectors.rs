@@ -200,7 +200,11 @@ fn live(
 
 /// Checks a definition that was checked before, without refusing what it was not checked against then.
 fn compile_again(app: App, attributes: Option<&[SchemaAttribute]>) -> Result<Definition, Vec<Fault>> {
-    Definition::compile(app.clone(), attributes).or_else(|_| Definition::compile(app, None))
+    let supposed = scim::built_in_schema();
+    let supposed = Some(supposed.as_slice()).filter(|_| !matches!(app.connector, ConnectorDefinition::Custom { .. }));
+    Definition::compile(app.clone(), attributes)
+        .or_else(|_| Definition::compile(app.clone(), supposed))
+        .or_else(|_| Definition::compile(app, None))
 }
 
 /// What is known of the target's attributes without asking it: what it said last, or else the standard's own schema, or

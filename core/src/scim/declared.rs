@@ -111,7 +111,7 @@ impl Reader {
         let flag = |name: &str| member(declared, name).and_then(truth).unwrap_or(false);
         let mutability = text(declared, "mutability").is_some_and(|one| one.eq_ignore_ascii_case("readOnly"));
         let canonical = member(declared, "canonicalValues").and_then(Value::as_array);
-        let canonical = canonical.into_iter().flatten().filter_map(Value::as_str).filter(|one| one.len() <= LONGEST);
+        let canonical = canonical.into_iter().flatten().filter_map(Value::as_str).filter(|one| is_name(one));
         let listed = standard_attribute(&path).is_some_and(|standard| standard.multi_valued);
         if listed && !flag("multiValued") {
             let message =
@@ -238,7 +238,7 @@ pub(super) fn resource_types(answer: &Value) -> Option<Vec<ResourceType>> {
                 .into_iter()
                 .flatten()
                 .filter_map(urn)
-                .filter(|urn| urn.len() <= LONGEST)
+                .filter(|urn| is_name(urn))
                 .take(MOST_ITEMS)
                 .collect(),
         })
@@ -328,5 +328,10 @@ fn truth(value: &Value) -> Option<bool> {
 
 /// A member's text, where it is short enough to be a name.
 fn text<'a>(object: &'a Attributes, name: &str) -> Option<&'a str> {
-    member(object, name).and_then(Value::as_str).filter(|text| !text.is_empty() && text.len() <= LONGEST)
+    member(object, name).and_then(Value::as_str).filter(|text| is_name(text))
+}
+
+/// Whether a text is short and plain enough to be stored and shown.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST && !text.contains(char::is_control)
 }
