@@ -139,6 +139,8 @@ pub enum Code {
     AttributeNotStored = 217,
     /// The app is not enabled.
     AppDisabled = 218,
+    /// A value is not among those that the target knows.
+    UnusualValue = 219,
     /// The target could not be reached.
     Unreachable = 300,
     /// The target did not answer in time.
@@ -251,6 +253,7 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (InvalidUrl, "invalid_url", Configuration, Never),
     (AttributeNotStored, "attribute_not_stored", Configuration, Later),
     (AppDisabled, "app_disabled", Configuration, Later),
+    (UnusualValue, "unusual_value", Configuration, Never),
     (Unreachable, "unreachable", Target, Later),
     (Timeout, "timeout", Target, Later),
     (RateLimited, "rate_limited", Target, Later),

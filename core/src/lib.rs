@@ -3,6 +3,7 @@
 
 pub mod fault;
 pub mod id;
+pub mod likeness;
 mod operation;
 pub mod path;
 mod secret;

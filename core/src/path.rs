@@ -115,6 +115,15 @@ impl Path {
         Some(self.leading(self.filtered()? + 1, true))
     }
 
+    /// What the filters say: for each term the list without filters, the name and the value.
+    pub fn filters(&self) -> impl Iterator<Item = (String, &str, &Value)> {
+        let steps = self.steps.iter().enumerate();
+        steps.flat_map(|(index, step)| {
+            let list = self.leading(index + 1, false).attribute();
+            step.filter.iter().map(move |(name, value)| (list.clone(), name.as_str(), value))
+        })
+    }
+
     /// Whether the path is that attribute of the core schema, whole.
     pub fn is(&self, attribute: &str) -> bool {
         self.schema.is_none()

@@ -115,6 +115,8 @@ impl Period {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let fault =
             || Fault::new(Code::InvalidTime, "a duration must be ISO 8601 in days or less, such as `PT30S` or `P30D`");
+        // The reader would take `10 minutes` as well, which other readers of the same document do not.
+        let text = Some(text).filter(|text| text.starts_with(['P', 'p'])).ok_or_else(fault)?;
         let span: jiff::Span = text.parse().map_err(|_| fault())?;
         let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| fault())?;
         let micros = i64::try_from(duration.as_micros()).map_err(|_| fault())?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The rooms from the ground up; a room may import only from a lower step. The number is the floor; several steps of one
 /// floor are an order inside it.
 const STEPS: &[(u8, &[&str])] = &[
-    (0, &["fault", "operation", "secret", "value"]),
+    (0, &["fault", "likeness", "operation", "secret", "value"]),
     (0, &["path", "time"]),
     (0, &["id"]),
     (1, &["model"]),

@@ -48,6 +48,7 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Val
 enum Call {
     Test {},
     Schema {},
+    Discover {},
     Find {
         attribute: String,
         value: Value,
@@ -163,6 +164,7 @@ fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorErr
     match call {
         Call::Test {} => connector.test().map(json),
         Call::Schema {} => connector.schema().map(json),
+        Call::Discover {} => connector.discover().map(json),
         Call::Find { attribute, value } => connector.find(attribute, value).map(json),
         Call::Read { external_id } => connector.read(external_id).map(json),
         Call::Create { attributes } => connector.create(attributes, "key").map(json),
@@ -288,6 +290,11 @@ fn calls_every_failure_by_its_outcome() {
 #[test]
 fn reads_the_declared_schema_or_takes_the_standard() {
     check("schema");
+}
+
+#[test]
+fn discovers_what_a_target_tells_and_names_what_it_does_not() {
+    check("discovery");
 }
 
 #[test]

@@ -86,6 +86,8 @@ const (
 	ErrAttributeNotStored Code = "attribute_not_stored"
 	// ErrAppDisabled: the app is not enabled.
 	ErrAppDisabled Code = "app_disabled"
+	// ErrUnusualValue: a value is not among those that the target knows.
+	ErrUnusualValue Code = "unusual_value"
 	// ErrUnreachable: the target could not be reached.
 	ErrUnreachable Code = "unreachable"
 	// ErrTimeout: the target did not answer in time.

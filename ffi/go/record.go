@@ -207,6 +207,8 @@ type Validation struct {
 	Record
 	// Findings is everything that is wrong.
 	Findings []Fault `json:"findings"`
+	// Warnings is what is allowed and yet hardly meant.
+	Warnings []Fault `json:"warnings"`
 	// Readiness is what has to hold before the app is enabled.
 	Readiness []Readiness `json:"readiness"`
 	// Ready says whether nothing is wrong and everything holds.

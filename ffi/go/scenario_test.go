@@ -34,6 +34,7 @@ type stepArguments struct {
 	Note       string          `json:"note"`
 	ExternalID string          `json:"external_id"`
 	Faults     json.RawMessage `json:"faults"`
+	Attributes json.RawMessage `json:"attributes"`
 }
 
 type player struct {
@@ -46,7 +47,7 @@ type player struct {
 func (p *player) play(verb string, argument json.RawMessage, by string) error {
 	var arguments stepArguments
 	var plain string
-	if bytes.HasPrefix(argument, []byte("{")) && !strings.HasPrefix(verb, "put_") {
+	if bytes.HasPrefix(argument, []byte("{")) && !strings.HasPrefix(verb, "put_") && verb != "validate_app" {
 		if err := json.Unmarshal(argument, &arguments); err != nil {
 			return err
 		}
@@ -83,6 +84,26 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		var target *MockTarget
 		if target, err = p.engine.MockTarget(arguments.App); err == nil {
 			err = target.Script(arguments.Faults)
+		}
+	case "set_schema":
+		var target *MockTarget
+		if target, err = p.engine.MockTarget(arguments.App); err == nil {
+			err = target.SetSchema(arguments.Attributes)
+		}
+	case "discover":
+		var discovery Discovery
+		if discovery, err = p.engine.Discover(plain); err == nil {
+			p.answers = append(p.answers, string(discovery.Raw))
+		}
+	case "suggest_mapping":
+		var suggestion MappingSuggestion
+		if suggestion, err = p.engine.SuggestMapping(plain); err == nil {
+			p.answers = append(p.answers, string(suggestion.Raw))
+		}
+	case "validate_app":
+		var validation Validation
+		if validation, err = p.engine.ValidateApp(argument); err == nil {
+			p.answers = append(p.answers, string(validation.Raw))
 		}
 	case "explain":
 		var explanation Explanation

@@ -87,6 +87,8 @@ pub const ROLLKEEPER_INVALID_URL: Status = 216;
 pub const ROLLKEEPER_ATTRIBUTE_NOT_STORED: Status = 217;
 /// The app is not enabled.
 pub const ROLLKEEPER_APP_DISABLED: Status = 218;
+/// A value is not among those that the target knows.
+pub const ROLLKEEPER_UNUSUAL_VALUE: Status = 219;
 /// The target could not be reached.
 pub const ROLLKEEPER_UNREACHABLE: Status = 300;
 /// The target did not answer in time.

@@ -109,6 +109,27 @@ pub unsafe extern "C" fn rollkeeper_mock_target_script(
     }
 }
 
+/// Tells the target which attributes it has from now on, a JSON list as a connector's `schema` gives it.
+///
+/// # Safety
+/// `target` is valid; `attributes` leads to `attributes_length` bytes; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_mock_target_set_schema(
+    target: *mut MockTargetHandle,
+    attributes: *const c_char,
+    attributes_length: usize,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("mock_target_set_schema", error, || {
+            let attributes = document_text(attributes, attributes_length, "attributes")?;
+            Ok(handle(target, "target")?.0.set_schema_json(attributes)?)
+        })
+    }
+}
+
 /// Gives every call that the target has had, as a JSON list.
 ///
 /// # Safety

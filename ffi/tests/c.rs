@@ -189,6 +189,23 @@ fn expressions_mappings_and_matching_answer_as_the_case_files_say_byte_for_byte(
     }
 }
 
+#[test]
+fn bad_definitions_are_told_as_the_case_files_say_byte_for_byte() {
+    let files = files_of("definitions");
+    let read = |file: &PathBuf| serde_json::from_slice::<Vec<Value>>(&fs::read(file).unwrap()).unwrap();
+    let cases: Vec<Value> = files.iter().flat_map(read).collect();
+    assert!(cases.len() > 60, "only {} cases were found", cases.len());
+    let printed = Installed::new().compile_and_run("definitions.c", &files);
+    assert_eq!(printed.lines().count(), cases.len());
+    for (case, line) in cases.iter().zip(printed.lines()) {
+        let mut expected: Value = serde_json::from_str(line).unwrap();
+        for key in ["findings", "warnings"] {
+            expected[key] = case.get(key).cloned().unwrap_or_else(|| Value::Array(Vec::new()));
+        }
+        assert_eq!(line, canonical(&expected), "{case}");
+    }
+}
+
 /// The golden file, with the answers that the Rust runner gave, has the scenario's name.
 #[test]
 fn scenarios_come_out_as_in_rust_byte_for_byte() {

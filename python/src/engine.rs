@@ -194,6 +194,14 @@ impl Engine {
         self.verb(app.py(), "validate_app", |engine| engine.validate_app(&json))
     }
 
+    fn discover<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "discover", |engine| engine.discover(app))
+    }
+
+    fn suggest_mapping<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "suggest_mapping", |engine| engine.suggest_mapping(app))
+    }
+
     fn export_app<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
         self.verb(py, "export_app", |engine| engine.export_app(id))
     }

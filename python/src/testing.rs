@@ -41,6 +41,12 @@ impl MockTarget {
         scripted.map_err(|fault| errors::fault(faults.py(), "script", fault))
     }
 
+    /// Tells the target which attributes it has from now on.
+    fn set_schema(&self, attributes: &Bound<'_, PyAny>) -> PyResult<()> {
+        let told = self.0.set_schema_json(&text(attributes)?);
+        told.map_err(|fault| errors::fault(attributes.py(), "set_schema", fault))
+    }
+
     /// Every call so far, in order.
     #[getter]
     fn calls<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -106,6 +106,18 @@ class _Stage:
     def do_script(self, script: dict[str, Any], by: Optional[str]) -> None:
         self.engine.mock_target(script["app"]).script(script["faults"])
 
+    def do_set_schema(self, schema: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.mock_target(schema["app"]).set_schema(schema["attributes"])
+
+    def do_discover(self, app: str, by: Optional[str]) -> None:
+        self.answers.append(self.engine.discover(app))
+
+    def do_suggest_mapping(self, app: str, by: Optional[str]) -> None:
+        self.answers.append(self.engine.suggest_mapping(app))
+
+    def do_validate_app(self, app: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.append(self.engine.validate_app(app))
+
     def do_explain(self, pair: dict[str, str], by: Optional[str]) -> None:
         self.answers.append(self.engine.explain(pair["app"], pair["user"]))
 

@@ -61,6 +61,10 @@ struct Step {
     advance: Option<String>,
     run: Option<Map<String, Value>>,
     script: Option<Script>,
+    set_schema: Option<SetSchema>,
+    discover: Option<String>,
+    suggest_mapping: Option<String>,
+    validate_app: Option<Value>,
     explain: Option<Pair>,
     preview: Option<Pair>,
 }
@@ -87,6 +91,13 @@ struct Nth {
 struct Script {
     app: String,
     faults: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetSchema {
+    app: String,
+    attributes: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,6 +211,19 @@ impl Stage {
         if let Some(script) = &step.script {
             let mock = self.engine.mock_target(&script.app)?;
             mock.script_json(&script.faults.to_string()).map_err(|fault| Error::new("script", fault))?;
+        }
+        if let Some(schema) = &step.set_schema {
+            let mock = self.engine.mock_target(&schema.app)?;
+            mock.set_schema_json(&schema.attributes.to_string()).map_err(|fault| Error::new("set_schema", fault))?;
+        }
+        if let Some(app) = &step.discover {
+            self.answers.push(json!(self.engine.discover(app)?));
+        }
+        if let Some(app) = &step.suggest_mapping {
+            self.answers.push(json!(self.engine.suggest_mapping(app)?));
+        }
+        if let Some(app) = &step.validate_app {
+            self.answers.push(json!(self.engine.validate_app(app.to_string().as_bytes())?));
         }
         if let Some(pair) = &step.explain {
             self.answers.push(json!(self.engine.explain(&pair.app, &pair.user)?));

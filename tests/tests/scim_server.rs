@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;
-use rollkeeper::model::{App, RequestFilter, State, User};
+use rollkeeper::model::{App, RequestFilter, SchemaSource, State, User};
 use rollkeeper::testing::check_connector;
 use rollkeeper::{Engine, RunOptions, Secret};
 use rollkeeper_tests::server::Server;
@@ -19,6 +19,42 @@ fn the_connector_passes_the_suite_against_every_form_of_the_server() {
         assert!(report.passed(), "{arguments:?}: {:?}", report.failures());
         let left = connector.list(None, None).unwrap();
         assert!(left.accounts.is_empty(), "{arguments:?}: {} accounts were left", left.accounts.len());
+    }
+}
+
+#[test]
+fn the_server_is_discovered_and_a_mapping_proposed_for_it_works() {
+    for arguments in [&["--command", "gunicorn"][..], &["--paging", "cursor"]] {
+        let server = Server::start(arguments);
+        let token = server.token.clone();
+        let engine = Engine::builder().secrets(Arc::new(move |_: &str| Some(Secret::new(token.clone())))).open().unwrap();
+        let mut app = json!({"id": "crm", "assigned_to": {"profiles": ["Employees"]}, "enabled": false,
+            "update_on": ["username", "lastName", "email", "department"],
+            "connector": {"kind": "scim", "base_url": server.base_url, "auth": {"kind": "bearer", "token": {"secret": "crm"}}}});
+        let put = |app: &Value| engine.put_app(App::from_json(app.to_string().as_bytes()).unwrap(), None);
+        put(&app).unwrap();
+        engine.put_user(user(1, &json!({})), None).unwrap();
+        let found = engine.discover("crm").unwrap().target;
+        assert_eq!((found.source, found.complete, found.findings.as_slice()), (SchemaSource::Target, true, &[][..]));
+        assert_eq!(found.features["patch"]["supported"], true, "{:?}", found.features);
+        assert!(found.resource_types.iter().any(|kind| kind.name == "User" && kind.endpoint == "Users"));
+        let find = |path: &str| found.attributes.iter().find(|one| one.path == path).unwrap_or_else(|| panic!("no {path}"));
+        assert!(find("userName").required && find("emails").multi_valued && find("id").read_only);
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        assert_eq!(find(&format!("{enterprise}:department")).kind, "string");
+
+        let suggestion = engine.suggest_mapping("crm").unwrap();
+        assert!(suggestion.missing.is_empty(), "{:?}", suggestion.missing);
+        app["mapping"] = json!(suggestion.mapping);
+        app["matching"] = json!(suggestion.matching);
+        app["enabled"] = true.into();
+        let validation = engine.validate_app(app.to_string().as_bytes()).unwrap();
+        assert!(validation.ready && validation.warnings.is_empty(), "{validation:?}");
+        put(&app).unwrap();
+        engine.run(&RunOptions::default()).unwrap();
+        let accounts = server.connector().list(None, None).unwrap().accounts;
+        assert_eq!(accounts[0].attributes["name"]["familyName"], "O'Brien \"Łuk\\asz\" 王");
+        assert_eq!(accounts[0].attributes[enterprise]["department"], "Ward 7");
     }
 }
 

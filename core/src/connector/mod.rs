@@ -7,7 +7,8 @@ use crate::value::Attributes;
 use serde_json::Value;
 
 pub use crate::model::{
-    Capabilities, Change, ChangeKind, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
+    Capabilities, Change, ChangeKind, ConnectorError, Outcome, Page, SchemaAttribute, SchemaSource, TargetAccount,
+    TargetDescription,
 };
 
 /// A target's face towards the engine. Everything but [`Connector::create`] has a default that says «not supported»;
@@ -33,6 +34,16 @@ pub trait Connector: Send + Sync {
     /// As for a read.
     fn schema(&self) -> Result<Vec<SchemaAttribute>, ConnectorError> {
         Err(ConnectorError::unsupported("schema"))
+    }
+
+    /// What the target says about itself. Where a connector has no more to say, its attributes are all there is.
+    ///
+    /// # Errors
+    /// As for a read.
+    fn discover(&self) -> Result<TargetDescription, ConnectorError> {
+        let attributes = self.schema()?;
+        let complete = !attributes.is_empty();
+        Ok(TargetDescription { source: SchemaSource::Connector, complete, attributes, ..TargetDescription::default() })
     }
 
     /// The accounts whose `attribute` (a path such as `userName` or `emails.value`) equals `value`. More than asked for may

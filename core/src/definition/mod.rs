@@ -1,12 +1,14 @@
 //! An app's definition, parsed and checked once: a [`Definition`] that exists can be used.
 
+mod settings;
+
 use crate::expression::{Expression, Reads, Variable};
-use crate::fault::{Code, Fault};
+use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
-use crate::model::{App, ConnectorDefinition, SchemaAttribute, User};
+use crate::model::{App, SchemaAttribute, User};
 use crate::scope::{Standing, standing};
-use crate::time::{Period, Timestamp};
+use crate::time::Timestamp;
 use crate::value::{Attributes, at_path, canonical, canonical_object};
 use std::collections::BTreeSet;
 
@@ -29,7 +31,7 @@ const SCOPE_VARIABLES: [Variable; 3] = [Variable::User, Variable::App, Variable:
 impl Definition {
     /// Checks a definition against what is known of the target's attributes.
     pub(crate) fn compile(app: App, schema: Option<&[SchemaAttribute]>) -> Result<Self, Vec<Fault>> {
-        let mut faults = settings_faults(&app);
+        let mut faults = settings::faults(&app);
         let mapping = collect(Mapping::compile(&app.mapping, schema), &mut faults);
         let matching = collect(Matching::compile(&app.matching), &mut faults);
         let scope = app.scope.as_ref().map(|text| {
@@ -111,30 +113,4 @@ fn watched(update_on: &[String], reads: &Reads) -> Reads {
         Reads::Paths(read) => paths.extend(read.iter().filter(|path| roles.contains(&path.as_str())).cloned()),
     }
     Reads::Paths(paths)
-}
-
-/// What is wrong with the plain settings.
-fn settings_faults(app: &App) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let mut check = |sound: bool, place: &str, message: &str| {
-        if !sound {
-            faults.push(Fault::new(Code::InvalidArgument, format!("`{place}` {message}")).at(place));
-        }
-    };
-    check((1..=100).contains(&app.retry.attempts), "retry.attempts", "must be from 1 to 100");
-    let sound = app.retry.first > Period::ZERO && app.retry.first <= app.retry.cap;
-    check(sound, "retry.first", "must be above 0 and at most `retry.cap`");
-    check((1..=256).contains(&app.rate.concurrency), "rate.concurrency", "must be from 1 to 256");
-    check(app.rate.per_second.is_none_or(|rate| rate > 0.0 && rate.is_finite()), "rate.per_second", "must be above 0");
-    check(app.pilot.as_ref().is_none_or(|pilot| pilot.percent <= 100), "pilot.percent", "must be from 0 to 100");
-    check(app.timeouts.request.as_micros() > 0, "timeouts.request", "must be above 0");
-    if let ConnectorDefinition::Scim(scim) = &app.connector {
-        let page = scim.features.page_size;
-        check(
-            page.is_none_or(|size| (1..=10_000).contains(&size)),
-            "connector.features.page_size",
-            "must be from 1 to 10,000",
-        );
-    }
-    faults
 }

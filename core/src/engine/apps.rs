@@ -1,11 +1,11 @@
 //! The verbs of apps.
 
-use super::{Engine, Error, Result};
+use super::{Engine, Error, Result, no_app};
 use crate::connector::mock::MockTarget;
 use crate::connector::{Connector, ConnectorError};
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
-use crate::intake;
+use crate::intake::{self, LiveApp};
 use crate::model::{App, AppTest, Request};
 use crate::store::definition_text;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,8 +21,22 @@ impl Engine {
     pub fn put_app(&self, app: App, by: Option<&str>) -> Result<Vec<Request>> {
         let id = app.id.clone();
         let failed = |faults| Error::of_faults("put_app", faults).about("app", id.as_str());
-        let live = self.shared.make_live(app, true).map_err(failed)?;
-        let missing = self.unready(&live);
+        // What was put with the same mapping and connector passed the checks of its time: a target that changed since then
+        // must not stand in the way of switching the app off.
+        let same = |known: &&Arc<LiveApp>| {
+            let known = &known.definition.app;
+            known.mapping == app.mapping && known.connector == app.connector
+        };
+        let (apps, _) = self.shared.apps();
+        let known = apps.get(&id).filter(same);
+        let live = match (self.shared.make_live(app.clone(), true), known) {
+            (Err(_), Some(known)) => self.shared.make_live_again(app, known.described.clone()).map_err(failed)?,
+            (made, _) => made.map_err(failed)?,
+        };
+        let mut missing = self.unready(&live);
+        if known.is_some_and(|known| known.definition.app.enabled) {
+            missing.retain(|fault| fault.code != Code::MissingRequired);
+        }
         if live.definition.app.enabled && !missing.is_empty() {
             return Err(failed(missing));
         }
@@ -135,8 +149,4 @@ impl Engine {
         let fault = || Fault::new(Code::NotFound, "there is no mock target of this app");
         found.ok_or_else(|| Error::new("mock_target", fault()).about("app", app))
     }
-}
-
-fn no_app() -> Fault {
-    Fault::new(Code::NotFound, "there is no such app")
 }

@@ -5,13 +5,14 @@ use crate::connector::mock::MockTarget;
 use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::delivery::{Host, lock};
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
 use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
-use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource};
+use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource, TargetDescription, read_part};
 use crate::scim;
 use crate::secret::Secret;
-use crate::value::canonical_object;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -21,9 +22,11 @@ impl Shared {
     pub(super) fn refresh_apps(&self) -> Result<(), Fault> {
         let (known, revision) = self.apps();
         let now = self.clock.now();
-        let (apps, newest) = self.store().read(now, |tx| {
+        let (apps, mut described, newest) = self.store().read(now, |tx| {
             let newest = tx.apps_revision()?;
-            Ok((if newest == revision { Vec::new() } else { tx.apps()? }, newest))
+            let apps = if newest == revision { Vec::new() } else { tx.apps()? };
+            let described = if apps.is_empty() { BTreeMap::new() } else { tx.target_schemas(&apps)? };
+            Ok((apps, described, newest))
         })?;
         if newest == revision {
             known.values().filter(|live| live.connector.is_none()).for_each(|live| self.reconnect(live));
@@ -32,9 +35,12 @@ impl Shared {
         let mut live = LiveApps::new();
         for app in apps {
             let id = app.id.clone();
-            let same = known.get(&id).filter(|live| live.definition.app == app && live.connector.is_some());
+            let described = described.remove(&id);
+            let same = known
+                .get(&id)
+                .filter(|live| live.definition.app == app && live.described == described && live.connector.is_some());
             // A definition was checked when it was put; one that no longer compiles stays out of use and in the store.
-            let made = same.cloned().or_else(|| self.make_live(app, true).ok().map(Arc::new));
+            let made = same.cloned().or_else(|| self.make_live_again(app, described).ok().map(Arc::new));
             live.extend(made.map(|live| (id, live)));
         }
         let mut apps = lock(&self.apps);
@@ -46,11 +52,38 @@ impl Shared {
 
     /// Checks a definition and finds its connector. Without `keep`, nothing of it stays.
     pub(super) fn make_live(&self, app: App, keep: bool) -> Result<LiveApp, Vec<Fault>> {
-        let connector = self.connector(&app, keep).map_err(|fault| vec![fault])?;
-        let schema = schema(&app, connector.as_deref());
-        let definition = Definition::compile(app, schema.as_deref())?;
-        let capabilities = connector.as_deref().map(capabilities).unwrap_or_default();
-        Ok(LiveApp { definition, connector, capabilities })
+        let now = self.clock.now();
+        let described = self.store().read(now, |tx| tx.target_schema(&app)).map_err(|fault| vec![fault])?;
+        let (connector, mut faults) = match self.connector(&app, keep) {
+            Ok(connector) => (connector, Vec::new()),
+            Err(fault) => (None, vec![fault]),
+        };
+        let attributes = known_attributes(&app, connector.as_deref(), described.as_ref());
+        let definition = Definition::compile(app, attributes.as_deref()).map_err(|found| faults.extend(found));
+        match definition {
+            Ok(definition) if faults.is_empty() => Ok(live(definition, connector, described, attributes)),
+            _ => {
+                // A connector may complain of what the settings' own check has found already.
+                let mut places = BTreeSet::new();
+                faults.reverse();
+                faults.retain(|fault| fault.code != Code::InvalidArgument || places.insert(fault.attribute.clone()));
+                faults.reverse();
+                Err(faults)
+            }
+        }
+    }
+
+    /// Makes an app of the store ready for use. What a target said later only adds checks: a definition that passed
+    /// those of its time stays in use with what it passed.
+    pub(super) fn make_live_again(
+        &self,
+        app: App,
+        described: Option<TargetDescription>,
+    ) -> Result<LiveApp, Vec<Fault>> {
+        let connector = self.connector(&app, true).map_err(|fault| vec![fault])?;
+        let attributes = known_attributes(&app, connector.as_deref(), described.as_ref());
+        let definition = compile_again(app, attributes.as_deref())?;
+        Ok(live(definition, connector, described, attributes))
     }
 
     /// The connector of an app; none where it is not registered, or a secret cannot be had at present.
@@ -62,8 +95,8 @@ impl Shared {
                 if let Some(mock) = mocks.get(&app.id) {
                     return Ok(Some(Arc::new(mock.clone())));
                 }
-                let mock = MockTarget::from_json(&canonical_object(settings))
-                    .map_err(|fault| fault.at("connector.settings"))?;
+                let settings = Value::Object(settings.clone());
+                let mock = MockTarget::with_options(read_part(&settings, "connector.settings")?);
                 if keep {
                     mocks.insert(app.id.clone(), mock.clone());
                 }
@@ -76,6 +109,8 @@ impl Shared {
     #[cfg(feature = "http")]
     fn scim(&self, app: &App, definition: &ScimDefinition) -> Result<Option<Arc<dyn Connector>>, Fault> {
         use crate::transport::{Transport, TransportOptions};
+        // Whether the URL may be called does not depend on a secret that may be missing for now.
+        scim::check_base_url(&definition.base_url)?;
         let token = match &definition.auth {
             None => None,
             Some(Auth::Bearer { token }) => match self.secret(token) {
@@ -137,14 +172,11 @@ impl Shared {
     pub(super) fn reconnect(&self, live: &Arc<LiveApp>) {
         let app = live.definition.app.clone();
         let Ok(Some(connector)) = self.connector(&app, true) else { return };
-        let schema = schema(&app, Some(connector.as_ref()));
+        let described = live.described.clone();
+        let attributes = known_attributes(&app, Some(connector.as_ref()), described.as_ref());
         let id = app.id.clone();
-        // The schema only adds checks; a definition that passed them before stays in use with what it passed.
-        let definition =
-            Definition::compile(app.clone(), schema.as_deref()).or_else(|_| Definition::compile(app, None));
-        let Ok(definition) = definition else { return };
-        let capabilities = capabilities(connector.as_ref());
-        let again = Arc::new(LiveApp { definition, connector: Some(connector), capabilities });
+        let Ok(definition) = compile_again(app, attributes.as_deref()) else { return };
+        let again = Arc::new(self::live(definition, Some(connector), described, attributes));
         let mut apps = lock(&self.apps);
         if apps.live.get(&id).is_some_and(|current| Arc::ptr_eq(current, live)) {
             apps.live.insert(id, again);
@@ -156,9 +188,35 @@ fn capabilities(connector: &dyn Connector) -> Capabilities {
     catch_unwind(AssertUnwindSafe(|| connector.capabilities())).unwrap_or_default()
 }
 
-/// What is known of the target's attributes without asking anybody: the standard's own schema, or what the host's
-/// connector says.
-fn schema(app: &App, connector: Option<&dyn Connector>) -> Option<Vec<SchemaAttribute>> {
+fn live(
+    definition: Definition,
+    connector: Option<Arc<dyn Connector>>,
+    described: Option<TargetDescription>,
+    attributes: Option<Vec<SchemaAttribute>>,
+) -> LiveApp {
+    let capabilities = connector.as_deref().map(capabilities).unwrap_or_default();
+    LiveApp { definition, connector, capabilities, described, attributes }
+}
+
+/// Checks a definition that was checked before, without refusing what it was not checked against then.
+fn compile_again(app: App, attributes: Option<&[SchemaAttribute]>) -> Result<Definition, Vec<Fault>> {
+    let supposed = scim::built_in_schema();
+    let supposed = Some(supposed.as_slice()).filter(|_| !matches!(app.connector, ConnectorDefinition::Custom { .. }));
+    Definition::compile(app.clone(), attributes)
+        .or_else(|_| Definition::compile(app.clone(), supposed))
+        .or_else(|_| Definition::compile(app, None))
+}
+
+/// What is known of the target's attributes without asking it: what it said last, or else the standard's own schema, or
+/// what the host's connector says.
+fn known_attributes(
+    app: &App,
+    connector: Option<&dyn Connector>,
+    described: Option<&TargetDescription>,
+) -> Option<Vec<SchemaAttribute>> {
+    if let Some(described) = described.filter(|described| !described.attributes.is_empty()) {
+        return Some(described.attributes.clone());
+    }
     match &app.connector {
         ConnectorDefinition::Scim(_) | ConnectorDefinition::Mock { .. } => Some(scim::built_in_schema()),
         ConnectorDefinition::Custom { .. } => {

@@ -9,6 +9,7 @@ mod error;
 mod options;
 mod pure;
 mod requests;
+mod schema;
 mod users;
 mod validation;
 mod views;
@@ -157,6 +158,10 @@ impl Engine {
         let now = self.now();
         lock(&self.shared.store).read(now, work)
     }
+}
+
+fn no_app() -> Fault {
+    Fault::new(Code::NotFound, "there is no such app")
 }
 
 impl Host for Shared {

@@ -5,10 +5,9 @@ use crate::fault::{Code, Fault};
 use crate::lifecycle::{self, Event};
 use crate::mapping;
 use crate::matching::Matching;
-use crate::model::{MatchingDefinition, State, TargetAccount, read_document, read_json};
+use crate::model::{MatchingDefinition, State, TargetAccount, read_json, read_part};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Whether a request may change from one state to the other.
@@ -79,24 +78,12 @@ pub fn render(
 /// Every fault of the rules at once, with its place; `invalid_json`, `unknown_key` and `invalid_document` for the documents.
 pub fn match_accounts(matching: &[u8], user: &[u8], accounts: &[u8]) -> std::result::Result<String, Vec<Fault>> {
     let read = || -> std::result::Result<(MatchingDefinition, Attributes, Vec<TargetAccount>), Fault> {
-        Ok((read_under("matching", matching)?, object(user, "user")?, read_under("accounts", accounts)?))
+        Ok((read_part(&read_json(matching)?, "matching")?, object(user, "user")?, read_part(&read_json(accounts)?, "accounts")?))
     };
     let (definition, user, accounts) = read().map_err(|fault| vec![fault])?;
     let judgement = Matching::compile(&definition)?.judge(&user, &accounts);
     let value = serde_json::to_value(judgement);
     value.map(|value| canonical(&value)).map_err(|_| vec![Fault::new(Code::Internal, "a verdict cannot be written")])
-}
-
-/// Reads a document that is a part of another one, so that faults have the place they would have there.
-fn read_under<T: DeserializeOwned>(key: &str, json: &[u8]) -> std::result::Result<T, Fault> {
-    read_document(json).map_err(|fault| {
-        let place = match fault.attribute.as_deref() {
-            None => key.to_owned(),
-            Some(place) if place.starts_with('[') => format!("{key}{place}"),
-            Some(place) => format!("{key}.{place}"),
-        };
-        Fault { attribute: Some(place), ..fault }
-    })
 }
 
 fn object(json: &[u8], what: &str) -> std::result::Result<Attributes, Fault> {

@@ -1,43 +1,47 @@
 //! What is wrong with a definition, and what has to hold before it is enabled.
 
+use super::schema::unwritten;
 use super::{Engine, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
+use crate::mapping::warnings;
 use crate::model::{App, Auth, ConnectorDefinition, Readiness, Validation};
 use crate::operation::Operation;
 
 impl Engine {
-    /// Everything that is wrong with a definition (JSON), and the readiness list. Nothing is stored, no target is asked.
+    /// Everything that is wrong with a definition (JSON), what is allowed and hardly meant, and the readiness list. Nothing
+    /// is stored, no target is asked.
     ///
     /// # Errors
     /// None: a document that cannot be read is a finding.
     pub fn validate_app(&self, json: &[u8]) -> Result<Validation> {
         let live = App::from_json(json).map_err(|fault| vec![fault]).and_then(|app| self.shared.make_live(app, false));
         Ok(match live {
-            Err(findings) => Validation { findings, readiness: Vec::new(), ready: false },
+            Err(findings) => Validation { findings, ..Validation::default() },
             Ok(live) => {
-                let readiness = self.readiness(&live);
-                let ready = readiness.iter().all(|item| item.ready);
-                Validation { findings: Vec::new(), readiness, ready }
+                let app = &live.definition.app;
+                let attributes = live.attributes.as_deref();
+                let warnings = attributes.map(|attributes| warnings(&app.mapping, &app.matching, attributes));
+                let (findings, readiness) = (unwritten_of(&live), self.readiness(&live));
+                let ready = findings.is_empty() && readiness.iter().all(|item| item.ready);
+                Validation { findings, warnings: warnings.unwrap_or_default(), readiness, ready }
             }
         })
     }
 
     /// The items of the readiness list that fail, as faults.
     pub(super) fn unready(&self, live: &LiveApp) -> Vec<Fault> {
-        let failing = self.readiness(live).into_iter().filter(|item| !item.ready);
-        failing
-            .map(|item| {
-                let code = match item.item.as_str() {
-                    "connector" => Code::UnknownConnector,
-                    "credentials" => Code::SecretMissing,
-                    "mapping" => Code::MissingRequired,
-                    "matching" => Code::MatchingRequired,
-                    _ => Code::NotReady,
-                };
-                Fault::new(code, format!("the app is not ready: {}: {}", item.item, item.detail)).at(item.item)
-            })
-            .collect()
+        let failing = self.readiness(live).into_iter().filter(|item| !item.ready && item.item != "mapping");
+        let unready = failing.map(|item| {
+            let code = match item.item.as_str() {
+                "connector" => Code::UnknownConnector,
+                "credentials" => Code::SecretMissing,
+                "matching" => Code::MatchingRequired,
+                _ => Code::NotReady,
+            };
+            Fault::new(code, format!("the app is not ready: {}: {}", item.item, item.detail)).at(item.item)
+        });
+        unready.chain(unwritten_of(live)).collect()
     }
 
     fn readiness(&self, live: &LiveApp) -> Vec<Readiness> {
@@ -45,13 +49,13 @@ impl Engine {
         let item = |item: &str, ready: bool, detail: String| Readiness { item: item.to_owned(), ready, detail };
         let credentials = self.has_credentials(app);
         let connector = live.connector.is_some() || !credentials;
-        let user_name = writes_user_name(app);
+        let missing = unwritten_of(live).len();
         let matching = !app.matching.rules.is_empty() || app.create_without_match;
         let removes = app.operations.allows(Operation::Deactivate) || app.operations.allows(Operation::Delete);
         vec![
             item("connector", connector, connector_detail(app, connector)),
             item("credentials", credentials, text(credentials, "known or not needed", "the secret cannot be had")),
-            item("mapping", user_name, text(user_name, "complete", "no rule writes `userName`, which SCIM requires")),
+            item("mapping", missing == 0, text(missing == 0, "complete", "no rule writes what the target requires")),
             item(
                 "matching",
                 matching,
@@ -90,9 +94,10 @@ fn connector_detail(app: &App, connected: bool) -> String {
     }
 }
 
-/// SCIM requires `userName` (RFC 7643 §4.1.1); other targets have their own rules.
-fn writes_user_name(app: &App) -> bool {
-    !matches!(app.connector, ConnectorDefinition::Scim(_))
-        || !app.operations.allows(Operation::Create)
-        || app.mapping.iter().any(|rule| rule.target.eq_ignore_ascii_case("userName"))
+/// What the target is known to require of a new account and no rule writes. A mock target that was not asked requires
+/// nothing.
+fn unwritten_of(live: &LiveApp) -> Vec<Fault> {
+    let app = &live.definition.app;
+    let supposed = matches!(app.connector, ConnectorDefinition::Mock { .. }) && live.described.is_none();
+    unwritten(app, live.attributes.as_deref().filter(|_| !supposed).unwrap_or_default())
 }

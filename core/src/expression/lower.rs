@@ -6,6 +6,7 @@ use super::reads::Collector;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
 use super::{Reads, Variable};
 use crate::fault::{Code, Fault};
+use crate::likeness::hint;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, SourceInfo, operators};
 use regex::{Regex, RegexBuilder};
 
@@ -120,7 +121,8 @@ impl Lowering<'_> {
             Some(variable) => Kind::Variable(*variable),
             None => {
                 let known = self.variables.iter().map(|variable| format!("`{}`", variable.name())).collect::<Vec<_>>();
-                let message = format!("there is no variable `{}`; there are {}", shown(plain), known.join(", "));
+                let hint = hint(plain, self.variables.iter().map(|variable| variable.name()));
+                let message = format!("there is no variable `{}`; there are {}{hint}", shown(plain), known.join(", "));
                 self.faults.push(Fault::new(Code::UnknownVariable, message).position(position));
                 Kind::Null
             }
@@ -276,9 +278,8 @@ impl Lowering<'_> {
         let name = qualified.as_deref().unwrap_or_else(|| call.func_name.trim_start_matches('.'));
         let Some(function) = functions::find(name) else {
             let position = self.name_before(position, &call.func_name);
-            self.faults.push(
-                Fault::new(Code::UnknownFunction, format!("there is no function `{}`", shown(name))).position(position),
-            );
+            let message = format!("there is no function `{}`{}", shown(name), hint(name, functions::names()));
+            self.faults.push(Fault::new(Code::UnknownFunction, message).position(position));
             return Kind::Null;
         };
         let target = call.target.as_deref().filter(|_| qualified.is_none());

@@ -12,6 +12,7 @@ pub(crate) use users::{begin_and_end, delete_user, put_user};
 use crate::connector::{Capabilities, Connector};
 use crate::definition::Definition;
 use crate::id::AppId;
+use crate::model::{SchemaAttribute, TargetDescription};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +21,10 @@ pub(crate) struct LiveApp {
     pub(crate) definition: Definition,
     pub(crate) connector: Option<Arc<dyn Connector>>,
     pub(crate) capabilities: Capabilities,
+    /// What the target said about itself when it was last asked.
+    pub(crate) described: Option<TargetDescription>,
+    /// The target's attributes, as far as anything is known of them.
+    pub(crate) attributes: Option<Vec<SchemaAttribute>>,
 }
 
 /// Every app in use, by id.

@@ -6,11 +6,14 @@ mod compare;
 mod document;
 mod list;
 mod render;
+mod review;
 mod rule;
 mod schema;
+pub mod suggest;
 
 pub use document::render;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};
+pub use review::{missing_required, warnings};
 
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};
@@ -43,7 +46,8 @@ impl Mapping {
             match CompiledRule::new(rule, schema.as_ref()) {
                 Ok(rule) => {
                     if compiled.iter().any(|(_, other)| at_once(other, &rule) && other.target.overlaps(&rule.target)) {
-                        let message = format!("`{}` is written by another rule already", rule.target);
+                        let message =
+                            format!("`{}` is written by another rule already; keep one of the two", rule.target);
                         faults.push(Fault::new(Code::DuplicateTarget, message).at(format!("mapping[{index}].target")));
                     }
                     compiled.push((index, rule));

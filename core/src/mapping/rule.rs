@@ -54,7 +54,7 @@ impl CompiledRule {
         let target = Path::parse(&rule.target).map_err(|fault| faults.push(fault.at("target"))).ok();
         let origin = origin(rule).map_err(|found| faults.extend(found)).ok();
         if rule.on_null == OnNull::Default && rule.default.is_none() {
-            let message = "`on_null` is `default`, but the rule has no default";
+            let message = "`on_null` is `default`, but the rule has no default; add one";
             faults.push(Fault::new(Code::InvalidDocument, message).at("on_null"));
         }
         if let Some(target) = &target {

@@ -1,6 +1,7 @@
 //! The target's schema, as far as a mapping is checked against it.
 
 use crate::fault::{Code, Fault};
+use crate::likeness::hint;
 use crate::model::SchemaAttribute;
 use crate::path::Path;
 use serde_json::Value;
@@ -40,9 +41,17 @@ impl Schema {
         if parents.filter_map(|parent| self.attributes.get(parent)).any(|attribute| attribute.read_only) {
             return Some(read_only(target));
         }
-        if !self.knows(&path) {
-            let message = format!("the target has no attribute `{}`", target.attribute());
-            return Some(Fault::new(Code::UnknownAttribute, message));
+        if let Some(fault) = self.unknown(&target.attribute()) {
+            return Some(fault);
+        }
+        for (list, name, _) in target.filters() {
+            if self.find(&list).is_some_and(|list| !list.multi_valued && list.kind != "any") {
+                let message = format!("`{list}` has one value: leave out what stands in brackets");
+                return Some(Fault::new(Code::InvalidPath, message));
+            }
+            if let Some(fault) = self.unknown(&format!("{list}.{name}")) {
+                return Some(fault);
+            }
         }
         let list = path.rfind('.').and_then(|end| self.attributes.get(path.get(..end)?));
         if list.is_some_and(|list| list.multi_valued) && target.list().is_none() {
@@ -52,14 +61,36 @@ impl Schema {
         None
     }
 
-    /// Whether the path is listed, lies above one that is, or below a complex attribute of which no parts are listed.
+    /// What is wrong where the target has no such attribute.
+    pub(super) fn unknown(&self, attribute: &str) -> Option<Fault> {
+        let path = attribute.to_lowercase();
+        let root = path.split('.').next().unwrap_or_default();
+        if self.knows(&path) || COMMON.iter().any(|(name, _)| *name == root) {
+            return None;
+        }
+        let known = self.attributes.values().map(|known| known.path.as_str());
+        let hint = hint(attribute, known);
+        let help = if hint.is_empty() { "; `discover` tells what it has".to_owned() } else { hint };
+        let message = format!("the target has no attribute `{attribute}`{help}");
+        Some(Fault::new(Code::UnknownAttribute, message))
+    }
+
+    /// Whether the parts of a complex attribute are listed.
+    pub(super) fn lists_parts(&self, attribute: &str) -> bool {
+        let start = format!("{}.", attribute.to_lowercase());
+        self.attributes.keys().any(|known| known.starts_with(&start))
+    }
+
+    /// Whether the path is listed, lies above one that is, or below a complex attribute of which no parts are listed. An
+    /// extension of which nothing is known counts as such an attribute.
     fn knows(&self, path: &str) -> bool {
-        let below = |parent: &str, path: &str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with('.'));
+        let below =
+            |parent: &str, path: &str| path.strip_prefix(parent).is_some_and(|rest| rest.starts_with(['.', ':']));
         if self.attributes.contains_key(path) || self.attributes.keys().any(|known| below(path, known)) {
             return true;
         }
         self.attributes.iter().any(|(known, attribute)| {
-            attribute.kind == "complex"
+            ["complex", "any"].contains(&attribute.kind.as_str())
                 && below(known, path)
                 && !self.attributes.keys().any(|other| below(known, other))
         })
@@ -76,7 +107,11 @@ impl Schema {
         if whole_list {
             return match value.as_array() {
                 Some(items) if items.iter().all(|item| fits(&attribute.kind, item)) => None,
-                Some(_) => wrong(&format!("a list with {} in it", name_of(&attribute.kind))),
+                Some(_) => {
+                    let message =
+                        format!("`{target}` takes a list in which every item is {}", name_of(&attribute.kind));
+                    Some(Fault::new(Code::TypeMismatch, message))
+                }
                 None => wrong("a list"),
             };
         }
@@ -88,7 +123,7 @@ impl Schema {
 }
 
 fn read_only(target: &Path) -> Fault {
-    Fault::new(Code::ReadOnlyAttribute, format!("the target does not let `{target}` be written"))
+    Fault::new(Code::ReadOnlyAttribute, format!("the target does not let `{target}` be written; take the rule out"))
 }
 
 fn fits(kind: &str, value: &Value) -> bool {

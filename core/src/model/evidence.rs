@@ -126,6 +126,8 @@ pub struct UserFault {
 pub struct Validation {
     /// Everything that is wrong.
     pub findings: Vec<Fault>,
+    /// What is allowed and yet hardly meant; storing and enabling do not mind it.
+    pub warnings: Vec<Fault>,
     /// What has to hold before the app is enabled.
     pub readiness: Vec<Readiness>,
     /// Whether nothing is wrong and everything is ready.

@@ -14,7 +14,8 @@ use std::fmt;
 pub struct SchemaAttribute {
     /// The path: `userName`, `name.familyName`, `emails.value`, `urn:…:User:department`.
     pub path: String,
-    /// `string`, `boolean`, `decimal`, `integer`, `dateTime`, `reference`, `binary` or `complex`.
+    /// `string`, `boolean`, `decimal`, `integer`, `dateTime`, `reference`, `binary`, `complex`; or `any` where the target
+    /// contradicts itself.
     #[serde(rename = "type", default = "string_type")]
     pub kind: String,
     /// Whether it holds several values.

@@ -3,6 +3,8 @@
 
 mod answer;
 mod body;
+mod declared;
+mod discovery;
 mod exchange;
 mod listing;
 mod schema;
@@ -15,7 +17,7 @@ use crate::connector::{
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Http, Method, Response};
-use crate::model::ScimDefinition;
+use crate::model::{ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
@@ -30,6 +32,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// asked yet.
 pub fn built_in_schema() -> Vec<SchemaAttribute> {
     schema::standard()
+}
+
+/// Whether a definition's base URL may be called.
+///
+/// # Errors
+/// `invalid_url`, as for [`ScimConnector::new`].
+pub(crate) fn check_base_url(text: &str) -> Result<(), Fault> {
+    url::BaseUrl::parse(text).map(drop)
 }
 
 /// How many accounts a page is asked for.
@@ -215,11 +225,6 @@ impl ScimConnector {
         let change = Change { kind: ChangeKind::Replace, path: "active".to_owned(), value: Some(json!(active)) };
         self.update(external_id, &[change], None).map(drop)
     }
-
-    fn document(&self, endpoint: &str) -> Option<Value> {
-        let response = self.exchange.get(&self.exchange.base.endpoint(endpoint, &[])).ok()?;
-        if (200..300).contains(&response.status) { strict::read(&response.body) } else { None }
-    }
 }
 
 /// How a PATCH ended that did not fail.
@@ -239,9 +244,11 @@ impl Connector for ScimConnector {
     }
 
     fn schema(&self) -> Result<Vec<SchemaAttribute>, ConnectorError> {
-        let extensions = self.document("ResourceTypes").and_then(|types| schema::extensions(&types));
-        let declared = self.document("Schemas").and_then(|all| schema::declared(&all, extensions.as_deref()));
-        Ok(declared.unwrap_or_else(schema::standard))
+        Ok(discovery::attributes(&self.exchange))
+    }
+
+    fn discover(&self) -> Result<TargetDescription, ConnectorError> {
+        Ok(discovery::describe(&self.exchange))
     }
 
     fn find(&self, attribute: &str, value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {

@@ -1,9 +1,7 @@
-//! The attributes of a user: as the target declares them (RFC 7643 §7), and as the standard has them where it does not.
+//! The attributes of a user as the standard has them.
 
 use crate::connector::SchemaAttribute;
-use crate::path::member;
-use crate::value::Attributes;
-use serde_json::Value;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The schema of a user's own attributes; they stand at the top of a resource.
@@ -130,74 +128,15 @@ pub(super) fn spelling_of_path(parent: &str, sub: &str) -> Option<&'static str> 
     joined('.').or_else(|| joined(':'))
 }
 
-/// Reads the answer of `/Schemas`: a list response or a bare array. `extensions` are the URNs that the user resource type
-/// has; where they are not known, those that look like a user's are taken. `None` where no user schema is in it.
-pub(super) fn declared(schemas: &Value, extensions: Option<&[String]>) -> Option<Vec<SchemaAttribute>> {
-    let mut attributes = Vec::new();
-    for schema in elements(schemas).iter().filter_map(Value::as_object) {
-        let Some(id) = member(schema, "id").and_then(Value::as_str) else { continue };
-        let own = id.eq_ignore_ascii_case(CORE_USER);
-        let extends = match extensions {
-            Some(known) => known.iter().any(|known| known.eq_ignore_ascii_case(id)),
-            None => id.contains(":extension:") && id.ends_with(":User"),
-        };
-        if own || extends {
-            let prefix = if own { String::new() } else { format!("{id}:") };
-            collect(&prefix, member(schema, "attributes"), false, &mut attributes);
-        }
-    }
-    let found = attributes.iter().any(|attribute: &SchemaAttribute| attribute.path.eq_ignore_ascii_case("userName"));
-    if !found {
-        return None;
-    }
-    // The common attributes (RFC 7643 §3.1) belong to every resource and stand in no schema.
-    for common in standard().into_iter().filter(|one| ["id", "externalId", "meta"].contains(&one.path.as_str())) {
-        if !attributes.iter().any(|known| known.path == common.path) {
-            attributes.push(common);
-        }
-    }
-    Some(attributes)
+/// The attribute of the standard with that path.
+pub(super) fn standard_attribute(path: &str) -> Option<&'static SchemaAttribute> {
+    static BY_PATH: LazyLock<HashMap<String, SchemaAttribute>> =
+        LazyLock::new(|| standard().into_iter().map(|one| (one.path.to_lowercase(), one)).collect());
+    BY_PATH.get(&path.to_lowercase())
 }
 
-/// The extensions of the user resource type, from the answer of `/ResourceTypes`.
-pub(super) fn extensions(types: &Value) -> Option<Vec<String>> {
-    let is_user = |kind: &&Attributes| {
-        member(kind, "schema").and_then(Value::as_str).is_some_and(|schema| schema.eq_ignore_ascii_case(CORE_USER))
-    };
-    let user = elements(types).iter().filter_map(Value::as_object).find(is_user)?;
-    let listed = member(user, "schemaExtensions").and_then(Value::as_array)?;
-    let urn = |extension: &Value| member(extension.as_object()?, "schema")?.as_str().map(str::to_owned);
-    Some(listed.iter().filter_map(urn).collect())
-}
-
-fn elements(list: &Value) -> &[Value] {
-    let found = match list {
-        Value::Object(object) => member(object, "Resources").and_then(Value::as_array),
-        other => other.as_array(),
-    };
-    found.map(Vec::as_slice).unwrap_or_default()
-}
-
-fn collect(prefix: &str, declared: Option<&Value>, read_only: bool, attributes: &mut Vec<SchemaAttribute>) {
-    for declared in declared.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object) {
-        let text = |name: &str| member(declared, name).and_then(Value::as_str);
-        let flag = |name: &str| member(declared, name).and_then(Value::as_bool).unwrap_or(false);
-        let Some(name) = text("name") else { continue };
-        let canonical = member(declared, "canonicalValues").and_then(Value::as_array);
-        let attribute = SchemaAttribute {
-            path: format!("{prefix}{name}"),
-            kind: text("type").unwrap_or("string").to_owned(),
-            multi_valued: flag("multiValued"),
-            required: flag("required"),
-            case_exact: flag("caseExact"),
-            read_only: read_only || text("mutability").is_some_and(|one| one.eq_ignore_ascii_case("readOnly")),
-            canonical_values: canonical.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
-        };
-        let (path, read_only) = (attribute.path.clone(), attribute.read_only);
-        attributes.push(attribute);
-        // INVARIANT: a sub-attribute has none of its own (RFC 7643 §2.3.8), so that this goes one step deep.
-        if !prefix.ends_with('.') {
-            collect(&format!("{path}."), member(declared, "subAttributes"), read_only, attributes);
-        }
-    }
+/// The parts of a complex attribute of the standard.
+pub(super) fn standard_parts(path: &str) -> impl Iterator<Item = SchemaAttribute> {
+    let below = format!("{}.", path.to_lowercase());
+    standard().into_iter().filter(move |one| one.path.to_lowercase().starts_with(&below))
 }

@@ -19,17 +19,20 @@ impl BaseUrl {
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
         let fault = |message: &str| Err(Fault::new(Code::InvalidUrl, message).at("connector.base_url"));
         let Some((scheme, rest)) = text.split_once("://") else {
-            return fault("the base URL must begin with `https://`");
+            return fault("the base URL must begin with `https://`, as `https://crm.example.com/scim/v2` does");
         };
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(['#', '\\', '"', '<', '>']) {
+        if text.contains('#') {
+            return fault("the base URL must not have a `#`; leave it out with what follows it");
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(['\\', '"', '<', '>']) {
             return fault("the base URL has characters that must be percent-encoded");
         }
         let authority = rest.split(['/', '?']).next().unwrap_or_default();
         if authority.contains('@') {
-            return fault("the base URL must not hold a user name or password");
+            return fault("the base URL must not hold a user name or password; put credentials into `connector.auth`");
         }
         let Some(host) = host_of(authority) else {
-            return fault("the base URL has no valid host");
+            return fault("the base URL has no valid host; write it as `https://crm.example.com/scim/v2`");
         };
         let secure = scheme.eq_ignore_ascii_case("https");
         if !(secure || scheme.eq_ignore_ascii_case("http") && is_loopback(host)) {

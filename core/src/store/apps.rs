@@ -30,7 +30,7 @@ impl Tx<'_> {
         Ok(self.meta("apps_revision")?.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
-    fn raise_apps_revision(&self) -> Result<(), Fault> {
+    pub(super) fn raise_apps_revision(&self) -> Result<(), Fault> {
         self.put_meta("apps_revision", &(self.apps_revision()? + 1).to_string())
     }
 

@@ -10,6 +10,7 @@ mod dialect;
 mod log;
 mod open;
 mod requests;
+mod schemas;
 mod users;
 mod vault;
 

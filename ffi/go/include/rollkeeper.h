@@ -574,6 +574,11 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_APP_DISABLED 218
 
 /**
+ * A value is not among those that the target knows.
+ */
+#define ROLLKEEPER_UNUSUAL_VALUE 219
+
+/**
  * The target could not be reached.
  */
 #define ROLLKEEPER_UNREACHABLE 300
@@ -943,8 +948,8 @@ rollkeeper_status rollkeeper_engine_delete_app(struct rollkeeper_engine *engine,
                                                struct rollkeeper_error **error);
 
 /**
- * Gives everything that is wrong with a definition, and what has to hold before it is enabled, as JSON with
- * `findings`, `readiness` and `ready`. Nothing is stored.
+ * Gives everything that is wrong with a definition, what is allowed and hardly meant, and what has to hold before it is
+ * enabled, as JSON with `findings`, `warnings`, `readiness` and `ready`. Nothing is stored.
  *
  * # Safety
  * `engine` is valid; `app` leads to `app_length` bytes; `validation` may be written; `error` is NULL or may be
@@ -1402,6 +1407,39 @@ rollkeeper_status rollkeeper_engine_complete_manually(struct rollkeeper_engine *
                                                       struct rollkeeper_error **error);
 
 /**
+ * Asks an app's target what attributes it has and what it can do, keeps the answer, and gives it as JSON with
+ * `attributes`, `features`, `resource_types`, `source`, `complete`, `findings`, `changed`, `broken` and
+ * `discovered_at`. Mappings are checked against it from then on. A target in trouble is an answer, not a failure.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_SECRET_MISSING, or the codes of the store.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `discovery` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_discover(struct rollkeeper_engine *engine,
+                                             const char *app,
+                                             char **discovery,
+                                             struct rollkeeper_error **error);
+
+/**
+ * Proposes mapping and matching rules for an app, from the attributes of the users in the store and those of the
+ * target. Gives JSON with `mapping` and `matching`, usable as they are, `suggestions`, `missing` and `unused`.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, or the codes of the store.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `suggestion` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_suggest_mapping(const struct rollkeeper_engine *engine,
+                                                    const char *app,
+                                                    char **suggestion,
+                                                    struct rollkeeper_error **error);
+
+/**
  * Makes a mock target of its own. `options` is NULL or a JSON object such as `{"unique": false}`.
  *
  * # Safety
@@ -1454,6 +1492,19 @@ rollkeeper_status rollkeeper_mock_target_script(struct rollkeeper_mock_target *t
                                                 const char *faults,
                                                 size_t faults_length,
                                                 struct rollkeeper_error **error);
+
+/**
+ * Tells the target which attributes it has from now on, a JSON list as a connector's `schema` gives it.
+ *
+ * # Safety
+ * `target` is valid; `attributes` leads to `attributes_length` bytes; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mock_target_set_schema(struct rollkeeper_mock_target *target,
+                                                    const char *attributes,
+                                                    size_t attributes_length,
+                                                    struct rollkeeper_error **error);
 
 /**
  * Gives every call that the target has had, as a JSON list.

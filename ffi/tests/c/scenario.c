@@ -63,6 +63,15 @@ static void add_answer(stage *on, const char *text)
     buffer_add(&on->answers, text, strlen(text));
 }
 
+/* Keeps the answer of a verb and frees its text. */
+static void answer(stage *on, json step, rollkeeper_status status, char **text, rollkeeper_error **error)
+{
+    expect(step, status, error);
+    if (*text != NULL)
+        add_answer(on, *text);
+    rollkeeper_string_free(*text);
+}
+
 static void run(stage *on, json step)
 {
     rollkeeper_run_options options = {0};
@@ -152,6 +161,18 @@ static void play(stage *on, json step, const char *verb, json argument)
         run(on, step);
     } else if (strcmp(verb, "script") == 0) {
         script(on, step, app, json_member(argument, "faults"));
+    } else if (strcmp(verb, "set_schema") == 0) {
+        rollkeeper_mock_target *target = NULL;
+        json attributes = json_member(argument, "attributes");
+        MUST(rollkeeper_engine_mock_target(on->engine, app, &target, &error));
+        expect(step, rollkeeper_mock_target_set_schema(target, attributes.start, attributes.length, &error), &error);
+        rollkeeper_mock_target_free(target);
+    } else if (strcmp(verb, "discover") == 0) {
+        answer(on, step, rollkeeper_engine_discover(on->engine, plain, &text, &error), &text, &error);
+    } else if (strcmp(verb, "suggest_mapping") == 0) {
+        answer(on, step, rollkeeper_engine_suggest_mapping(on->engine, plain, &text, &error), &text, &error);
+    } else if (strcmp(verb, "validate_app") == 0) {
+        answer(on, step, rollkeeper_engine_validate_app(on->engine, argument.start, argument.length, &text, &error), &text, &error);
     } else if (strcmp(verb, "explain") == 0 || strcmp(verb, "preview") == 0) {
         bool explains = strcmp(verb, "explain") == 0;
         rollkeeper_status status = explains ? rollkeeper_engine_explain(on->engine, app, user, &text, &error)

@@ -13,9 +13,11 @@ from .connector import Connector
 from .records import (
     Account,
     AppTest,
+    Discovery,
     Explanation,
     LogEntry,
     LogVerdict,
+    MappingSuggestion,
     Preview,
     Progress,
     PutUsers,
@@ -133,8 +135,23 @@ class Engine:
         return _requests(self._native.delete_app(id, by))
 
     def validate_app(self, app: Document) -> Validation:
-        """Everything that is wrong with a definition, and what has to hold before it is enabled. Nothing is stored."""
+        """Everything that is wrong with a definition, and what has to hold before it is enabled. Nothing is stored.
+
+        ``warnings`` of the answer are allowed and yet hardly meant.
+        """
         return Validation(self._native.validate_app(app))
+
+    def discover(self, app: str) -> Discovery:
+        """Asks an app's target what attributes it has and what it can do. Mappings are checked against it from then on.
+
+        What a target leaves out or gets wrong is named in ``findings`` of the answer, and what of the app's definition
+        does not fit it any more in ``broken``.
+        """
+        return Discovery(self._native.discover(app))
+
+    def suggest_mapping(self, app: str) -> MappingSuggestion:
+        """Proposes mapping and matching rules, from the attributes of the users in the store and those of the target."""
+        return MappingSuggestion(self._native.suggest_mapping(app))
 
     def export_app(self, id: str) -> str:
         """The app's definition as canonical JSON."""

@@ -19,10 +19,12 @@ __all__ = [
     "Attempt",
     "Check",
     "CheckReport",
+    "Discovery",
     "Explanation",
     "Fault",
     "LogEntry",
     "LogVerdict",
+    "MappingSuggestion",
     "Preview",
     "PreviewOperation",
     "Progress",
@@ -31,6 +33,8 @@ __all__ = [
     "Record",
     "Request",
     "RequestDetail",
+    "RuleSuggestion",
+    "SchemaChange",
     "Step",
     "Tile",
     "UserFault",
@@ -286,12 +290,75 @@ class Validation(Record):
 
     __slots__ = ()
     _shown = ("ready",)
-    _readers = {"findings": _tuple_of(Fault), "readiness": _tuple_of(Readiness)}
-    _absent = {"findings": (), "readiness": ()}
+    _readers = {"findings": _tuple_of(Fault), "warnings": _tuple_of(Fault), "readiness": _tuple_of(Readiness)}
+    _absent = {"findings": (), "warnings": (), "readiness": ()}
 
     findings: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
     readiness: tuple[Readiness, ...]
     ready: bool
+
+
+class SchemaChange(Record):
+    """One change of a target's schema."""
+
+    __slots__ = ()
+    _shown = ("path", "kind")
+
+    path: str
+    kind: str
+
+
+class Discovery(Record):
+    """What an app's target says about itself."""
+
+    __slots__ = ()
+    _shown = ("app", "source", "complete")
+    _readers = {
+        "findings": _tuple_of(Fault),
+        "changed": _tuple_of(SchemaChange),
+        "broken": _tuple_of(Fault),
+        "discovered_at": _time,
+    }
+    _absent = {"findings": (), "changed": (), "broken": (), "attributes": [], "features": {}, "resource_types": []}
+
+    app: str
+    attributes: list[dict[str, Any]]
+    features: dict[str, dict[str, Any]]
+    resource_types: list[dict[str, Any]]
+    source: str
+    complete: bool
+    findings: tuple[Fault, ...]
+    changed: tuple[SchemaChange, ...]
+    broken: tuple[Fault, ...]
+    discovered_at: datetime
+
+
+class RuleSuggestion(Record):
+    """Why a rule is proposed."""
+
+    __slots__ = ()
+    _shown = ("target", "confidence")
+
+    rule: int
+    target: str
+    confidence: float
+    because: str
+
+
+class MappingSuggestion(Record):
+    """A proposed mapping; ``mapping`` and ``matching`` go into the app as they are."""
+
+    __slots__ = ()
+    _shown = ("missing",)
+    _readers = {"suggestions": _tuple_of(RuleSuggestion), "missing": tuple, "unused": tuple}
+    _absent = {"suggestions": (), "missing": (), "unused": (), "mapping": [], "matching": []}
+
+    mapping: list[dict[str, Any]]
+    matching: list[dict[str, Any]]
+    suggestions: tuple[RuleSuggestion, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
 
 
 class AppTest(Record):

@@ -29,6 +29,8 @@ pub struct MockOptions {
     pub freeze: bool,
     /// How many accounts a page of `list` holds, at least 1.
     pub page_size: usize,
+    /// The attributes that the target says it has; the built-in ones are assumed where it says nothing.
+    pub schema: Vec<SchemaAttribute>,
     /// The accounts that are there from the start.
     pub accounts: Vec<TargetAccount>,
     /// The groups that are there from the start: their ids and names.
@@ -45,6 +47,7 @@ impl Default for MockOptions {
             search: true,
             freeze: true,
             page_size: 100,
+            schema: Vec::new(),
             accounts: Vec::new(),
             groups: std::collections::BTreeMap::new(),
             faults: Vec::new(),
@@ -146,6 +149,20 @@ impl MockTarget {
         self.state().reachable = reachable;
     }
 
+    /// Tells the target which attributes it has from now on.
+    pub fn set_schema(&self, attributes: Vec<SchemaAttribute>) {
+        self.state().options.schema = attributes;
+    }
+
+    /// [`MockTarget::set_schema`] from a JSON list of attributes.
+    ///
+    /// # Errors
+    /// As for [`MockTarget::from_json`].
+    pub fn set_schema_json(&self, attributes: &str) -> Result<(), Fault> {
+        self.set_schema(read(attributes)?);
+        Ok(())
+    }
+
     /// The members of a group, sorted.
     pub fn members(&self, group: &str) -> Vec<String> {
         self.state().groups.get(group).map(|group| group.members.iter().cloned().collect()).unwrap_or_default()
@@ -175,7 +192,7 @@ impl Connector for MockTarget {
     }
 
     fn schema(&self) -> Result<Vec<SchemaAttribute>, ConnectorError> {
-        self.state().read(MockCall::new("schema"), |_| Vec::new())
+        self.state().read(MockCall::new("schema"), |state| state.options.schema.clone())
     }
 
     fn find(&self, attribute: &str, value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {

@@ -98,6 +98,11 @@ pub(super) static TABLE: &[Function] = &[
     function("value", (1, 1), "optional.value()", lists::value),
 ];
 
+/// The name of every function.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|function| function.name)
+}
+
 /// The function of that name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
     TABLE.iter().find(|function| function.name == name)

@@ -1,0 +1,111 @@
+package rollkeeper
+
+/*
+#include "rollkeeper.h"
+*/
+import "C"
+
+import (
+	"encoding/json"
+	"runtime"
+	"time"
+)
+
+// Discovery is what an app's target says about itself.
+type Discovery struct {
+	Record
+	// App is the app's id.
+	App string `json:"app"`
+	// Attributes are those of a user at the target.
+	Attributes []SchemaAttribute `json:"attributes"`
+	// Features is what the target says that it can do, by feature: whether it is supported, and its limits.
+	Features map[string]map[string]any `json:"features"`
+	// ResourceTypes are the kinds of resources that the target has.
+	ResourceTypes []ResourceType `json:"resource_types"`
+	// Source is target, built_in or connector: who said what the attributes are.
+	Source string `json:"source"`
+	// Complete says whether every attribute of a user is told.
+	Complete bool `json:"complete"`
+	// Findings is what could not be read or believed.
+	Findings []Fault `json:"findings"`
+	// Changed is what is different from the last time.
+	Changed []SchemaChange `json:"changed"`
+	// Broken is what of the app's definition does not fit the target any more.
+	Broken []Fault `json:"broken"`
+	// DiscoveredAt is when the target was asked.
+	DiscoveredAt time.Time `json:"discovered_at"`
+}
+
+// ResourceType is a kind of resource.
+type ResourceType struct {
+	// Name is its name, such as User.
+	Name string `json:"name"`
+	// Endpoint is the last part of its address.
+	Endpoint string `json:"endpoint"`
+	// Schema is the URN of its own schema.
+	Schema string `json:"schema"`
+	// Extensions are the URNs of the schemas that extend it.
+	Extensions []string `json:"extensions"`
+}
+
+// SchemaChange is one change of a target's schema.
+type SchemaChange struct {
+	// Path is the attribute.
+	Path string `json:"path"`
+	// Kind is added, removed, type, multi_valued, required, case_exact, read_only or canonical_values.
+	Kind string `json:"kind"`
+}
+
+// MappingSuggestion is a proposed mapping.
+type MappingSuggestion struct {
+	Record
+	// Mapping are the rules, to be put into the app as they are.
+	Mapping json.RawMessage `json:"mapping"`
+	// Matching are the matching rules that go with them.
+	Matching json.RawMessage `json:"matching"`
+	// Suggestions say why each rule of the mapping is proposed, in its order.
+	Suggestions []RuleSuggestion `json:"suggestions"`
+	// Missing are attributes that the target requires and for which nothing fits.
+	Missing []string `json:"missing"`
+	// Unused are attributes of the users that no rule uses.
+	Unused []string `json:"unused"`
+}
+
+// RuleSuggestion says why a rule is proposed.
+type RuleSuggestion struct {
+	// Rule is the place of the rule in the mapping, from 0.
+	Rule int `json:"rule"`
+	// Target is the attribute that it writes.
+	Target string `json:"target"`
+	// Confidence is how sure it is, above 0 and at most 1.
+	Confidence float64 `json:"confidence"`
+	// Because is what speaks for it.
+	Because string `json:"because"`
+}
+
+// Discover asks an app's target what attributes it has and what it can do, and keeps the answer: mappings are checked
+// against it from then on. A target in trouble is an answer, not an error.
+//
+// It fails with ErrNotFound, ErrUnknownConnector, ErrSecretMissing, or the codes of the store.
+func (e *Engine) Discover(app string) (Discovery, error) {
+	return read[Discovery](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_discover(engine, a.name(app), out, failure)
+	}))
+}
+
+// SuggestMapping proposes mapping and matching rules for an app, from the attributes of the users in the store and those
+// of the target. It fails with ErrNotFound.
+func (e *Engine) SuggestMapping(app string) (MappingSuggestion, error) {
+	return read[MappingSuggestion](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_suggest_mapping(engine, a.name(app), out, failure)
+	}))
+}
+
+// SetSchema tells the target which attributes it has from now on, a list of [SchemaAttribute].
+func (t *MockTarget) SetSchema(attributes any) error {
+	defer runtime.KeepAlive(t)
+	return plainCall(func(a *arguments, failure **cError) cStatus {
+		text, length := a.document(attributes)
+		return C.rollkeeper_mock_target_set_schema(t.pointer, text, length, failure)
+	})
+}
