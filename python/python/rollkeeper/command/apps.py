@@ -1,4 +1,4 @@
-"""``apps`` and ``app put``: the definitions that the database holds."""
+"""``apps``, ``app put`` and ``app test``: the definitions that the database holds, and whether their targets answer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any, Optional
 
 import click
 
+from .exits import Exit
 from .listing import request_table
 from .options import Database, as_json, by, database, readable, secrets
-from .output import Output, plural, shown
+from .output import Output, described, plural, shown
 
 __all__ = ["app", "apps"]
 
@@ -63,3 +64,25 @@ def put(file: str, by: Optional[str], database: Database, as_json: bool) -> None
     else:
         output.say(f"{shown(file)} is stored; {plural(len(made), 'request')} made")
         request_table(output, made[:100])
+
+
+@app.command()
+@click.argument("id")
+@database
+@secrets
+@as_json
+def test(id: str, database: Database, as_json: bool) -> int:
+    """Ask the target of an app whether all is well.
+
+    Ends with 4 where it cannot be reached or does not accept the credentials. Nothing is changed there.
+    """
+    output = Output(as_json)
+    with database.read() as engine:
+        found = engine.test_app(id)
+    if as_json:
+        output.emit(found)
+    else:
+        fault = found.fault
+        output.say("the target answers" if fault is None else described(fault.to_dict(), {"app": id}))
+        output.part("capabilities", found.capabilities if found.passed else None)
+    return Exit.WELL if found.passed else Exit.TARGET

@@ -54,7 +54,9 @@ class Database:
 def database(command: _Command) -> _Command:
     """Gives a command the options of a database, as the argument ``database``."""
 
-    def with_database(*arguments: Any, db: str, key_file: Optional[Path], **rest: Any) -> Any:
+    def with_database(*arguments: Any, db: Optional[str], key_file: Optional[Path], **rest: Any) -> Any:
+        if not db:
+            raise click.UsageError("say which database: --db PATH, or ROLLKEEPER_DB in the environment")
         file = rest.pop("secrets", None)
         return command(*arguments, database=Database(db, key_file, file), **rest)
 
@@ -65,7 +67,6 @@ def database(command: _Command) -> _Command:
         metavar="PATH",
         envvar="ROLLKEEPER_DB",
         show_envvar=True,
-        required=True,
         type=click.Path(dir_okay=False),
         help="The database file.",
     )

@@ -57,7 +57,7 @@ def _show(output: Output, found: dict[str, Any]) -> None:
 
 
 def _rule(rule: Mapping[str, Any]) -> tuple[Any, ...]:
-    inputs = ", ".join(f"{name}={shown(_json(value))}" for name, value in rule.get("inputs", {}).items())
+    inputs = ", ".join(f"{shown(name)}={_json(value)}" for name, value in rule.get("inputs", {}).items())
     note = ""
     if rule.get("sensitive"):
         note = "sensitive: not shown"
@@ -72,7 +72,9 @@ def _rule(rule: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _json(value: Any) -> str:
     """A value as JSON, so that the text `1` and the number differ."""
-    return shown(value) if not isinstance(value, str) else f'"{shown(value)}"'
+    if value is None:
+        return "null"
+    return f'"{shown(value)}"' if isinstance(value, str) else shown(value)
 
 
 @click.command()

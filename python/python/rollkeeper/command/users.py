@@ -43,7 +43,7 @@ def put(file: str, format: Optional[str], by: Optional[str], database: Database,
     output = Output(as_json)
     totals = {"rows": 0, "stored": 0, "unchanged": 0, "requests": 0, "faulty": 0}
     with database.change() as engine, closing(Source(file)) as source, _progress(source) as progress:
-        task = progress.add_task("users", total=source.size)
+        task = progress.add_task("users", total=source.size, rows="0")
         for batch in _batches(rows(source, file, format)):
             faults = _put(engine, batch, by, totals)
             for fault in sorted(faults, key=_line):
