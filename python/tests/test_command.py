@@ -140,7 +140,8 @@ def test_preview_shows_each_rule_with_inputs_result_and_why_it_was_skipped(fille
 
 
 def test_users_come_in_from_every_form_and_faulty_rows_are_told_by_line(filled: Command) -> None:
-    ended = filled("users", "put", "-", stdin='{"id": "u1"}\n{"id": "u3", "active": 3}\n[{"id": "u4"}]\n\n{\n{"id": "u5"}')
+    lines = ['{"id": "u1"}', '{"id": "u3", "active": 3}', '[{"id": "u4"}]', "", "{", '{"id": "u5"}']
+    ended = filled("users", "put", "-", stdin="\n".join(lines))
     assert ended.code == 1 and ended.err == ""
     assert [line.split(":")[:2] for line in ended.out.splitlines()[:-1]] == [
         ["line 2", " invalid_document"],
@@ -153,6 +154,16 @@ def test_users_come_in_from_every_form_and_faulty_rows_are_told_by_line(filled: 
     assert (fault["line"], fault["id"], fault["code"], fault["attribute"]) == (3, "u7", "invalid_document", "active")
     assert totals == {"rows": 2, "stored": 1, "unchanged": 1, "requests": 0, "faulty": 1}
     assert filled("users", "put", "-", "--format", "json", stdin="id,username").code == 1
+
+
+def test_bytes_that_are_no_text_are_refused_with_their_row(filled: Command) -> None:
+    Path("users.csv").write_bytes(b'id,title,tags[]\nu1,\xff,\nu2,,"[""\\ud800""]"\nu3,x,y\n')
+    *faults, totals = filled("users", "put", "users.csv", "--json").documents
+    assert [(fault["line"], fault["id"], fault["code"]) for fault in faults] == [
+        (2, "u1", "invalid_utf8"),
+        (3, "u2", "invalid_utf8"),
+    ]
+    assert totals["stored"] == 1
 
 
 def test_the_rows_of_many_batches_keep_their_lines(filled: Command, monkeypatch: pytest.MonkeyPatch) -> None:

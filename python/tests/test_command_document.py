@@ -39,7 +39,8 @@ def commands() -> dict[str, click.Command]:
 
 
 def test_every_example_does_what_it_shows(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONUTF8": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PYTHONUTF8": "1", "PATH": path}
     checker, code = doctest.OutputChecker(), 0
     for command, shown in examples():
         if command.startswith("cat "):

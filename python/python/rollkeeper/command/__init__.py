@@ -1,7 +1,7 @@
 """The command line: ``rollkeeper``, also ``python -m rollkeeper``.
 
-It needs the packages of the extra ``cli``; the rest of rollkeeper does not, so they are asked for here. What the commands
-do and print is told in ``core/docs/command_line.md`` of the source repository.
+It needs the packages of the extra ``cli``; the rest of rollkeeper does not, so they are asked for here. What the
+commands do and print is told in ``core/docs/command_line.md`` of the source repository.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def app() -> None:
 def put(file: str, by: Optional[str], database: Database, as_json: bool) -> None:
     """Store an app's definition.
 
-    A file `-` is standard input. Tells the requests that the change makes. Makes the database where there is none. An app that is not ready to be enabled is refused with the list of what is
-    missing.
+    A file `-` is standard input. Tells the requests that the change makes. Makes the database where there is none. An
+    app that is not ready to be enabled is refused with the list of what is missing.
     """
     output = Output(as_json)
     document = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()

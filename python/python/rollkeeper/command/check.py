@@ -27,7 +27,8 @@ __all__ = ["check"]
 def check(files: tuple[str, ...], connectors: tuple[str, ...], secrets: Optional[Path], as_json: bool) -> int:
     """Tell what is wrong with definitions of apps.
 
-    A file `-` is standard input. Nothing is stored and no target is asked. Ends with 1 where a definition has a finding or is not ready to be enabled.
+    A file `-` is standard input. Nothing is stored and no target is asked. Ends with 1 where a definition has a finding
+    or is not ready to be enabled.
     """
     output = Output(as_json)
     ready = True

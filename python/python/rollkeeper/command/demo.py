@@ -1,4 +1,5 @@
-"""``demo``: somebody joins, moves and leaves, on two targets in memory. Clock and ids are fixed: it prints the same always."""
+"""``demo``: somebody joins, moves and leaves, on two targets in memory. Clock and ids are fixed, so that it always
+prints the same."""
 
 from __future__ import annotations
 

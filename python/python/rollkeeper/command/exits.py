@@ -34,7 +34,7 @@ MEANINGS = {
 }
 
 _BY_KIND = {"store": Exit.STORE, "target": Exit.TARGET, "ours": Exit.INTERNAL}
-_LISTS = frozenset({"accounts", "log", "requests", "users"})
+_LISTS = frozenset({"accounts", "log", "requests"})
 
 
 def exit_of(error: Error) -> Exit:

@@ -25,7 +25,8 @@ _KNOWN = ("app", "user", "operations", "attributes", "rules", "faults")
 def preview(app: str, user: str, database: Database, as_json: bool) -> int:
     """Show what would be sent for a user.
 
-    Shows how each value comes about, rule by rule. Nothing is sent. Ends with 1 where something is wrong: then nothing would be sent.
+    Shows how each value comes about, rule by rule. Nothing is sent. Ends with 1 where something is wrong: then nothing
+    would be sent.
     """
     output = Output(as_json)
     with database.read() as engine:
@@ -94,8 +95,8 @@ def explain(app: str, user: str, database: Database, as_json: bool) -> None:
     for reason in explanation.because:
         output.say(f"  {shown(reason)}")
     if explanation.account is not None:
-        account = explanation.account
-        output.part("account", {"external_id": account.external_id, "status": account.status, "link": account.link_state})
+        one = explanation.account
+        output.part("account", {"external_id": one.external_id, "status": one.status, "link": one.link_state})
     if explanation.requests:
         output.say()
         request_table(output, explanation.requests)

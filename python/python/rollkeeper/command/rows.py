@@ -1,4 +1,4 @@
-"""The rows of a file of users: which form the file has, and its text, piece by piece, so that any size fits in memory."""
+"""The rows of a file of users: which form the file has, and its text, piece by piece, so that any size fits."""
 
 from __future__ import annotations
 
@@ -78,10 +78,8 @@ class Source(io.RawIOBase):
 
     def text(self, newline: str) -> TextIO:
         """The text. A byte that is not UTF-8 travels on, and is refused with the row in which it stands."""
-        wide = self.head.startswith((b"\xff\xfe", b"\xfe\xff"))
-        encoding = "utf-16" if wide else "utf-8-sig"
-        buffered = io.BufferedReader(self, _HEAD)
-        return io.TextIOWrapper(buffered, encoding=encoding, errors="surrogateescape", newline=newline)
+        encoding, errors = _encoding_of(self.head), "surrogateescape"
+        return io.TextIOWrapper(io.BufferedReader(self, _HEAD), encoding=encoding, errors=errors, newline=newline)
 
 
 def rows(source: Source, path: str, format: Optional[str]) -> Iterator[Union[Row, Flaw]]:
@@ -94,15 +92,25 @@ def rows(source: Source, path: str, format: Optional[str]) -> Iterator[Union[Row
         "ndjson": ("\n", rows_json.lines),
     }
     newline, read = readers[format or _BY_ENDING.get(os.path.splitext(path)[1].lower()) or _format_of(source.head)]
-    return read(source.text(newline))
+    last = 0
+    try:
+        for row in read(source.text(newline)):
+            last = row.line
+            yield row
+    except UnicodeDecodeError:
+        yield Flaw(last + 1, "invalid_utf8", "the text cannot be read on from here: it is not UTF-16")
+
+
+def _encoding_of(head: bytes) -> str:
+    """UTF-8, but for the UTF-16 of spreadsheets, which says so."""
+    return "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
 
 
 def _format_of(head: bytes) -> str:
     """The form by the first line: a list or the beginning of an object is JSON, a whole object is one of many lines."""
     from .rows_json import is_value
 
-    encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    text = head.decode(encoding, "replace").lstrip()
+    text = head.decode(_encoding_of(head), "replace").lstrip()
     if text.startswith("{"):
         return "ndjson" if is_value(text.partition("\n")[0]) else "json"
     return "json" if text.startswith("[") else "csv"

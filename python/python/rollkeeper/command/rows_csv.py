@@ -117,7 +117,8 @@ def _row(line: int, columns: list[_Column], cells: list[str]) -> Union[Row, Flaw
                 _put(record, column.path, _value(column, cell))
     except _Refused as flaw:
         return Flaw(line, flaw.code, flaw.message, id, flaw.attribute)
-    return Row(line, json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape"), id)
+    # Half a character makes bytes that the engine refuses as it refuses any others that are not UTF-8.
+    return Row(line, json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogatepass"), id)
 
 
 def _put(record: dict[str, Any], path: tuple[str, ...], value: Any) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Optional
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from rich.progress import MofNCompleteColumn, TimeElapsedColumn
 
 from ..records import Progress
+from .bar import bar
 from .exits import Exit
 from .options import Database, as_json, database, secrets
-from .output import Output, console, plural
+from .output import Output, plural
 
 __all__ = ["run"]
 
@@ -31,17 +30,14 @@ def run(workers: int, timeout: Optional[float], database: Database, as_json: boo
     Ends with 1 where requests failed. Ctrl-C ends it after the calls on their way; the rest is done by the next run.
     """
     output = Output(as_json)
-    told = console(sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     last: list[Progress] = []
     interrupted = False
-    with database.change() as engine, Bar(*columns, console=told, transient=True, disable=not told.is_terminal) as bar:
-        task = bar.add_task("requests", total=None)
+    with database.change() as engine, bar("requests", MofNCompleteColumn(), TimeElapsedColumn()) as move:
 
         def tell(progress: Progress) -> None:
             last[:] = [progress]
             finished = progress.completed + progress.failed
-            bar.update(task, completed=finished, total=finished + progress.open)
+            move(completed=finished, total=finished + progress.open)
 
         try:
             last[:] = [engine.run(workers=workers, timeout=timeout, progress=tell)]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import closing
-from typing import Any, Optional, Union
+from contextlib import AbstractContextManager, closing
+from typing import Any, Callable, Optional, Union
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import DownloadColumn, TextColumn, TimeRemainingColumn
 
 from ..engine import Engine
+from .bar import bar
 from .exits import Exit
 from .options import Database, as_json, by, database, readable
-from .output import Output, console, described, plural
+from .output import Output, described, plural
 from .rows import FORMATS, Flaw, Row, Source, rows
 
 __all__ = ["users"]
@@ -38,17 +38,17 @@ def users() -> None:
 def put(file: str, format: Optional[str], by: Optional[str], database: Database, as_json: bool) -> int:
     """Store the users of a file: JSON, NDJSON or CSV.
 
-    A file `-` is standard input. Each row stands or falls on its own: faulty ones are told with line, code and id, and the command ends with 1.
+    A file `-` is standard input. Each row stands or falls on its own: faulty ones are told with line, code and id, and
+    the command ends with 1.
     """
     output = Output(as_json)
     totals = {"rows": 0, "stored": 0, "unchanged": 0, "requests": 0, "faulty": 0}
-    with database.change() as engine, closing(Source(file)) as source, _progress(source) as progress:
-        task = progress.add_task("users", total=source.size, rows="0")
+    with database.change() as engine, closing(Source(file)) as source, _bar(source) as move:
         for batch in _batches(rows(source, file, format)):
             faults = _put(engine, batch, by, totals)
             for fault in sorted(faults, key=_line):
                 _tell(output, fault)
-            progress.update(task, completed=source.done, rows=f"{totals['rows']:,}")
+            move(completed=source.done, rows=plural(totals["rows"], "row"))
     if as_json:
         output.emit(totals)
     else:
@@ -59,11 +59,10 @@ def put(file: str, format: Optional[str], by: Optional[str], database: Database,
     return Exit.FOUND if totals["faulty"] else Exit.WELL
 
 
-def _progress(source: Source) -> Progress:
-    """A bar by bytes, on a terminal only."""
-    told = console(sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TextColumn("{task.fields[rows]} rows"))
-    return Progress(*columns, TimeRemainingColumn(), console=told, transient=True, disable=not told.is_terminal)
+def _bar(source: Source) -> AbstractContextManager[Callable[..., None]]:
+    """A bar by bytes, and the rows beside it."""
+    columns = (DownloadColumn(), TextColumn("{task.fields[rows]}"), TimeRemainingColumn())
+    return bar("users", *columns, total=source.size)
 
 
 def _batches(items: Iterator[_Item]) -> Iterator[list[_Item]]:
