@@ -149,6 +149,8 @@ def test_users_come_in_from_every_form_and_faulty_rows_are_told_by_line(filled: 
         ["line 5", " invalid_json"],
     ]
     assert "(attribute `active`, user `u3`)" in ended.out and "2 users stored" in ended.out
+    (fault, totals) = filled("users", "put", "-", "--json", "--format", "ndjson", stdin='[{"id": "u4"}]').documents
+    assert (fault["line"], fault["code"], totals["stored"]) == (1, "invalid_document", 0)
     text = "id;username;name.givenName;permission_sets;active\nu6;f;Fa;A;true\nu7;g;;;no\n"
     fault, totals = filled("users", "put", "-", "--json", stdin=text).documents
     assert (fault["line"], fault["id"], fault["code"], fault["attribute"]) == (3, "u7", "invalid_document", "active")

@@ -56,6 +56,8 @@ def test_json_is_read_the_same_wherever_a_piece_ends(size: int, monkeypatch: pyt
     found = list(rows_json.values(io.StringIO(text)))
     assert [json.loads(row.json) for row in found if isinstance(row, Row)] == records
     assert [row.line for row in found] == [2, 11, 12, 13]
+    numbers = list(rows_json.values(io.StringIO("[1234567, 89]")))
+    assert numbers == [Row(1, b"1234567"), Row(1, b"89")]
     # Whatever is cut off, what was whole before it stands, and the rest is one flaw.
     for end in range(1, len(text)):
         cut = list(rows_json.values(io.StringIO(text[:end])))
