@@ -16,7 +16,7 @@ from rich.text import Text
 from .. import _native
 from ..records import Record
 
-__all__ = ["Output", "console", "described", "prepare", "shown"]
+__all__ = ["Output", "console", "described", "plural", "prepare", "shown", "without"]
 
 _WITHOUT_LIMIT = 100_000
 _HIDDEN = {"Cc", "Cs", "Zl", "Zp"}
