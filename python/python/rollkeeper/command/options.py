@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -54,14 +55,13 @@ class Database:
 def database(command: _Command) -> _Command:
     """Gives a command the options of a database, as the argument ``database``."""
 
+    @functools.wraps(command)
     def with_database(*arguments: Any, db: Optional[str], key_file: Optional[Path], **rest: Any) -> Any:
         if not db:
             raise click.UsageError("say which database: --db PATH, or ROLLKEEPER_DB in the environment")
         file = rest.pop("secrets", None)
         return command(*arguments, database=Database(db, key_file, file), **rest)
 
-    with_database.__name__, with_database.__doc__ = command.__name__, command.__doc__
-    with_database.__dict__.update(command.__dict__)
     path = click.option(
         "--db",
         metavar="PATH",
