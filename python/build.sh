@@ -66,6 +66,11 @@ install_into() {                    # install_into ENVIRONMENT WHEELS: the wheel
     "$2"/rollkeeper-*.whl
 }
 
+extra_into() {                      # extra_into ENVIRONMENT WHEELS: what the command line needs besides the wheel
+  local wheels=("$2"/rollkeeper-*.whl)
+  ".build/$1/bin/python" -m pip install --quiet --disable-pip-version-check "${wheels[0]}[cli]"
+}
+
 is_fresh() {                        # the installed wheel is newer than everything it is made of
   [ -e .build/wheels/installed ] &&
     [ -z "$(find Cargo.toml Cargo.lock core/Cargo.toml core/src python -type f -newer .build/wheels/installed \
@@ -89,6 +94,7 @@ if ! is_fresh; then
   build dev .build/wheels
   for version in "${versions[@]}"; do
     install_into "venv-$version" .build/wheels
+    extra_into "venv-$version" .build/wheels
   done
   touch .build/wheels/installed
 fi

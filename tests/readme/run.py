@@ -6,9 +6,9 @@ Where the parts are comes from options or from the environment:
   --library   ROLLKEEPER_LIBRARY_DIR   folder of librollkeeper.so (C)
   --include   ROLLKEEPER_INCLUDE_DIR   folder of rollkeeper.h (C); include/ where it is left out
   --go        ROLLKEEPER_GO_DIR        folder of the Go package; ffi/go where it is left out
-  --python    ROLLKEEPER_PYTHON        interpreter that has the wheel; this one where it is left out
+  --python    ROLLKEEPER_PYTHON        interpreter that has the wheel and the extra `cli`; this one where it is left out
 
-A language is one of python, c, go and rust; without any all four are run. Ends with 1 and names each language that fails.
+A language is one of python, bash (the command line), c, go and rust; without any all are run. Ends with 1 and names each language that fails.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LANGUAGES = ("python", "c", "go", "rust")
+LANGUAGES = ("python", "bash", "c", "go", "rust")
 LONGEST = 25
 SECONDS = 600
 
@@ -58,6 +58,13 @@ def call(command: list[str], where: Path, **variables: str) -> str:
 def python(program: str, place: Path, options: argparse.Namespace) -> str:
     (place / "first.py").write_text(program)
     return call([options.python, "-W", "error", "first.py"], place)
+
+
+def bash(program: str, place: Path, options: argparse.Namespace) -> str:
+    """The command line, of the interpreter's environment."""
+    (place / "first.sh").write_text(program)
+    path = os.pathsep.join([str(Path(options.python).parent), os.environ["PATH"]])
+    return call(["bash", "-eu", "first.sh"], place, PATH=path, NO_COLOR="1")
 
 
 def c(program: str, place: Path, options: argparse.Namespace) -> str:
@@ -114,12 +121,12 @@ def check(language: str, text: str, options: argparse.Namespace) -> None:
         raise Failure(f"README.md shows\n{expected}and the program printed\n{printed}")
 
 
-RUN = {"python": python, "c": c, "go": go, "rust": rust}
+RUN = {"python": python, "bash": bash, "c": c, "go": go, "rust": rust}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the first programs of README.md.")
-    parser.add_argument("languages", nargs="*", help="python, c, go, rust; all where none is given")
+    parser.add_argument("languages", nargs="*", help="python, bash, c, go, rust; all where none is given")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="the file that shows the programs")
     parser.add_argument("--library", default=os.environ.get("ROLLKEEPER_LIBRARY_DIR"))
     parser.add_argument("--include", default=os.environ.get("ROLLKEEPER_INCLUDE_DIR", str(ROOT / "include")))
