@@ -50,7 +50,7 @@ impl Shared {
         let schema = schema(&app, connector.as_deref());
         let definition = Definition::compile(app, schema.as_deref())?;
         let capabilities = connector.as_deref().map(capabilities).unwrap_or_default();
-        Ok(LiveApp { definition, connector, capabilities })
+        Ok(LiveApp { definition, connector, capabilities, schema })
     }
 
     /// The connector of an app; none where it is not registered, or a secret cannot be had at present.
@@ -144,7 +144,7 @@ impl Shared {
             Definition::compile(app.clone(), schema.as_deref()).or_else(|_| Definition::compile(app, None));
         let Ok(definition) = definition else { return };
         let capabilities = capabilities(connector.as_ref());
-        let again = Arc::new(LiveApp { definition, connector: Some(connector), capabilities });
+        let again = Arc::new(LiveApp { definition, connector: Some(connector), capabilities, schema });
         let mut apps = lock(&self.apps);
         if apps.live.get(&id).is_some_and(|current| Arc::ptr_eq(current, live)) {
             apps.live.insert(id, again);

@@ -6,16 +6,22 @@ mod connectors;
 #[cfg(test)]
 mod cost;
 mod error;
+mod explain;
+mod impact;
 mod options;
+mod preview;
 mod pure;
 mod requests;
+mod trial;
 mod users;
 mod validation;
 mod views;
 mod work;
 
 pub use error::{Error, Result};
+pub use impact::{Impact, ImpactProgress};
 pub use options::*;
+pub use trial::StoredOr;
 pub use pure::{can_change, evaluate, next_state, render};
 
 use crate::connector::Connector;

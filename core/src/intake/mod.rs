@@ -5,11 +5,13 @@ mod apps;
 mod lane;
 mod users;
 
-pub(crate) use apps::{delete_app, put_app};
-pub(crate) use lane::{NewRequest, Trigger, cancel, decide_lane, elect, insert};
+pub(crate) use apps::{definition_change, delete_app, put_app};
+pub(crate) use lane::{
+    LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
+};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
-use crate::connector::{Capabilities, Connector};
+use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::id::AppId;
 use std::collections::BTreeMap;
@@ -20,6 +22,8 @@ pub(crate) struct LiveApp {
     pub(crate) definition: Definition,
     pub(crate) connector: Option<Arc<dyn Connector>>,
     pub(crate) capabilities: Capabilities,
+    /// What is known of the target's attributes.
+    pub(crate) schema: Option<Vec<SchemaAttribute>>,
 }
 
 /// Every app in use, by id.

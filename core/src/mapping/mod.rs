@@ -3,6 +3,7 @@
 //! fit to the target's schema were checked. Rendering reports every fault, not the first, and gives nothing half-mapped.
 
 mod compare;
+mod cover;
 mod document;
 mod render;
 mod rule;
@@ -14,6 +15,7 @@ pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, 
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Rule, SchemaAttribute};
+use crate::path::Path;
 use rule::CompiledRule;
 use schema::Schema;
 
@@ -67,6 +69,11 @@ impl Mapping {
     /// The user attributes that the rules read.
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// The targets, in the rules' order.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Path> {
+        self.rules.iter().map(|rule| &rule.target)
     }
 
     /// The targets whose values are kept out of logs, plans and reports.

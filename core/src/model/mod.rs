@@ -3,6 +3,7 @@
 mod account;
 mod app;
 mod evidence;
+mod preview;
 mod request;
 mod target;
 mod user;
@@ -10,6 +11,7 @@ mod user;
 pub use account::*;
 pub use app::*;
 pub use evidence::*;
+pub use preview::*;
 pub use request::*;
 pub use target::*;
 pub use user::*;

@@ -86,6 +86,14 @@ impl Tx<'_> {
         self.rows(&text, params![id, after, filter.app, filter.user, limit_of(filter.limit)], entry)
     }
 
+    /// The newest entry of a kind about one user in one app.
+    pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<LogEntry>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM log WHERE user_id = $1 AND app_id = $2 AND kind = $3 ORDER BY sequence DESC LIMIT 1"
+        );
+        self.row(&text, params![user.as_str(), app.as_str(), kind], entry)
+    }
+
     /// Walks the whole chain.
     pub(crate) fn verify_log(&self) -> Result<LogVerdict, Fault> {
         let mut verdict = LogVerdict { whole: true, entries: 0, head: String::new(), broken_at: None };
