@@ -181,10 +181,9 @@ impl Impact {
             user.faults.extend(after.faults);
         }
         user.faults.dedup();
-        let is_touched =
-            !(user.operations.is_empty() && user.cancelled.is_empty() && user.attributes.is_empty())
-                || user.faults.iter().any(|fault| !before.faults.contains(fault))
-                || !user.withheld.is_empty() && user.withheld != self.withheld_now(tx, subject, trigger)?;
+        let is_touched = !(user.operations.is_empty() && user.cancelled.is_empty() && user.attributes.is_empty())
+            || user.faults.iter().any(|fault| !before.faults.contains(fault))
+            || !user.withheld.is_empty() && user.withheld != self.withheld_now(tx, subject, trigger)?;
         if is_touched {
             affected.push(user);
         }
@@ -335,9 +334,8 @@ fn count(summary: &mut ImpactSummary, user: &UserImpact) {
     user.cancelled.iter().for_each(|one| add(&mut summary.cancelled, one.name()));
     user.attributes.iter().for_each(|one| add(&mut summary.attributes, &one.path));
     user.faults.iter().for_each(|one| add(&mut summary.faults, one.code.name()));
-    let takes = |one: &ImpactOperation| {
-        matches!(one.operation, Operation::Deactivate | Operation::Delete | Operation::Freeze)
-    };
+    let takes =
+        |one: &ImpactOperation| matches!(one.operation, Operation::Deactivate | Operation::Delete | Operation::Freeze);
     summary.destructive += u64::from(user.operations.iter().any(takes));
 }
 

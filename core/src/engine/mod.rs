@@ -21,8 +21,8 @@ mod work;
 pub use error::{Error, Result};
 pub use impact::{Impact, ImpactProgress};
 pub use options::*;
-pub use trial::StoredOr;
 pub use pure::{can_change, evaluate, next_state, render};
+pub use trial::StoredOr;
 
 use crate::connector::Connector;
 use crate::connector::mock::MockTarget;

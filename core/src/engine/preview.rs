@@ -58,9 +58,8 @@ impl Engine {
             about.iter().fold(Error::of_faults("preview", faults), |error, (kind, id)| error.about(kind, id.as_str()))
         };
         let live = self.trial_of(app).map_err(failed)?;
-        let (subject, now) = self
-            .view(|tx| Ok((Subject::find(tx, &live, user)?, tx.now)))
-            .map_err(|fault| failed(vec![fault]))?;
+        let (subject, now) =
+            self.view(|tx| Ok((Subject::find(tx, &live, user)?, tx.now))).map_err(|fault| failed(vec![fault]))?;
         Ok(Previewing { live: &live, subject: &subject, now }.preview())
     }
 }
@@ -168,9 +167,8 @@ impl Previewing<'_> {
     /// call itself.
     fn requests(&self, name: &str, call: TargetCall<'_>, arguments: Value) -> Vec<TargetRequest> {
         let connector = self.live.connector.as_ref();
-        let told = connector.and_then(|connector| {
-            catch_unwind(AssertUnwindSafe(|| connector.requests_of(call))).unwrap_or_default()
-        });
+        let told = connector
+            .and_then(|connector| catch_unwind(AssertUnwindSafe(|| connector.requests_of(call))).unwrap_or_default());
         told.unwrap_or_else(|| match &self.live.definition.app.connector {
             ConnectorDefinition::Scim(definition) => scim::requests(definition, call).unwrap_or_default(),
             ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => {

@@ -98,9 +98,9 @@ fn connector_faults(app: &App) -> Result<(), Fault> {
     let nothing = TargetCall::Create { attributes: &Attributes::new() };
     match &app.connector {
         ConnectorDefinition::Scim(definition) => scim::requests(definition, nothing).map(drop),
-        ConnectorDefinition::Mock { settings } => MockTarget::from_json(&canonical_object(settings))
-            .map(drop)
-            .map_err(|fault| fault.at("connector.settings")),
+        ConnectorDefinition::Mock { settings } => {
+            MockTarget::from_json(&canonical_object(settings)).map(drop).map_err(|fault| fault.at("connector.settings"))
+        }
         ConnectorDefinition::Custom { .. } => Ok(()),
     }
 }

@@ -88,13 +88,25 @@ mod tests {
         let cases = [
             ("title", json!({"title": "s"}), json!({"title": COVER})),
             ("title", json!({"TITLE": ["s", "s"]}), json!({"TITLE": COVER})),
-            ("name.familyName", json!({"name": {"familyName": "s", "givenName": "a"}}), json!({"name": {"familyName": COVER, "givenName": "a"}})),
+            (
+                "name.familyName",
+                json!({"name": {"familyName": "s", "givenName": "a"}}),
+                json!({"name": {"familyName": COVER, "givenName": "a"}}),
+            ),
             ("name.familyName", json!({"name": "s"}), json!({"name": COVER})),
             ("name", json!({"name": {"familyName": "s"}}), json!({"name": COVER})),
-            ("emails[type eq \"work\"].value", json!({"emails": [{"type": "work", "value": "s"}]}), json!({"emails": [{"type": "work", "value": COVER}]})),
+            (
+                "emails[type eq \"work\"].value",
+                json!({"emails": [{"type": "work", "value": "s"}]}),
+                json!({"emails": [{"type": "work", "value": COVER}]}),
+            ),
             ("emails[type eq \"work\"].value", json!({"emails": ["s"]}), json!({"emails": [COVER]})),
             ("emails[type eq \"work\"]", json!({"emails": [{"type": "work", "value": "s"}]}), json!({"emails": COVER})),
-            (cost.as_str(), json!({ENTERPRISE: {"costCenter": "s", "division": "d"}}), json!({ENTERPRISE: {"costCenter": COVER, "division": "d"}})),
+            (
+                cost.as_str(),
+                json!({ENTERPRISE: {"costCenter": "s", "division": "d"}}),
+                json!({ENTERPRISE: {"costCenter": COVER, "division": "d"}}),
+            ),
         ];
         for (target, given, wanted) in cases {
             let mut attributes = given.as_object().unwrap().clone();

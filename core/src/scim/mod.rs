@@ -12,8 +12,8 @@ mod strict;
 mod url;
 
 use crate::connector::{
-    Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount, TargetCall,
-    TargetRequest,
+    Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
+    TargetCall, TargetRequest,
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Http, Method, Response};
@@ -163,7 +163,9 @@ impl ScimConnector {
         let shown = if filtered { Some(self.resource(external_id)?.ok_or_else(missing)?) } else { None };
         let whole = |shown: &Attributes| body::of_whole_patch(changes, shown);
         let known_not_to_filter = !self.filter_paths.load(Ordering::Relaxed);
-        let Some(body) = body::of_part(changes, shown.as_ref(), !known_not_to_filter) else { return Ok(Patched::Done(None)) };
+        let Some(body) = body::of_part(changes, shown.as_ref(), !known_not_to_filter) else {
+            return Ok(Patched::Done(None));
+        };
         let mut response = self.exchange.send(Method::Patch, &url, Some(&body))?;
         if let Some(shown) = &shown
             && !known_not_to_filter

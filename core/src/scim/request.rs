@@ -31,7 +31,8 @@ pub(super) fn of_call(base: &BaseUrl, manner: Manner, call: TargetCall<'_>) -> R
         }
         TargetCall::Update { external_id, changes, shown } => (external_id, PathChange::read_all(changes)?, shown),
     };
-    let url = base.user(external_id).ok_or_else(|| Fault::new(Code::InvalidId, "the external id cannot stand in a URL"))?;
+    let url =
+        base.user(external_id).ok_or_else(|| Fault::new(Code::InvalidId, "the external id cannot stand in a URL"))?;
     if changes.is_empty() {
         return Ok(Vec::new());
     }
