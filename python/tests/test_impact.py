@@ -20,6 +20,15 @@ APP: dict[str, Any] = {
 }
 
 
+READER: dict[str, Any] = {
+    "id": "reader",
+    "connector": {"kind": "mock"},
+    "enabled": False,
+    "mapping": [{"target": "title", "source": "pay"}],
+}
+"""An app that nobody has. What no app reads is not stored, and could not be foretold."""
+
+
 def users(count: int) -> list[dict[str, Any]]:
     """So many nurses."""
     return [{"id": f"u{n:03}", "username": f"n{n}", "pay": "planted-pay", "profile": "Nurses"} for n in range(count)]
@@ -48,6 +57,7 @@ def test_an_explanation_has_five_steps(engine: rollkeeper.Engine) -> None:
 
 
 def test_an_impact_is_an_iterator_that_reads_while_it_is_gone_through(engine: rollkeeper.Engine) -> None:
+    engine.put_app(READER)
     engine.put_users(users(250))
     told: list[tuple[int, int]] = []
     impact = engine.impact(APP, values=True, progress=lambda done, total: told.append((done, total)))
@@ -62,7 +72,7 @@ def test_an_impact_is_an_iterator_that_reads_while_it_is_gone_through(engine: ro
     summary = impact.summary
     assert (summary.affected, summary.operations, summary.attributes["title"]) == (250, {"Create": 250}, 250)
     assert "finished=True" in repr(impact)
-    assert list(engine.requests()) == [] and list(engine.apps()) == []
+    assert list(engine.requests()) == [] and [app["id"] for app in engine.apps()] == ["reader"]
 
 
 def test_an_impact_ends_when_progress_says_so_and_what_it_raises_comes_out(engine: rollkeeper.Engine) -> None:
