@@ -64,9 +64,23 @@ fn an_app(chance: &mut Chance) -> App {
         json!({"target": "title", "constant": "Staff"}),
         json!({"target": "title", "source": "nick", "sensitive": true}),
     ];
-    let scopes = [Value::Null, Value::Null, Value::Null, json!("user.country == 'DE'"), json!("has(user.country)"), json!("app.id == 'crm'")];
-    let ends = [json!({"action": "disable"}), json!({"action": "disable"}), json!({"action": "disable"}), json!({"action": "disable"}), json!({"action": "nothing"}), json!({"action": "delete"}),
-        json!({"action": "disable_then_delete", "after": "P30D"})];
+    let scopes = [
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        json!("user.country == 'DE'"),
+        json!("has(user.country)"),
+        json!("app.id == 'crm'"),
+    ];
+    let ends = [
+        json!({"action": "disable"}),
+        json!({"action": "disable"}),
+        json!({"action": "disable"}),
+        json!({"action": "disable"}),
+        json!({"action": "nothing"}),
+        json!({"action": "delete"}),
+        json!({"action": "disable_then_delete", "after": "P30D"}),
+    ];
     let mut app = json!({
         "id": "crm", "connector": {"kind": "mock"}, "create_without_match": true, "enabled": !chance.one_in(8),
         "assigned_to": {
@@ -261,7 +275,8 @@ fn a_fault_that_the_stored_definition_has_as_well_touches_nobody() {
 #[test]
 fn progress_is_told_after_every_page_and_may_end_it() {
     let world = World::new(&json!({}));
-    let lines: Vec<String> = (0..250).map(|n| json!({"id": format!("u{n:03}"), "profile": "Guests"}).to_string()).collect();
+    let lines: Vec<String> =
+        (0..250).map(|n| json!({"id": format!("u{n:03}"), "profile": "Guests"}).to_string()).collect();
     world.engine.put_users(lines.join("\n").as_bytes(), None).unwrap();
     let new = || App { label: Some("Customers".to_owned()), ..world.engine.app("crm").unwrap() };
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -287,13 +302,15 @@ fn progress_is_told_after_every_page_and_may_end_it() {
 #[test]
 fn what_others_store_meanwhile_is_seen_where_it_is_still_to_come() {
     let world = World::new(&json!({"assigned_to": {"profiles": []}}));
-    let lines: Vec<String> =
-        (0..150).map(|n| json!({"id": format!("u{n:03}"), "username": "n", "profile": "Employees"}).to_string()).collect();
+    let lines: Vec<String> = (0..150)
+        .map(|n| json!({"id": format!("u{n:03}"), "username": "n", "profile": "Employees"}).to_string())
+        .collect();
     world.engine.put_users(lines.join("\n").as_bytes(), None).unwrap();
     let stored = world.engine.app("crm").unwrap();
     let mut new = serde_json::to_value(stored).unwrap();
     new["assigned_to"] = json!({"profiles": ["Employees"]});
-    let mut impact = world.engine.impact(App::from_json(new.to_string().as_bytes()).unwrap(), Default::default()).unwrap();
+    let mut impact =
+        world.engine.impact(App::from_json(new.to_string().as_bytes()).unwrap(), Default::default()).unwrap();
     assert_eq!(impact.next().unwrap().unwrap().user.as_str(), "u000");
     world.engine.delete_user("u001", None).unwrap();
     world.engine.delete_user("u149", None).unwrap();

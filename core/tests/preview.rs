@@ -248,10 +248,9 @@ fn a_definition_at_fault_is_refused_with_everything_and_a_missing_one_by_its_id(
         "id": "x", "connector": {"kind": "mock"}, "scope": "user.",
         "mapping": [{"target": "a b", "source": "x"}, {"target": "userName", "expression": "usr.x"}],
     });
-    for error in [
-        engine.preview(app(&wrong), "u1").unwrap_err(),
-        engine.impact(app(&wrong), Default::default()).unwrap_err(),
-    ] {
+    for error in
+        [engine.preview(app(&wrong), "u1").unwrap_err(), engine.impact(app(&wrong), Default::default()).unwrap_err()]
+    {
         let codes: Vec<Code> = error.faults().iter().map(|fault| fault.code).collect();
         assert_eq!(codes, [Code::InvalidPath, Code::UnknownVariable, Code::ExpressionInvalid]);
     }

@@ -39,7 +39,8 @@ const APP: &str = r#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to":
 /// How many bytes an impact over so many users takes at most, and how many requests it foretells and putting makes.
 fn measure(count: usize) -> (isize, u64, usize) {
     let engine = Engine::builder().seed(1).open().unwrap();
-    let line = |number: usize| format!(r#"{{"id": "u{number:06}", "username": "name{number}", "profile": "Employees"}}"#);
+    let line =
+        |number: usize| format!(r#"{{"id": "u{number:06}", "username": "name{number}", "profile": "Employees"}}"#);
     let lines: Vec<String> = (0..count).map(line).collect();
     assert_eq!(engine.put_users(lines.join("\n").as_bytes(), None).unwrap().stored, count as u64);
     drop(lines);
@@ -51,7 +52,7 @@ fn measure(count: usize) -> (isize, u64, usize) {
     let mut impact = engine.impact(app(), ImpactOptions { values: true }).unwrap();
     assert_eq!((&mut impact).map(Result::unwrap).count(), count);
     let most = MOST.load(Ordering::Relaxed) - before;
-    let foretold = impact.summary().operations["Create"];
+    let foretold = *impact.summary().operations.get("Create").unwrap();
     drop(impact);
     (most, foretold, engine.put_app(app(), None).unwrap().len())
 }

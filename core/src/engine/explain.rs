@@ -111,12 +111,12 @@ impl Explaining<'_> {
         };
         let id = &row.account.external_id;
         // The log may know of an earlier account only.
-        let linked = self.linked.as_ref().filter(|entry| entry.details["external_id"] == json!(id));
+        let linked = self.linked.as_ref().filter(|entry| entry.details.get("external_id") == Some(&json!(id)));
         let Some(entry) = linked else {
             let found = json!({"rules": rules, "external_id": id});
             return step("match", "linked", format!("the account `{id}` is linked"), found);
         };
-        let how = entry.details["how"].as_str().unwrap_or("linked");
+        let how = entry.details.get("how").and_then(Value::as_str).unwrap_or("linked");
         let mut found = json!({"rules": rules, "external_id": id, "how": how, "at": entry.at});
         if let (Some(rule), Some(found)) = (entry.details.get("rule"), found.as_object_mut()) {
             found.insert("rule".to_owned(), rule.clone());
@@ -194,7 +194,7 @@ impl Explaining<'_> {
         let open: Vec<Value> = self.requests.iter().filter(|request| request.finished_at.is_none()).map(open).collect();
         let failed = self.requests.iter().any(|request| request.state == State::Failed);
         let (result, text) = if let Some(first) = open.first() {
-            let text = |key: &str| first[key].as_str().unwrap_or_default().to_owned();
+            let text = |key: &str| first.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             let waits = match (text("waiting_for").as_str(), text("until").as_str()) {
                 ("", _) => "is under way".to_owned(),
                 (wait, "") => format!("waits for {wait}"),

@@ -25,21 +25,26 @@ impl Mapping {
 
     /// As [`Mapping::cover`], for the value of a change.
     pub(crate) fn cover_change(&self, change: &mut Change) {
-        change.value = change.value.take().and_then(|value| self.covered(&change.path, value));
+        change.value = change.value.take().map(|value| self.covered(&change.path, value));
     }
 
     /// As [`Mapping::cover_change`], for a change with its rule.
     pub(super) fn cover_rendered(&self, change: &mut RenderedChange) {
-        change.value = change.value.take().and_then(|value| self.covered(&change.path, value));
+        change.value = change.value.take().map(|value| self.covered(&change.path, value));
     }
 
     /// Put where it belongs, a value is covered by the rules that reach there.
-    pub(crate) fn covered(&self, path: &str, value: Value) -> Option<Value> {
-        let Ok(path) = Path::parse(path).map(|path| path.unfiltered()) else { return Some(Value::from(COVER)) };
+    fn covered(&self, path: &str, value: Value) -> Value {
+        let Ok(path) = Path::parse(path).map(|path| path.unfiltered()) else { return Value::from(COVER) };
         let mut holder = Attributes::new();
-        path.put(&mut holder, value);
+        path.put(&mut holder, value.clone());
+        if path.get(&holder).is_none() {
+            // Null, or a list without elements.
+            return value;
+        }
         self.cover(&mut holder);
-        path.get(&holder).cloned()
+        // Where something above is covered, nothing is found any more.
+        path.get(&holder).cloned().unwrap_or_else(|| Value::from(COVER))
     }
 
     /// Whether a sensitive rule writes what the path names, or a part of it.
