@@ -1,5 +1,10 @@
 //! What an impact foretells is what happens: the requests that putting the definition then makes are those, for every user.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may stop at what must not happen"
+)]
 #![expect(dead_code, reason = "not every test program uses all of the world")]
 
 mod world;
@@ -286,11 +291,11 @@ fn progress_is_told_after_every_page_and_may_end_it() {
         true
     });
     let mut whole = world.engine.impact(new(), ImpactOptions::default()).unwrap().on_progress(tell);
-    assert!((&mut whole).next().is_none() && whole.summary().finished);
+    assert!(whole.next().is_none() && whole.summary().finished);
     assert_eq!(*told.lock().unwrap(), [(100, 250), (200, 250), (250, 250)]);
     let ended = world.engine.impact(new(), ImpactOptions::default()).unwrap().on_progress(Arc::new(|_, _| false));
     let mut ended = ended;
-    assert!((&mut ended).next().is_none() && !ended.summary().finished);
+    assert!(ended.next().is_none() && !ended.summary().finished);
     assert_eq!(ended.summary().users, 100);
     let calls = AtomicU64::new(0);
     while ended.next_page().unwrap().is_some() {

@@ -1,5 +1,5 @@
 //! What a preview tells: what would be sent, for stored users and for what is only tried; that nothing is asked or kept.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
 #![expect(dead_code, reason = "not every test program uses all of the world")]
 
 mod world;
