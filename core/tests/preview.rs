@@ -225,6 +225,10 @@ fn values_of_sensitive_rules_appear_nowhere_whatever_the_connector() {
         let preview = world.engine.preview(app(&tried), user(&record("-new"))).unwrap();
         assert_eq!(preview.update.requests.len(), 1);
         assert!(json!(preview).to_string().contains("[sensitive]"));
+        // Where they stay as they are, they are a part of what is put.
+        let mut renamed = record("");
+        renamed["username"] = json!("anna");
+        shown.push_str(&json!(world.engine.preview(app(&tried), user(&renamed)).unwrap()).to_string());
         shown.push_str(&format!("{}{preview:?}", json!(preview)));
     }
     shown.push_str(&json!(world.engine.preview("crm", user(&record("-new"))).unwrap()).to_string());
