@@ -81,7 +81,8 @@ impl Shared {
     pub(super) fn trial(&self, app: App) -> Result<LiveApp, Vec<Fault>> {
         connector_faults(&app).map_err(|fault| vec![fault])?;
         let (apps, _) = self.apps();
-        let known = apps.values().find(|live| live.definition.app.connector == app.connector);
+        let same = |live: &&Arc<LiveApp>| live.definition.app.connector == app.connector;
+        let known = apps.get(&app.id).filter(same).or_else(|| apps.values().find(same));
         let connector = known.and_then(|live| live.connector.clone());
         let capabilities = known.map(|live| live.capabilities.clone()).unwrap_or_default();
         let schema = match &app.connector {
