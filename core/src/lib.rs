@@ -38,6 +38,7 @@ mod engine;
 
 // The public interface is:
 pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
+pub use engine::{Impact, ImpactProgress, StoredOr};
 pub use engine::{can_change, evaluate, match_accounts, next_state, render};
 pub use fault::{Blame, Code, Fault, Retry};
 pub use id::{AppId, RequestId, UserId};

@@ -2,7 +2,7 @@
 //! must go out, what the target answers, and what must come of it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
 
-use rollkeeper::connector::{Change, Connector, ConnectorError};
+use rollkeeper::connector::{Change, Connector, ConnectorError, TargetCall, TargetRequest};
 use rollkeeper::http::{Http, HttpError, Request, Response};
 use rollkeeper::model::{ScimDefinition, ScimFeatures};
 use rollkeeper::scim::ScimConnector;
@@ -120,6 +120,19 @@ struct Double {
     base: String,
     script: Mutex<VecDeque<Expected>>,
     wrong: Mutex<Vec<String>>,
+    /// What was written, as a preview tells it.
+    written: Mutex<Vec<TargetRequest>>,
+}
+
+impl Double {
+    fn new(base: &str) -> Arc<Self> {
+        Arc::new(Self {
+            base: base.to_owned(),
+            script: Mutex::default(),
+            wrong: Mutex::default(),
+            written: Mutex::default(),
+        })
+    }
 }
 
 impl Http for Double {
@@ -135,6 +148,12 @@ impl Http for Double {
             wrong(format!("{line} instead of {}", expected.request));
         }
         let body: Option<Value> = request.body.as_ref().map(|body| serde_json::from_slice(body).unwrap());
+        if matches!(request.method.name(), "POST" | "PUT" | "PATCH") && !line.contains("/.search") {
+            let path = request.url.splitn(4, '/').last().map(|path| format!("/{path}")).unwrap();
+            let body = body.clone().unwrap_or_default();
+            let written = TargetRequest::Http { method: request.method.name().to_owned(), path, body };
+            self.written.lock().unwrap().push(written);
+        }
         if expected.body.is_some() && body != expected.body {
             wrong(format!("{line} with the body {}", body.unwrap_or_default()));
         }
@@ -217,11 +236,37 @@ fn judge(result: Result<Value, ConnectorError>, step: &Step) -> Option<String> {
     }
 }
 
+/// What a preview tells of a write, of an account as the target will show it.
+fn foretell(connector: &ScimConnector, step: &Step) -> Option<Vec<TargetRequest>> {
+    let shown = step.exchanges.iter().filter(|exchange| exchange.request.starts_with("GET ")).find_map(|exchange| {
+        match &exchange.answer {
+            Answer::Given { json: Some(Value::Object(shown)), .. } => Some(shown.clone()),
+            _ => None,
+        }
+    });
+    match &step.call {
+        Call::Create { attributes } => connector.requests_of(TargetCall::Create { attributes }),
+        Call::Update { external_id, changes } => {
+            let shown = &shown.unwrap_or_default();
+            connector.requests_of(TargetCall::Update { external_id, changes, shown })
+        }
+        _ => None,
+    }
+}
+
+/// How what was written differs from what was foretold. What follows a refusal is not foretold.
+fn misfit(foretold: &[TargetRequest], written: &[TargetRequest], step: &Step) -> Option<String> {
+    let refused = |exchange: &Expected| !matches!(exchange.answer, Answer::Given { status: 200..=299, .. });
+    let compared =
+        if step.exchanges.iter().any(refused) { written.len().min(1) } else { written.len().max(foretold.len()) };
+    let [foretold, written] = [foretold, written].map(|requests| requests.get(..compared).unwrap_or(requests));
+    (foretold != written).then(|| format!("foretold {foretold:?}, written {written:?}"))
+}
+
 /// What is wrong with a case; empty where nothing is.
 fn run(case: &Case) -> Vec<String> {
     let base_url = case.base_url.clone().unwrap_or_else(|| BASE.to_owned());
-    let double =
-        Arc::new(Double { base: base_url.clone(), script: Mutex::new(VecDeque::new()), wrong: Mutex::new(Vec::new()) });
+    let double = Double::new(&base_url);
     let definition = ScimDefinition {
         base_url,
         profile: None,
@@ -233,9 +278,12 @@ fn run(case: &Case) -> Vec<String> {
     let connector = ScimConnector::new(&definition, token, double.clone(), Period::from_seconds(30)).unwrap();
     for (number, step) in case.steps.iter().enumerate() {
         double.script.lock().unwrap().extend(step.exchanges.iter().cloned());
+        let foretold = foretell(&connector, step);
         let result = perform(&connector, &step.call);
+        let written = std::mem::take(&mut *double.written.lock().unwrap());
         let mut wrong = double.wrong.lock().unwrap();
         wrong.extend(judge(result, step).map(|what| format!("step {}: {what}", number + 1)));
+        wrong.extend(foretold.and_then(|foretold| misfit(&foretold, &written, step)));
         wrong.extend(double.script.lock().unwrap().drain(..).map(|left| format!("{} was not sent", left.request)));
     }
     std::mem::take(&mut *double.wrong.lock().unwrap())
@@ -308,8 +356,7 @@ fn a_case_that_expects_the_wrong_thing_fails() {
 fn refusal(base_url: &str, token: Option<&str>) -> Code {
     let text = format!(r#"{{"base_url": "{base_url}", "auth": {{"kind": "bearer", "token": {{"secret": "t"}}}}}}"#);
     let definition: ScimDefinition = serde_json::from_str(&text).unwrap();
-    let http =
-        Arc::new(Double { base: String::new(), script: Mutex::new(VecDeque::new()), wrong: Mutex::new(Vec::new()) });
+    let http = Double::new("");
     match ScimConnector::new(&definition, token.map(Secret::new), http, Period::from_seconds(1)) {
         Ok(_) => panic!("`{base_url}` was taken"),
         Err(fault) => fault.code,

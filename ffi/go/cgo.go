@@ -92,6 +92,15 @@ func (a *arguments) optionalDocument(value any) (*C.char, C.size_t) {
 	return a.document(value)
 }
 
+// idOrDocument is name for a string and document for anything else; what it is not becomes NULL.
+func (a *arguments) idOrDocument(value any) (*C.char, *C.char, C.size_t) {
+	if id, ok := value.(string); ok {
+		return a.name(id), nil, 0
+	}
+	text, length := a.document(value)
+	return nil, text, length
+}
+
 // takeText copies text that C gave and frees it there.
 func takeText(text *C.char) string {
 	defer C.rollkeeper_string_free(text)

@@ -247,10 +247,16 @@ type Preview struct {
 	Operations []PreviewOperation `json:"operations"`
 	// Attributes are the wanted ones.
 	Attributes json.RawMessage `json:"attributes"`
-	// Rules holds each rule with its inputs and result, or why it was skipped.
+	// Rules holds each rule with its inputs, its result and its changes, or why it was skipped.
 	Rules json.RawMessage `json:"rules"`
 	// Faults is what is wrong; nothing would be sent where something is.
 	Faults []Fault `json:"faults"`
+	// Withheld was decided and is held back.
+	Withheld []WithheldOperation `json:"withheld"`
+	// Create is what a Create would send, whether or not one is due.
+	Create PreviewCreate `json:"create"`
+	// Update is what an Update would send, whether or not one is due.
+	Update PreviewUpdate `json:"update"`
 }
 
 // PreviewOperation is one operation of a preview.
@@ -276,6 +282,8 @@ type Explanation struct {
 	Wanted string `json:"wanted"`
 	// Because lists the reasons in order.
 	Because []string `json:"because"`
+	// Steps says how it came about: import, match, scope, evaluate, provision.
+	Steps []ExplanationStep `json:"steps"`
 	// Account is the account, where there is one.
 	Account *Account `json:"account,omitempty"`
 	// Matched is what the matching rules found last, where they did.

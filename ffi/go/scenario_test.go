@@ -47,7 +47,8 @@ type player struct {
 func (p *player) play(verb string, argument json.RawMessage, by string) error {
 	var arguments stepArguments
 	var plain string
-	if bytes.HasPrefix(argument, []byte("{")) && !strings.HasPrefix(verb, "put_") && verb != "validate_app" {
+	documents := strings.HasPrefix(verb, "put_") || verb == "validate_app" || verb == "preview" || verb == "impact"
+	if bytes.HasPrefix(argument, []byte("{")) && !documents {
 		if err := json.Unmarshal(argument, &arguments); err != nil {
 			return err
 		}
@@ -111,13 +112,57 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 			p.answers = append(p.answers, string(explanation.Raw))
 		}
 	case "preview":
-		var preview Preview
-		if preview, err = p.engine.Preview(arguments.App, arguments.User); err == nil {
-			p.answers = append(p.answers, string(preview.Raw))
-		}
+		err = p.preview(argument)
+	case "impact":
+		err = p.impact(argument)
 	default:
 		err = fmt.Errorf("unknown step `%s`", verb)
 	}
+	return err
+}
+
+// preview takes ids and documents.
+func (p *player) preview(argument json.RawMessage) error {
+	var trial struct{ App, User json.RawMessage }
+	if err := json.Unmarshal(argument, &trial); err != nil {
+		return err
+	}
+	given := func(text json.RawMessage) any {
+		var id string
+		if json.Unmarshal(text, &id) == nil {
+			return id
+		}
+		return text
+	}
+	preview, err := p.engine.Preview(given(trial.App), given(trial.User))
+	if err == nil {
+		p.answers = append(p.answers, string(preview.Raw))
+	}
+	return err
+}
+
+// impact notes every user whom the definition would touch, and then the totals.
+func (p *player) impact(argument json.RawMessage) error {
+	var given struct {
+		App     json.RawMessage
+		Options ImpactOptions
+	}
+	if err := json.Unmarshal(argument, &given); err != nil {
+		return err
+	}
+	impact, err := p.engine.Impact(given.App, given.Options)
+	if err != nil {
+		return err
+	}
+	defer impact.Close()
+	for user, err := range impact.Users() {
+		if err != nil {
+			return err
+		}
+		p.answers = append(p.answers, string(user.Raw))
+	}
+	summary, err := impact.Summary()
+	p.answers = append(p.answers, string(summary.Raw))
 	return err
 }
 

@@ -233,10 +233,16 @@ func (e *Engine) Accounts(filter AccountFilter) iter.Seq2[Account, error] {
 	}))
 }
 
-// Preview gives what would be sent for a user; nothing is sent. It fails with ErrNotFound.
-func (e *Engine) Preview(app, user string) (Preview, error) {
+// Preview gives what would be sent for a user, and how each value came about. app and user are ids where they are strings,
+// and documents that need not be stored otherwise (JSON text as json.RawMessage or []byte), so that a definition can be
+// tried before it is put. Nothing is stored, nothing is sent, and no connector is asked.
+//
+// It fails with ErrNotFound, and as [Engine.PutApp] and [Engine.PutUser] for a document that cannot be read or is at fault.
+func (e *Engine) Preview(app, user any) (Preview, error) {
 	return read[Preview](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
-		return C.rollkeeper_engine_preview(engine, a.name(app), a.name(user), out, failure)
+		appID, appText, appLength := a.idOrDocument(app)
+		userID, userText, userLength := a.idOrDocument(user)
+		return C.rollkeeper_engine_preview_documents(engine, appID, appText, appLength, userID, userText, userLength, out, failure)
 	}))
 }
 

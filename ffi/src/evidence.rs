@@ -1,12 +1,13 @@
 //! Evidence: accounts as last seen, why things are as they are, and the log.
 
-use crate::boundary::{guard, optional_document, output, text};
+use crate::boundary::{guard, optional_document, optional_text, output, text};
 use crate::failure::Failure;
 use crate::filter::read_filter;
 use crate::handle::{EngineHandle, Entered, enter};
 use crate::iterator::IteratorHandle;
 use crate::status::Status;
-use engine::model::{AccountFilter, LogFilter};
+use engine::model::{AccountFilter, App, LogFilter, User};
+use engine::{Code, Fault, StoredOr};
 use std::ffi::c_char;
 
 /// Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any of
@@ -64,6 +65,62 @@ pub unsafe extern "C" fn rollkeeper_engine_preview(
             let user = text(user, "user")?;
             preview.put_record(&entered.preview(app, user)?)
         })
+    }
+}
+
+/// As rollkeeper_engine_preview, where the app and the user may be documents that are not stored: exactly one of
+/// `app_id` and `app` is given and the other is NULL, and one of `user_id` and `user`. A definition can so be tried before
+/// it is put. Nothing is stored, nothing is sent, and no connector is asked.
+///
+/// Fails as rollkeeper_engine_preview, as rollkeeper_engine_put_app and rollkeeper_engine_put_user where a document cannot
+/// be read or is at fault, and with ROLLKEEPER_INVALID_ARGUMENT where both or neither of two is given.
+///
+/// # Safety
+/// `engine` is valid; `app_id` and `user_id` are NULL or end with NUL; `app` is NULL or leads to `app_length` bytes,
+/// `user` to `user_length`; `preview` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_engine_preview_documents(
+    engine: *const EngineHandle,
+    app_id: *const c_char,
+    app: *const c_char,
+    app_length: usize,
+    user_id: *const c_char,
+    user: *const c_char,
+    user_length: usize,
+    preview: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("preview", error, || {
+            let preview = output(preview, "preview")?;
+            let entered = enter(engine)?;
+            let app_id = optional_text(app_id, "app_id")?;
+            let app = optional_document(app, app_length, "app")?;
+            let user_id = optional_text(user_id, "user_id")?;
+            let user = optional_document(user, user_length, "user")?;
+            let app = stored_or("app", app_id, app, App::from_json)?;
+            let user = stored_or("user", user_id, user, User::from_json)?;
+            preview.put_record(&entered.preview(app, user)?)
+        })
+    }
+}
+
+/// What is given by id or as a document.
+fn stored_or<'a, T>(
+    name: &str,
+    id: Option<&'a str>,
+    document: Option<&[u8]>,
+    read: impl FnOnce(&[u8]) -> Result<T, Fault>,
+) -> Result<StoredOr<'a, T>, Fault> {
+    match (id, document) {
+        (Some(id), None) => Ok(StoredOr::Id(id)),
+        (None, Some(document)) => Ok(StoredOr::Document(Box::new(read(document)?))),
+        _ => {
+            let message = format!("exactly one of `{name}_id` and `{name}` must be given");
+            Err(Fault::new(Code::InvalidArgument, message).at(name))
+        }
     }
 }
 

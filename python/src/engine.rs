@@ -5,6 +5,7 @@ use crate::callback::{self, Held, record};
 use crate::connector::PythonConnector;
 use crate::convert::{document, json_text, to_period, to_python, to_timestamp, to_value};
 use crate::enter::{Caller, Interrupt, enter, enter_run, lock, serial, take_exception, wait_for_calls};
+use crate::impact::Impact;
 use crate::testing::{MockTarget, VirtualClock};
 use crate::{errors, pure};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -13,9 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use rollkeeper::connector::Connector;
 use rollkeeper::model::{
-    AccountFilter, AccountStatus, App, LinkState, LogFilter, RequestFilter, User, UserFilter, WaitingFor,
+    AccountFilter, AccountStatus, App, ImpactOptions, LinkState, LogFilter, RequestFilter, User, UserFilter, WaitingFor,
 };
-use rollkeeper::{Code, Error, Fault, Operation, Result, RunOptions};
+use rollkeeper::{Code, Error, Fault, Operation, Result, RunOptions, StoredOr};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -349,8 +350,35 @@ impl Engine {
         self.verb(py, "accounts", |engine| engine.accounts(&filter))
     }
 
-    fn preview<'py>(&self, py: Python<'py>, app: &str, user: &str) -> PyResult<Object<'py>> {
-        self.verb(py, "preview", |engine| engine.preview(app, user))
+    /// `app` and `user` are ids where they are text, and documents otherwise.
+    fn preview<'py>(&self, app: &Object<'py>, user: &Object<'py>) -> PyResult<Object<'py>> {
+        let given = |object: &Object<'_>| match object.cast::<PyString>() {
+            Ok(id) => Ok((id.to_cow()?.into_owned(), None)),
+            Err(_) => Ok::<_, PyErr>((String::new(), Some(document(object)?))),
+        };
+        let ((app_id, app_json), (user_id, user_json)) = (given(app)?, given(user)?);
+        self.verb(app.py(), "preview", |engine| {
+            let failed = |fault| Error::new("preview", fault);
+            let app = match app_json {
+                Some(json) => StoredOr::from(App::from_json(&json).map_err(failed)?),
+                None => StoredOr::Id(&app_id),
+            };
+            let user = match user_json {
+                Some(json) => StoredOr::from(User::from_json(&json).map_err(failed)?),
+                None => StoredOr::Id(&user_id),
+            };
+            engine.preview(app, user)
+        })
+    }
+
+    fn impact(&self, app: &Object<'_>, values: bool) -> PyResult<Impact> {
+        let (py, json) = (app.py(), document(app)?);
+        let (engine, caller) = self.caller(py, "impact")?;
+        let impact = enter(py, &caller, "impact", || {
+            let app = App::from_json(&json).map_err(|fault| Error::new("impact", fault))?;
+            engine.impact(app, ImpactOptions { values })
+        })?;
+        Ok(Impact::new(self.owner, impact))
     }
 
     fn explain<'py>(&self, py: Python<'py>, app: &str, user: &str) -> PyResult<Object<'py>> {

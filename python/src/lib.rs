@@ -11,6 +11,7 @@ mod convert;
 mod engine;
 mod enter;
 mod errors;
+mod impact;
 mod pure;
 mod testing;
 
@@ -21,6 +22,8 @@ mod _native {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::enter::_shutdown;
+    #[pymodule_export]
+    use crate::impact::Impact;
     #[pymodule_export]
     use crate::pure::{can_change, canonical, codes, evaluate, match_accounts, next_state, parse_time, render};
     #[pymodule_export]

@@ -121,8 +121,13 @@ class _Stage:
     def do_explain(self, pair: dict[str, str], by: Optional[str]) -> None:
         self.answers.append(self.engine.explain(pair["app"], pair["user"]))
 
-    def do_preview(self, pair: dict[str, str], by: Optional[str]) -> None:
+    def do_preview(self, pair: dict[str, Any], by: Optional[str]) -> None:
         self.answers.append(self.engine.preview(pair["app"], pair["user"]))
+
+    def do_impact(self, given: dict[str, Any], by: Optional[str]) -> None:
+        impact = self.engine.impact(given["app"], **given.get("options", {}))
+        self.answers.extend(impact)
+        self.answers.append(impact.summary)
 
     def nth(self, nth: dict[str, Any]) -> str:
         """The id of the request at a place."""

@@ -2,10 +2,10 @@
 //! and must give the same bytes. Every scenario runs in memory, with a seed, a clock that moves only when told to, and one
 //! worker.
 
-use rollkeeper::model::{AccountFilter, App, LogFilter, RequestFilter, User};
+use rollkeeper::model::{AccountFilter, App, ImpactOptions, LogFilter, RequestFilter, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
-use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, Timestamp};
+use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, StoredOr, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -66,7 +66,8 @@ struct Step {
     suggest_mapping: Option<String>,
     validate_app: Option<Value>,
     explain: Option<Pair>,
-    preview: Option<Pair>,
+    preview: Option<Trial>,
+    impact: Option<Impact>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,6 +106,22 @@ struct SetSchema {
 struct Pair {
     app: String,
     user: String,
+}
+
+/// An app and a user, each by id or as a document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trial {
+    app: Value,
+    user: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Impact {
+    app: Value,
+    #[serde(default)]
+    options: ImpactOptions,
 }
 
 /// What a scenario left behind.
@@ -229,8 +246,36 @@ impl Stage {
             self.answers.push(json!(self.engine.explain(&pair.app, &pair.user)?));
         }
         if let Some(pair) = &step.preview {
-            self.answers.push(json!(self.engine.preview(&pair.app, &pair.user)?));
+            self.preview(pair)?;
         }
+        if let Some(impact) = &step.impact {
+            self.impact(impact)?;
+        }
+        Ok(())
+    }
+
+    fn preview(&mut self, trial: &Trial) -> Done {
+        let failed = |fault| Error::new("preview", fault);
+        let app = match trial.app.as_str() {
+            Some(id) => StoredOr::Id(id),
+            None => StoredOr::from(App::from_json(trial.app.to_string().as_bytes()).map_err(failed)?),
+        };
+        let user = match trial.user.as_str() {
+            Some(id) => StoredOr::Id(id),
+            None => StoredOr::from(User::from_json(trial.user.to_string().as_bytes()).map_err(failed)?),
+        };
+        self.answers.push(json!(self.engine.preview(app, user)?));
+        Ok(())
+    }
+
+    /// Every user whom the definition would touch, and then the totals.
+    fn impact(&mut self, impact: &Impact) -> Done {
+        let app = App::from_json(impact.app.to_string().as_bytes()).map_err(|fault| Error::new("impact", fault))?;
+        let mut users = self.engine.impact(app, impact.options)?;
+        for user in &mut users {
+            self.answers.push(json!(user?));
+        }
+        self.answers.push(json!(users.summary()));
         Ok(())
     }
 

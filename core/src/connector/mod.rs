@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub use crate::model::{
     Capabilities, Change, ChangeKind, ConnectorError, Outcome, Page, SchemaAttribute, SchemaSource, TargetAccount,
-    TargetDescription,
+    TargetCall, TargetDescription, TargetRequest,
 };
 
 /// A target's face towards the engine. Everything but [`Connector::create`] has a default that says «not supported»;
@@ -63,6 +63,13 @@ pub trait Connector: Send + Sync {
     fn read(&self, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
         let _ = external_id;
         Err(ConnectorError::unsupported("read"))
+    }
+
+    /// The requests that a call would put on the wire, told without making it or asking anybody; `None` where there is
+    /// nothing to tell but the call itself.
+    fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {
+        let _ = call;
+        None
     }
 
     /// Makes an account. `attributes` always holds `externalId`, the user's id, unless the mapping sets it otherwise.

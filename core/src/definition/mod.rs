@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
 use crate::model::{App, SchemaAttribute, User};
-use crate::scope::{Standing, standing};
+use crate::scope::{Standing, in_scope, standing};
 use crate::time::Timestamp;
 use crate::value::{Attributes, at_path, canonical, canonical_object};
 use std::collections::BTreeSet;
@@ -61,6 +61,12 @@ impl Definition {
     /// Where a user stands with the app.
     pub(crate) fn standing(&self, user: Option<&User>, now: Timestamp) -> Result<Standing, Fault> {
         standing(&self.app, self.scope.as_ref(), user, now)
+    }
+
+    /// The user attributes that the scope reads, and whether the user is inside; none where there is no scope.
+    pub(crate) fn scope(&self, user: &User, now: Timestamp) -> Option<(&Reads, Result<bool, Fault>)> {
+        let scope = self.scope.as_ref()?;
+        Some((scope.reads(), in_scope(&self.app, Some(scope), user, now)))
     }
 
     /// The names of the top-level user attributes that anything in the definition reads; `None` = all.

@@ -13,6 +13,7 @@ mod settle;
 pub(crate) use claim::interrupt;
 pub(crate) use gates::Gates;
 pub(crate) use perform::{Report, Work, perform};
+pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};
 
 use crate::intake::LiveApp;

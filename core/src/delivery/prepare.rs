@@ -2,6 +2,7 @@
 
 use super::Work;
 use crate::fault::{Code, Fault};
+use crate::id::UserId;
 use crate::intake::LiveApp;
 use crate::mapping::RenderInputs;
 use crate::model::{Change, FreezeFallback};
@@ -206,8 +207,15 @@ fn rendered(
     row.fingerprint = Some(fingerprint(&stored.key, &definition.watched_bytes(&stored.user)));
     let changes = rendered.changes.iter().map(|change| change.change()).collect();
     let mut attributes = rendered.attributes;
-    if account.is_none() && !attributes.contains_key("externalId") {
-        attributes.insert("externalId".to_owned(), Value::from(stored.user.id.as_str()));
+    if account.is_none() {
+        mark_as_ours(&mut attributes, &stored.user.id);
     }
     Ok(Payload { attributes, changes })
+}
+
+/// An account that is made carries its user's id, unless the mapping says otherwise.
+pub(crate) fn mark_as_ours(attributes: &mut Attributes, user: &UserId) {
+    if !attributes.contains_key("externalId") {
+        attributes.insert("externalId".to_owned(), Value::from(user.as_str()));
+    }
 }

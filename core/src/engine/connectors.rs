@@ -209,7 +209,7 @@ fn compile_again(app: App, attributes: Option<&[SchemaAttribute]>) -> Result<Def
 
 /// What is known of the target's attributes without asking it: what it said last, or else the standard's own schema, or
 /// what the host's connector says.
-fn known_attributes(
+pub(super) fn known_attributes(
     app: &App,
     connector: Option<&dyn Connector>,
     described: Option<&TargetDescription>,

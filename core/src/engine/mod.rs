@@ -6,18 +6,24 @@ mod connectors;
 #[cfg(test)]
 mod cost;
 mod error;
+mod explain;
+mod impact;
 mod options;
+mod preview;
 mod pure;
 mod requests;
 mod schema;
+mod trial;
 mod users;
 mod validation;
 mod views;
 mod work;
 
 pub use error::{Error, Result};
+pub use impact::{Impact, ImpactProgress};
 pub use options::*;
 pub use pure::{can_change, evaluate, match_accounts, next_state, render};
+pub use trial::StoredOr;
 
 use crate::connector::Connector;
 use crate::connector::mock::MockTarget;

@@ -27,7 +27,7 @@ use crate::fault::Fault;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What an expression can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +89,20 @@ impl<'a> Inputs<'a> {
     }
 }
 
+impl Inputs<'_> {
+    /// The value of a variable, as JSON.
+    pub fn value_of(&self, variable: Variable) -> Value {
+        match variable {
+            Variable::User => Value::Object(self.user.clone()),
+            Variable::Current => Value::Object(self.current.cloned().unwrap_or_default()),
+            Variable::App => json!({"id": self.app_id, "label": self.app_label}),
+            Variable::Iteration => Value::from(self.iteration),
+            Variable::Token => Value::from(self.token),
+            Variable::Now => Value::from(self.now.to_string()),
+        }
+    }
+}
+
 /// A compiled expression. That it exists means that every name in it is known and that it is not too large.
 #[derive(Debug)]
 pub struct Expression {
@@ -110,6 +124,13 @@ impl Expression {
     /// The user attributes that it reads.
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// What it reads of one variable: nothing, paths below it, or (`All`) the variable as a whole.
+    pub fn reads_of(&self, variable: Variable) -> Reads {
+        let mut collector = reads::Collector::of(variable);
+        collector.visit(&self.tree);
+        collector.finish()
     }
 
     /// Computes the value; `None` where the expression gives `null` or an empty optional.

@@ -51,20 +51,31 @@ impl Reads {
     }
 }
 
-/// Collects the paths of a tree.
-#[derive(Debug, Default)]
+/// Collects the paths of a tree that begin at one variable.
+#[derive(Debug)]
 pub(super) struct Collector {
+    root: Variable,
     all: bool,
     paths: BTreeSet<String>,
 }
 
+impl Default for Collector {
+    fn default() -> Self {
+        Self::of(Variable::User)
+    }
+}
+
 impl Collector {
+    pub(super) fn of(root: Variable) -> Self {
+        Self { root, all: false, paths: BTreeSet::new() }
+    }
+
     pub(super) fn finish(self) -> Reads {
         if self.all { Reads::All } else { Reads::Paths(self.paths) }
     }
 
     pub(super) fn visit(&mut self, node: &Node) {
-        if let Some(path) = path_of(node) {
+        if let Some(path) = path_of(node, self.root) {
             match path.names.is_empty() {
                 true => self.all = true,
                 false => drop(self.paths.insert(path.names.join("."))),
@@ -110,7 +121,7 @@ impl Collector {
     }
 
     fn visit_step(&mut self, node: &Node, of: &Node) {
-        if path_of(node).is_some() {
+        if path_of(node, self.root).is_some() {
             self.visit_below(of);
         } else {
             self.visit(of);
@@ -118,15 +129,15 @@ impl Collector {
     }
 }
 
-/// A path from `user`, as far as its names are known.
+/// A path from the variable, as far as its names are known.
 struct Path<'t> {
     names: Vec<&'t str>,
     open: bool,
 }
 
-fn path_of(node: &Node) -> Option<Path<'_>> {
+fn path_of(node: &Node, root: Variable) -> Option<Path<'_>> {
     let (of, name) = match &node.kind {
-        Kind::Variable(Variable::User) => return Some(Path { names: Vec::new(), open: true }),
+        Kind::Variable(variable) if *variable == root => return Some(Path { names: Vec::new(), open: true }),
         Kind::Member { of, name, .. } => (of, Some(name)),
         Kind::Index { of, index, .. } => match &index.kind {
             Kind::Text(name) => (of, Some(name)),
@@ -134,7 +145,7 @@ fn path_of(node: &Node) -> Option<Path<'_>> {
         },
         _ => return None,
     };
-    let mut path = path_of(of)?;
+    let mut path = path_of(of, root)?;
     // A name with a dot in it cannot stand in a dotted path: the path ends before it, as it does at a computed step.
     match name.filter(|name| path.open && !name.contains('.')) {
         Some(name) => path.names.push(name),

@@ -16,17 +16,9 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Resul
     let id = &definition.app.id;
     let before = tx.app(id.as_str())?.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
     let changed = changed_keys(before.as_ref(), &definition.app);
-    if before.is_some() && changed.is_empty() {
-        return Ok(Vec::new());
-    }
+    let Some(text) = definition_change(before.as_ref(), &definition.app) else { return Ok(Vec::new()) };
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    let text = match &before {
-        None => "the app was put".to_owned(),
-        Some(_) => {
-            format!("the app's {} changed", changed.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "))
-        }
-    };
     let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();
     let mut after: Option<String> = None;
@@ -76,6 +68,15 @@ pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<
     let details = json!({"ended": ended.len(), "accounts": "stay as they are"});
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_deleted", details) })?;
     Ok(ended)
+}
+
+/// What changes from one definition to the next, in words; none where nothing does.
+pub(crate) fn definition_change(before: Option<&App>, after: &App) -> Option<String> {
+    if before.is_none() {
+        return Some("the app was put".to_owned());
+    }
+    let changed: Vec<String> = changed_keys(before, after).iter().map(|key| format!("`{key}`")).collect();
+    (!changed.is_empty()).then(|| format!("the app's {} changed", changed.join(", ")))
 }
 
 /// The top-level keys in which two definitions differ.

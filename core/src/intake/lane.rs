@@ -26,57 +26,122 @@ pub(crate) struct Trigger<'a> {
     pub(crate) is_definition: bool,
 }
 
-/// Decides afresh for one user and app. What is wanted is compared with the account and with what is under way; requests
-/// that were not sent are kept where they are still wanted and cancelled where they are not. Gives the new requests.
-pub(crate) fn decide_lane(
-    tx: &mut Tx<'_>,
+/// What a look at a lane comes to, before any of it is done.
+pub(crate) enum LanePlan {
+    /// The scope cannot be evaluated on the record: nothing is decided.
+    Undecided(Fault),
+    /// The user has nothing to do with the app.
+    Nothing,
+    /// These steps.
+    Steps(LaneSteps),
+}
+
+/// What is done with a lane.
+pub(crate) struct LaneSteps {
+    /// What was decided, in order.
+    pub(crate) steps: Vec<LaneStep>,
+    /// Requests that were not sent and are no longer wanted.
+    pub(crate) superseded: Vec<RequestRow>,
+    /// What there will be once everything under way has happened.
+    pub(crate) projected: Projected,
+    print: String,
+    asked: String,
+}
+
+/// What is done with one decision.
+pub(crate) enum LaneStep {
+    /// A request is made.
+    Make(Decision),
+    /// A request that was not sent yet stands for it.
+    Keep(Box<RequestRow>, Decision),
+    /// It is not carried out, and why.
+    Withhold(Decision, String),
+}
+
+/// Decides afresh for one user and app, and stores nothing. What is wanted is compared with the account and with what is
+/// under way.
+pub(crate) fn plan_lane(
+    tx: &Tx<'_>,
     definition: &Definition,
     stored: &StoredUser,
     trigger: Trigger<'_>,
-) -> Result<Vec<Request>, Fault> {
+) -> Result<LanePlan, Fault> {
     let (app, user) = (&definition.app.id, &stored.user.id);
     let account = tx.linked_account(app, user, &stored.key)?;
     let open = tx.lane(app, user)?;
     let present = (stored.state == UserState::Present).then_some(&stored.user);
     let standing = match definition.standing(present, tx.now) {
         Ok(standing) => standing,
-        Err(fault) => {
-            let details = json!({"faults": [fault], "trigger": trigger.text});
-            let event =
-                LogEvent { app: Some(app), user: Some(user), by: trigger.by, ..LogEvent::new("undecided", details) };
-            tx.log(event)?;
-            elect(tx, definition, user)?;
-            return Ok(Vec::new());
-        }
+        Err(fault) => return Ok(LanePlan::Undecided(fault)),
     };
     if account.is_none() && open.is_empty() && !standing.wants_account() {
-        return Ok(Vec::new());
+        return Ok(LanePlan::Nothing);
     }
     let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
     let projected = project(account.as_ref(), fixed, standing.wants_account());
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
-    let mut made = Vec::new();
+    let mut steps = Vec::new();
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
-        if let Some(reason) = lane.withheld(tx, &decision)? {
-            lane.log_withheld(tx, &decision, &reason)?;
-            continue;
+        steps.push(match lane.withheld(tx, &decision)? {
+            Some(reason) => LaneStep::Withhold(decision, reason),
+            None => match loose.iter().position(|row| stands_for(row, decision.operation)) {
+                Some(index) => LaneStep::Keep(Box::new(loose.remove(index)), decision),
+                None => LaneStep::Make(decision),
+            },
+        });
+    }
+    // What a person asked for stays, unless it would give access to somebody who may not have it.
+    let raises = |row: &RequestRow| {
+        matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze)
+    };
+    loose.retain(|row| !row.by_hand || (raises(row) && !standing.wants_account()));
+    Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
+}
+
+/// Decides afresh for one user and app, as [`plan_lane`] says: requests that were not sent are kept where they are still
+/// wanted and cancelled where they are not. Gives the new requests.
+pub(crate) fn decide_lane(
+    tx: &mut Tx<'_>,
+    definition: &Definition,
+    stored: &StoredUser,
+    trigger: Trigger<'_>,
+) -> Result<Vec<Request>, Fault> {
+    let user = &stored.user.id;
+    let LaneSteps { steps, superseded, print, asked, .. } = match plan_lane(tx, definition, stored, trigger)? {
+        LanePlan::Steps(steps) => steps,
+        LanePlan::Nothing => return Ok(Vec::new()),
+        LanePlan::Undecided(fault) => {
+            let details = json!({"faults": [fault], "trigger": trigger.text});
+            let app = Some(&definition.app.id);
+            tx.log(LogEvent { app, user: Some(user), by: trigger.by, ..LogEvent::new("undecided", details) })?;
+            elect(tx, definition, user)?;
+            return Ok(Vec::new());
         }
-        match loose.iter().position(|row| stands_for(row, decision.operation)) {
-            Some(index) => lane.keep(tx, loose.remove(index), decision)?,
-            None => made.push(lane.make(tx, decision)?),
+    };
+    let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
+    let mut made = Vec::new();
+    for step in steps {
+        match step {
+            LaneStep::Make(decision) => made.push(lane.make(tx, decision)?),
+            LaneStep::Keep(row, decision) => lane.keep(tx, *row, decision)?,
+            LaneStep::Withhold(decision, reason) => lane.log_withheld(tx, &decision, &reason)?,
         }
     }
-    for row in loose {
-        let raises = matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
-        // What a person asked for stays, unless it would give access to somebody who may not have it.
-        if !row.by_hand || (raises && !standing.wants_account()) {
-            cancel(tx, row, trigger.by, "superseded: it is no longer wanted")?;
-        }
+    for row in superseded {
+        cancel(tx, row, trigger.by, "superseded: it is no longer wanted")?;
     }
-    elect(tx, definition, &stored.user.id)?;
+    elect(tx, definition, user)?;
     made.iter().map(|id| reload(tx, id)).collect()
+}
+
+/// Why nothing can be rendered for the user: the definition reads what was not stored.
+pub(crate) fn not_stored(definition: &Definition, stored: &StoredUser) -> Option<String> {
+    let reads = definition.reads();
+    let mut dropped = stored.dropped.iter();
+    let name = dropped.find(|name| reads.as_ref().is_none_or(|reads| reads.contains(name.as_str())))?;
+    Some(format!("`{name}` was not stored when the user was put, since nothing read it; put the user again"))
 }
 
 /// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back.
@@ -129,13 +194,10 @@ impl Lane<'_> {
         if decision.withheld.is_some() {
             return Ok(decision.withheld.clone());
         }
-        if matches!(decision.operation, Operation::Create | Operation::Update) {
-            let reads = self.definition.reads();
-            let mut dropped = self.stored.dropped.iter();
-            if let Some(name) = dropped.find(|name| reads.as_ref().is_none_or(|reads| reads.contains(name.as_str()))) {
-                let text = "was not stored when the user was put, since nothing read it; put the user again";
-                return Ok(Some(format!("`{name}` {text}")));
-            }
+        if matches!(decision.operation, Operation::Create | Operation::Update)
+            && let Some(reason) = not_stored(self.definition, self.stored)
+        {
+            return Ok(Some(reason));
         }
         self.ended_alike(tx, decision)
     }

@@ -5,8 +5,10 @@ mod apps;
 mod lane;
 mod users;
 
-pub(crate) use apps::{delete_app, put_app};
-pub(crate) use lane::{NewRequest, Trigger, cancel, decide_lane, elect, insert};
+pub(crate) use apps::{definition_change, delete_app, put_app};
+pub(crate) use lane::{
+    LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
+};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

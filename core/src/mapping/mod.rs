@@ -3,6 +3,7 @@
 //! fit to the target's schema were checked. Rendering reports every fault, not the first, and gives nothing half-mapped.
 
 mod compare;
+mod cover;
 mod document;
 mod list;
 mod render;
@@ -18,6 +19,7 @@ pub use review::{missing_required, warnings};
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Rule, SchemaAttribute};
+use crate::path::Path;
 use rule::CompiledRule;
 use schema::Schema;
 
@@ -72,6 +74,11 @@ impl Mapping {
     /// The user attributes that the rules read.
     pub fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// The targets, in the rules' order.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &Path> {
+        self.rules.iter().map(|rule| &rule.target)
     }
 
     /// The targets whose values are kept out of logs, plans and reports.

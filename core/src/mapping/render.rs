@@ -154,6 +154,9 @@ pub struct RuleTrace {
     pub kind: &'static str,
     /// What it reads of the user, by name.
     pub inputs: Attributes,
+    /// What else it reads, by name: `current.title`, `app.id`, `iteration`, `token`, `now`.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub variables: Attributes,
     /// What it gives, its default included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
@@ -163,7 +166,10 @@ pub struct RuleTrace {
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
-    /// Whether values must not be shown; `inputs` and `value` are empty then.
+    /// What it changes at the target, as [`Rendered::changes`] has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<RenderedChange>,
+    /// Whether values must not be shown; `inputs`, `variables` and `value` are empty then.
     pub sensitive: bool,
 }
 
@@ -205,15 +211,22 @@ impl Mapping {
     /// What each rule reads and gives, faulty ones included. Values of sensitive rules are left out.
     pub fn trace(&self, inputs: &RenderInputs<'_>) -> Vec<RuleTrace> {
         let expression_inputs = inputs.expression_inputs();
+        let mut current = inputs.current.cloned().unwrap_or_default();
+        self.cover(&mut current);
+        let shown = Inputs { current: Some(&current), ..expression_inputs };
+        let mut changes = self.render(inputs).map(|rendered| rendered.changes).unwrap_or_default();
+        changes.iter_mut().for_each(|change| self.cover_rendered(change));
         let traces = self.rules.iter().enumerate().map(|(index, rule)| {
             let mut trace = RuleTrace {
                 rule: index,
                 target: rule.target.as_str().to_owned(),
                 kind: rule.origin.name(),
                 inputs: if rule.sensitive { Attributes::new() } else { rule.inputs(inputs.user) },
+                variables: if rule.sensitive { Attributes::new() } else { rule.variables(&shown) },
                 value: None,
                 skipped: None,
                 fault: None,
+                changes: changes.iter().filter(|change| change.rule == index).cloned().collect(),
                 sensitive: rule.sensitive,
             };
             match self.outcome(rule, inputs, &expression_inputs) {

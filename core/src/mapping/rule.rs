@@ -148,6 +148,27 @@ impl CompiledRule {
         };
         paths.into_iter().map(|path| (path.clone(), at_path(user, &path).cloned().unwrap_or(Value::Null))).collect()
     }
+
+    /// What else the rule reads, by name (`current.title`, `app.id`, `iteration`), with the values, for a preview.
+    pub(super) fn variables(&self, inputs: &Inputs<'_>) -> Attributes {
+        let mut read = Attributes::new();
+        let Origin::Expression(expression) = &self.origin else { return read };
+        for variable in Variable::ALL.into_iter().filter(|variable| *variable != Variable::User) {
+            let value = inputs.value_of(variable);
+            match (expression.reads_of(variable), &value) {
+                (Reads::All, _) => drop(read.insert(variable.name().to_owned(), value)),
+                (Reads::Paths(paths), Value::Object(members)) => {
+                    let at = |path: String| {
+                        let value = at_path(members, &path).cloned().unwrap_or(Value::Null);
+                        (format!("{}.{path}", variable.name()), value)
+                    };
+                    read.extend(paths.into_iter().map(at));
+                }
+                (Reads::Paths(_), _) => {}
+            }
+        }
+        read
+    }
 }
 
 /// A value as it is written: without parts that say nothing, and as a list where it joins one.

@@ -1,6 +1,7 @@
 //! What the engine tells about its own work: log entries, explanations, previews, findings.
 
 use super::account::{Account, AccountStatus, LinkState};
+use super::preview::{PreviewCreate, PreviewUpdate, WithheldOperation};
 use super::request::Request;
 use super::target::Capabilities;
 use crate::fault::Fault;
@@ -168,10 +169,16 @@ pub struct Preview {
     pub operations: Vec<PreviewOperation>,
     /// The wanted attributes.
     pub attributes: Attributes,
-    /// Each rule with its inputs, its result, or why it was skipped.
+    /// Each rule with its inputs, its result and its changes, or why it was skipped.
     pub rules: Value,
     /// What is wrong; nothing would be sent where something is.
     pub faults: Vec<Fault>,
+    /// What was decided and is held back.
+    pub withheld: Vec<WithheldOperation>,
+    /// What a Create would send, whether or not one is due.
+    pub create: PreviewCreate,
+    /// What an Update would send, whether or not one is due; of an account that is not known everything is a change.
+    pub update: PreviewUpdate,
 }
 
 /// One operation of a preview.
@@ -199,6 +206,8 @@ pub struct Explanation {
     pub wanted: String,
     /// The reasons, in order: grants, scope, validity, switches.
     pub because: Vec<String>,
+    /// How it came about, step by step: `import`, `match`, `scope`, `evaluate`, `provision`.
+    pub steps: Vec<ExplanationStep>,
     /// The account, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Account>,
@@ -208,6 +217,19 @@ pub struct Explanation {
     pub matched: Option<Value>,
     /// Requests that are not finished or failed last.
     pub requests: Vec<Request>,
+}
+
+/// One step from the user's record to the account.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExplanationStep {
+    /// `import`, `match`, `scope`, `evaluate` or `provision`.
+    pub step: String,
+    /// What came of it, in a word.
+    pub result: String,
+    /// In a sentence.
+    pub text: String,
+    /// What was found, by name; never an attribute's value.
+    pub found: Value,
 }
 
 /// A tile of the launcher.

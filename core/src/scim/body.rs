@@ -88,6 +88,23 @@ pub(super) fn of_put(shown: Attributes, changes: &[PathChange]) -> Value {
     resource
 }
 
+/// The changes as they are sent, each part in a PATCH of its own: `active` goes alone, so that nothing else can keep a user
+/// from being locked out.
+pub(super) fn parts(changes: &[PathChange]) -> Vec<Vec<PathChange>> {
+    let (active, rest): (Vec<_>, Vec<_>) = changes.iter().cloned().partition(PathChange::is_active);
+    let disables = active.iter().any(|change| change.value == Some(Value::Bool(false)));
+    let parts = if disables { [active, rest] } else { [rest, active] };
+    parts.into_iter().filter(|part| !part.is_empty()).collect()
+}
+
+/// The body of the PATCH of one part; by whole lists where the target is known not to take paths with a filter.
+pub(super) fn of_part(changes: &[PathChange], shown: Option<&Attributes>, filter_paths: bool) -> Option<Value> {
+    match shown {
+        Some(shown) if !filter_paths => of_whole_patch(changes, shown),
+        _ => of_patch(changes, shown.cloned().unwrap_or_default()),
+    }
+}
+
 /// The body of a PATCH. Paths with a filter are resolved against what the target showed (`shown`): an element that is there
 /// is changed in place, one that is not is added whole, one that is not needs no removal. `None` where nothing is left to
 /// do.

@@ -7,6 +7,7 @@ mod declared;
 mod discovery;
 mod exchange;
 mod listing;
+mod request;
 mod schema;
 mod search;
 mod strict;
@@ -14,6 +15,7 @@ mod url;
 
 use crate::connector::{
     Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
+    TargetCall, TargetRequest,
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Http, Method, Response};
@@ -22,6 +24,8 @@ use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
 use crate::value::Attributes;
+pub(crate) use request::requests;
+
 use body::PathChange;
 use exchange::{Exchange, failure, is_missing, missing, scim_type, succeeded, unreadable};
 use serde_json::{Value, json};
@@ -153,13 +157,9 @@ impl ScimConnector {
     }
 
     fn patch(&self, external_id: &str, changes: &[PathChange]) -> Result<Patched, ConnectorError> {
-        // `active` goes alone, so that nothing else can keep a user from being locked out.
-        let (active, rest): (Vec<_>, Vec<_>) = changes.iter().cloned().partition(PathChange::is_active);
-        let disables = active.iter().any(|change| change.value == Some(Value::Bool(false)));
-        let parts = if disables { [active, rest] } else { [rest, active] };
         let mut shown = None;
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            match self.patch_part(external_id, part)? {
+        for part in body::parts(changes) {
+            match self.patch_part(external_id, &part)? {
                 Patched::Done(account) => shown = account.or(shown),
                 Patched::Unsupported => return Ok(Patched::Unsupported),
             }
@@ -173,11 +173,9 @@ impl ScimConnector {
         let shown = if filtered { Some(self.resource(external_id)?.ok_or_else(missing)?) } else { None };
         let whole = |shown: &Attributes| body::of_whole_patch(changes, shown);
         let known_not_to_filter = !self.filter_paths.load(Ordering::Relaxed);
-        let body = match &shown {
-            Some(shown) if known_not_to_filter => whole(shown),
-            _ => body::of_patch(changes, shown.clone().unwrap_or_default()),
+        let Some(body) = body::of_part(changes, shown.as_ref(), !known_not_to_filter) else {
+            return Ok(Patched::Done(None));
         };
-        let Some(body) = body else { return Ok(Patched::Done(None)) };
         let mut response = self.exchange.send(Method::Patch, &url, Some(&body))?;
         if let Some(shown) = &shown
             && !known_not_to_filter
@@ -236,6 +234,14 @@ enum Patched {
 impl Connector for ScimConnector {
     fn capabilities(&self) -> Capabilities {
         Capabilities { search: true, unique_keys: self.unique_keys.clone(), ..Capabilities::default() }
+    }
+
+    fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {
+        let manner = request::Manner {
+            patch: self.patch.load(Ordering::Relaxed),
+            filter_paths: self.filter_paths.load(Ordering::Relaxed),
+        };
+        request::of_call(&self.exchange.base, manner, call).ok()
     }
 
     /// Asks for one account: discovery documents often need no credentials and so prove nothing.

@@ -98,7 +98,11 @@ fn grants(app: &App, user: &User) -> Vec<String> {
     reasons
 }
 
-fn in_scope(app: &App, scope: Option<&Expression>, user: &User, now: Timestamp) -> Result<bool, Fault> {
+/// Whether the user is in the app's scope. An app without one has everybody in it.
+///
+/// # Errors
+/// As [`standing`].
+pub(crate) fn in_scope(app: &App, scope: Option<&Expression>, user: &User, now: Timestamp) -> Result<bool, Fault> {
     let Some(scope) = scope else { return Ok(true) };
     let inputs = Inputs {
         user: &user.record,

@@ -86,13 +86,12 @@ impl Tx<'_> {
         self.rows(&text, params![id, after, filter.app, filter.user, limit_of(filter.limit)], entry)
     }
 
-    /// The details of the newest entry of a kind about a user in an app.
-    pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<Value>, Fault> {
+    /// The newest entry of a kind about one user in one app.
+    pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<LogEntry>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM log WHERE user_id = $1 AND app_id = $2 AND kind = $3 ORDER BY sequence DESC LIMIT 1"
         );
-        let newest = self.row(&text, params![user.as_str(), app.as_str(), kind], entry)?;
-        Ok(newest.map(|entry| entry.details))
+        self.row(&text, params![user.as_str(), app.as_str(), kind], entry)
     }
 
     /// Walks the whole chain.

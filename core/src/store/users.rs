@@ -53,6 +53,22 @@ impl Tx<'_> {
         rows.into_iter().filter_map(|row| self.stored(row).transpose()).collect()
     }
 
+    /// The next user by id, deleted ones too.
+    pub(crate) fn next_user(&self, after: &str) -> Result<Option<StoredUser>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id
+             WHERE u.id > $1 ORDER BY u.id LIMIT 1"
+        );
+        let row = self.row(&text, [after], parts)?;
+        Ok(row.map(|row| self.stored(row)).transpose()?.flatten())
+    }
+
+    /// How many users there are, deleted ones too.
+    pub(crate) fn count_users(&self) -> Result<u64, Fault> {
+        let text = "SELECT count(*) FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id";
+        Ok(self.row(text, [], |row| row.get::<_, i64>(0))?.unwrap_or_default().cast_unsigned())
+    }
+
     /// Users whose validity begins or ends at or before now.
     pub(crate) fn users_to_change(&mut self, limit: u32) -> Result<Vec<StoredUser>, Fault> {
         let text = format!(

@@ -101,6 +101,11 @@ typedef struct rollkeeper_engine rollkeeper_engine;
 typedef struct rollkeeper_error rollkeeper_error;
 
 /**
+ * The impact of a definition. One thread goes through it; the summary and the end may be asked for from any.
+ */
+typedef struct rollkeeper_impact rollkeeper_impact;
+
+/**
  * A list of records. It is used from one thread at a time.
  */
 typedef struct rollkeeper_iterator rollkeeper_iterator;
@@ -820,6 +825,73 @@ ROLLKEEPER_API
 void rollkeeper_engine_free(struct rollkeeper_engine *engine);
 
 /**
+ * Compares a definition with the one that is stored, or with nothing where there is none, over all users: whom would
+ * storing it touch? `options` is NULL or a JSON object with `values` (true to be told the attributes' values, old and
+ * new; those of sensitive rules never are). Nothing is stored, nothing is sent, and no connector is asked. Users are read
+ * in pages while the impact is gone through; what others store meanwhile is seen where it is still to come.
+ *
+ * Fails as rollkeeper_engine_put_app where the definition is at fault.
+ *
+ * # Safety
+ * `engine` is valid; `app` leads to `app_length` bytes; `options` is NULL or leads to `options_length` bytes; `impact`
+ * may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_impact(const struct rollkeeper_engine *engine,
+                                           const char *app,
+                                           size_t app_length,
+                                           const char *options,
+                                           size_t options_length,
+                                           struct rollkeeper_impact **impact,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Gives the next user for whom something would change, as JSON, to be freed with rollkeeper_string_free. Returns
+ * ROLLKEEPER_DONE after the last, and when it was cancelled. May take long where few users are touched.
+ *
+ * # Safety
+ * `impact` is valid and gone through by one thread at a time; `user` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_impact_next(const struct rollkeeper_impact *impact,
+                                         char **user,
+                                         struct rollkeeper_error **error);
+
+/**
+ * Gives the totals so far as JSON, of all users once `finished` is true; `users` of `total` tells how far it is. From any
+ * thread, also while another waits for the next user.
+ *
+ * # Safety
+ * `impact` is valid; `summary` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_impact_summary(const struct rollkeeper_impact *impact,
+                                            char **summary,
+                                            struct rollkeeper_error **error);
+
+/**
+ * Ends an impact: the thread that goes through it is given ROLLKEEPER_DONE after the page it is at. From any thread.
+ *
+ * # Safety
+ * `impact` is valid; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_impact_cancel(const struct rollkeeper_impact *impact,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Frees an impact, at its end or before. NULL is fine.
+ *
+ * # Safety
+ * `impact` is NULL or valid; it is not valid afterwards, and no other function is using it.
+ */
+ROLLKEEPER_API void rollkeeper_impact_free(struct rollkeeper_impact *impact);
+
+/**
  * Gives the next record as JSON text, to be freed with rollkeeper_string_free. Returns ROLLKEEPER_DONE after the last,
  * and again whenever asked. After a failure the same record may be asked for again.
  *
@@ -1064,6 +1136,30 @@ rollkeeper_status rollkeeper_engine_preview(const struct rollkeeper_engine *engi
                                             const char *user,
                                             char **preview,
                                             struct rollkeeper_error **error);
+
+/**
+ * As rollkeeper_engine_preview, where the app and the user may be documents that are not stored: exactly one of
+ * `app_id` and `app` is given and the other is NULL, and one of `user_id` and `user`. A definition can so be tried before
+ * it is put. Nothing is stored, nothing is sent, and no connector is asked.
+ *
+ * Fails as rollkeeper_engine_preview, as rollkeeper_engine_put_app and rollkeeper_engine_put_user where a document cannot
+ * be read or is at fault, and with ROLLKEEPER_INVALID_ARGUMENT where both or neither of two is given.
+ *
+ * # Safety
+ * `engine` is valid; `app_id` and `user_id` are NULL or end with NUL; `app` is NULL or leads to `app_length` bytes,
+ * `user` to `user_length`; `preview` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_preview_documents(const struct rollkeeper_engine *engine,
+                                                      const char *app_id,
+                                                      const char *app,
+                                                      size_t app_length,
+                                                      const char *user_id,
+                                                      const char *user,
+                                                      size_t user_length,
+                                                      char **preview,
+                                                      struct rollkeeper_error **error);
 
 /**
  * Gives why a user has what they have in an app, as JSON.

@@ -92,6 +92,42 @@ static void script(stage *on, json step, const char *app, json faults)
     rollkeeper_mock_target_free(target);
 }
 
+/* The app and the user may be ids, or documents that are not stored. */
+static void preview(stage *on, json step, json app, json user)
+{
+    char *app_id = json_text(app), *user_id = json_text(user), *text = NULL;
+    rollkeeper_error *error = NULL;
+    rollkeeper_status status;
+    if (app_id != NULL && user_id != NULL)
+        status = rollkeeper_engine_preview(on->engine, app_id, user_id, &text, &error);
+    else
+        status = rollkeeper_engine_preview_documents(on->engine, app_id, app_id == NULL ? app.start : NULL, app.length, user_id,
+                                                     user_id == NULL ? user.start : NULL, user.length, &text, &error);
+    expect(step, status, &error);
+    if (text != NULL)
+        add_answer(on, text);
+    rollkeeper_string_free(text);
+    free(app_id);
+    free(user_id);
+}
+
+/* Every user whom the definition would touch, and then the totals. */
+static void impact(stage *on, json step, json app, json options)
+{
+    rollkeeper_impact *users = NULL;
+    rollkeeper_error *error = NULL;
+    char *text = NULL;
+    expect(step, rollkeeper_engine_impact(on->engine, app.start, app.length, options.start, options.length, &users, &error), &error);
+    if (users == NULL)
+        return;
+    for (; rollkeeper_impact_next(users, &text, NULL) == ROLLKEEPER_OK; rollkeeper_string_free(text))
+        add_answer(on, text);
+    MUST(rollkeeper_impact_summary(users, &text, &error));
+    add_answer(on, text);
+    rollkeeper_string_free(text);
+    rollkeeper_impact_free(users);
+}
+
 /* Performs a step about one request: cancel, approve, deny, retry, complete_manually. */
 static void decide(stage *on, json step, const char *verb, json argument, const char *by)
 {
@@ -173,14 +209,15 @@ static void play(stage *on, json step, const char *verb, json argument)
         answer(on, step, rollkeeper_engine_suggest_mapping(on->engine, plain, &text, &error), &text, &error);
     } else if (strcmp(verb, "validate_app") == 0) {
         answer(on, step, rollkeeper_engine_validate_app(on->engine, argument.start, argument.length, &text, &error), &text, &error);
-    } else if (strcmp(verb, "explain") == 0 || strcmp(verb, "preview") == 0) {
-        bool explains = strcmp(verb, "explain") == 0;
-        rollkeeper_status status = explains ? rollkeeper_engine_explain(on->engine, app, user, &text, &error)
-                                            : rollkeeper_engine_preview(on->engine, app, user, &text, &error);
-        expect(step, status, &error);
+    } else if (strcmp(verb, "explain") == 0) {
+        expect(step, rollkeeper_engine_explain(on->engine, app, user, &text, &error), &error);
         if (text != NULL)
             add_answer(on, text);
         rollkeeper_string_free(text);
+    } else if (strcmp(verb, "preview") == 0) {
+        preview(on, step, json_member(argument, "app"), json_member(argument, "user"));
+    } else if (strcmp(verb, "impact") == 0) {
+        impact(on, step, json_member(argument, "app"), json_member(argument, "options"));
     } else {
         fprintf(stderr, "unknown step: %s\n", verb);
         exit(1);

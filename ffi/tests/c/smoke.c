@@ -14,6 +14,11 @@ static const char JOINER[] = "{\"id\": \"u1\", \"username\": \"amelie\", \"activ
 static const char MOVER[] = "{\"id\": \"u1\", \"username\": \"amelie\", \"active\": true, \"profile\": \"Nurses\","
                             " \"last_name\": \"D\xC3\xBCrr\", \"title\": \"Charge Nurse\"}";
 
+static const char TRIED[] =
+    "{\"id\": \"hr\", \"connector\": {\"kind\": \"scim\", \"base_url\": \"https://hr.example.com/scim/v2\"},"
+    " \"assigned_to\": {\"profiles\": [\"Nurses\"]}, \"create_without_match\": true,"
+    " \"mapping\": [{\"target\": \"userName\", \"source\": \"username\", \"required\": true}]}";
+
 static int log_entries, log_freed, told, stop;
 
 static void count_entry(void *context, const char *entry, size_t length)
@@ -76,6 +81,33 @@ int main(void)
     CHECK(count_records(list, "\"operation\":\"Create\"") == 1);
     MUST(rollkeeper_engine_preview(engine, "crm", "u1", &text, &error));
     must_contain(text, "\"familyName\"");
+
+    /* a definition and a user are tried before they are stored */
+    MUST(rollkeeper_engine_preview_documents(engine, NULL, DOCUMENT(TRIED), NULL, DOCUMENT(JOINER), &text, &error));
+    must_contain(text, "\"path\":\"/scim/v2/Users\"");
+    FAILS(ROLLKEEPER_INVALID_ARGUMENT, "`app_id`",
+          rollkeeper_engine_preview_documents(engine, "crm", DOCUMENT(TRIED), "u1", NULL, 0, &text, &error));
+    FAILS(ROLLKEEPER_INVALID_ARGUMENT, "`user_id`",
+          rollkeeper_engine_preview_documents(engine, "crm", NULL, 0, NULL, NULL, 0, &text, &error));
+    FAILS(ROLLKEEPER_NOT_FOUND, "no such app",
+          rollkeeper_engine_preview_documents(engine, "erp", NULL, 0, "u1", NULL, 0, &text, &error));
+    rollkeeper_impact *impact = NULL;
+    FAILS(ROLLKEEPER_UNKNOWN_KEY, "surprise",
+          rollkeeper_engine_impact(engine, DOCUMENT(TRIED), DOCUMENT("{\"surprise\": 1}"), &impact, &error));
+    MUST(rollkeeper_engine_impact(engine, DOCUMENT(TRIED), DOCUMENT("{\"values\": true}"), &impact, &error));
+    MUST(rollkeeper_impact_summary(impact, &text, &error));
+    must_contain(text, "\"users\":0");
+    MUST(rollkeeper_impact_next(impact, &text, &error));
+    must_contain(text, "\"after\":\"am");
+    CHECK(rollkeeper_impact_next(impact, &text, NULL) == ROLLKEEPER_DONE);
+    MUST(rollkeeper_impact_summary(impact, &text, &error));
+    must_contain(text, "\"operations\":{\"Create\":1}");
+    rollkeeper_impact_free(impact);
+    MUST(rollkeeper_engine_impact(engine, DOCUMENT(TRIED), NULL, 0, &impact, &error));
+    MUST(rollkeeper_impact_cancel(impact, &error));
+    CHECK(rollkeeper_impact_next(impact, &text, NULL) == ROLLKEEPER_DONE);
+    rollkeeper_impact_free(impact);
+    rollkeeper_impact_free(NULL);
     run(engine);
     CHECK(told > 0 && log_entries > 0);
     rollkeeper_mock_target *target = NULL;

@@ -7,6 +7,7 @@ from typing import Any, final
 
 __all__ = [
     "Engine",
+    "Impact",
     "MockTarget",
     "VirtualClock",
     "_shutdown",
@@ -95,7 +96,8 @@ class Engine:
         limit: int | None,
         after: tuple[str, str] | None,
     ) -> list[_Object]: ...
-    def preview(self, app: str, user: str) -> _Object: ...
+    def preview(self, app: str | Mapping[str, Any] | bytes, user: str | Mapping[str, Any] | bytes) -> _Object: ...
+    def impact(self, app: _Document, values: bool) -> Impact: ...
     def explain(self, app: str, user: str) -> _Object: ...
     def log(
         self, app: str | None, user: str | None, request: str | None, limit: int | None, after: int | None
@@ -105,6 +107,16 @@ class Engine:
     def register_connector(self, name: str, connector: object) -> None: ...
     def test_app(self, id: str) -> tuple[_Object, BaseException | None]: ...
     def mock_target(self, app: str) -> MockTarget: ...
+
+@final
+class Impact:
+    """The impact of a definition."""
+
+    def page(self) -> list[_Object] | None:
+        """The users of the next page for whom something would change; None after the last."""
+
+    def summary(self) -> _Object:
+        """The totals so far."""
 
 @final
 class MockTarget:

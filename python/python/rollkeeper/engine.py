@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _logging, _native
 from .connector import Connector
+from .impact import Impact
 from .records import (
     Account,
     AppTest,
@@ -294,9 +295,30 @@ class Engine:
 
         return _pages(page, lambda account: (account["app"], account["external_id"]), Account, limit, after)
 
-    def preview(self, app: str, user: str) -> Preview:
-        """What would be sent for a user, and how each value came about. Nothing is sent."""
+    def preview(
+        self, app: Union[str, Mapping[str, Any], bytes], user: Union[str, Mapping[str, Any], bytes]
+    ) -> Preview:
+        """What would be sent for a user, and how each value came about. Nothing is sent or stored.
+
+        ``app`` and ``user`` are ids where they are text, and otherwise documents that need not be stored (a dict, or JSON
+        in bytes): a definition can be tried before it is put.
+        """
         return Preview(self._native.preview(app, user))
+
+    def impact(
+        self,
+        app: Document,
+        *,
+        values: bool = False,
+        progress: Optional[Callable[[int, int], Optional[bool]]] = None,
+    ) -> Impact:
+        """Whom a definition would touch: it is compared with the one that is stored, or with nothing, over all users.
+
+        The answer is a lazy iterator of :class:`UserImpact`; its ``summary`` has the totals. With ``values`` the old and
+        new values of attributes are told, those of sensitive rules never. ``progress`` is called with how many users of
+        how many were looked at, and ends it by giving ``False``. Nothing is stored or sent, and no target is asked.
+        """
+        return Impact(self._native.impact(app, values), progress)
 
     def explain(self, app: str, user: str) -> Explanation:
         """Why a user has what they have in an app."""

@@ -21,12 +21,15 @@ __all__ = [
     "CheckReport",
     "Discovery",
     "Explanation",
+    "ExplanationStep",
     "Fault",
     "LogEntry",
     "LogVerdict",
     "MappingSuggestion",
     "Preview",
+    "PreviewCreate",
     "PreviewOperation",
+    "PreviewUpdate",
     "Progress",
     "PutUsers",
     "Readiness",
@@ -36,9 +39,11 @@ __all__ = [
     "RuleSuggestion",
     "SchemaChange",
     "Step",
+    "TargetRequest",
     "Tile",
     "UserFault",
     "Validation",
+    "WithheldOperation",
 ]
 
 
@@ -392,12 +397,64 @@ class PreviewOperation(Record):
     payload: Any
 
 
+class WithheldOperation(Record):
+    """An operation that was decided and is held back."""
+
+    __slots__ = ()
+    _shown = ("operation", "withheld")
+
+    operation: str
+    why: str
+    withheld: str
+
+
+class TargetRequest(Record):
+    """What would reach a target: an HTTP request, or else the call of a connector with its arguments."""
+
+    __slots__ = ()
+    _shown = ("method", "path", "call")
+
+    method: Optional[str]
+    path: Optional[str]
+    body: Any
+    call: Optional[str]
+    arguments: Optional[dict[str, Any]]
+
+
+class PreviewCreate(Record):
+    """What a Create would send, whether or not one is due."""
+
+    __slots__ = ()
+    _readers = {"requests": _tuple_of(TargetRequest), "faults": _tuple_of(Fault)}
+
+    attributes: dict[str, Any]
+    requests: tuple[TargetRequest, ...]
+    faults: tuple[Fault, ...]
+
+
+class PreviewUpdate(Record):
+    """What an Update would send, whether or not one is due."""
+
+    __slots__ = ()
+    _readers = {"requests": _tuple_of(TargetRequest), "faults": _tuple_of(Fault)}
+
+    changes: list[dict[str, Any]]
+    requests: tuple[TargetRequest, ...]
+    faults: tuple[Fault, ...]
+
+
 class Preview(Record):
     """What would be sent for a user, and how each value came about. Nothing is sent."""
 
     __slots__ = ()
     _shown = ("app", "user")
-    _readers = {"operations": _tuple_of(PreviewOperation), "faults": _tuple_of(Fault)}
+    _readers = {
+        "operations": _tuple_of(PreviewOperation),
+        "faults": _tuple_of(Fault),
+        "withheld": _tuple_of(WithheldOperation),
+        "create": PreviewCreate,
+        "update": PreviewUpdate,
+    }
     _absent = {"operations": (), "faults": (), "attributes": {}}
 
     app: str
@@ -406,6 +463,21 @@ class Preview(Record):
     attributes: dict[str, Any]
     rules: Any
     faults: tuple[Fault, ...]
+    withheld: tuple[WithheldOperation, ...]
+    create: PreviewCreate
+    update: PreviewUpdate
+
+
+class ExplanationStep(Record):
+    """One step from the user's record to the account. ``found`` names things and never holds an attribute's value."""
+
+    __slots__ = ()
+    _shown = ("step", "result", "text")
+
+    step: str
+    result: str
+    text: str
+    found: dict[str, Any]
 
 
 class Explanation(Record):
@@ -413,7 +485,7 @@ class Explanation(Record):
 
     __slots__ = ()
     _shown = ("app", "user", "wanted", "summary")
-    _readers = {"because": tuple, "account": Account, "requests": _tuple_of(Request)}
+    _readers = {"because": tuple, "steps": _tuple_of(ExplanationStep), "account": Account, "requests": _tuple_of(Request)}
     _absent = {"because": (), "requests": ()}
 
     app: str
@@ -421,6 +493,7 @@ class Explanation(Record):
     summary: str
     wanted: str
     because: tuple[str, ...]
+    steps: tuple[ExplanationStep, ...]
     account: Optional[Account]
     matched: Optional[dict[str, Any]]
     requests: tuple[Request, ...]

@@ -1,0 +1,156 @@
+//! Definitions and records that are tried before they are stored.
+
+use super::connectors::known_attributes;
+use super::{Engine, Shared};
+use crate::connector::mock::MockTarget;
+use crate::definition::Definition;
+use crate::delivery::Host;
+use crate::fault::{Code, Fault};
+use crate::intake::LiveApp;
+use crate::mapping::RenderInputs;
+use crate::model::{App, ConnectorDefinition, TargetCall, User};
+use crate::scim;
+use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
+use crate::time::Timestamp;
+use crate::value::{Attributes, canonical_object};
+use std::sync::Arc;
+
+/// An app or a user: the id of a stored one, or a document that is not stored.
+#[derive(Clone, Debug)]
+pub enum StoredOr<'a, T> {
+    /// The one of this id.
+    Id(&'a str),
+    /// This one.
+    Document(Box<T>),
+}
+
+impl<'a, T> From<&'a str> for StoredOr<'a, T> {
+    fn from(id: &'a str) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl<'a, T> From<&'a String> for StoredOr<'a, T> {
+    fn from(id: &'a String) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<App> for StoredOr<'_, App> {
+    fn from(app: App) -> Self {
+        Self::Document(Box::new(app))
+    }
+}
+
+impl From<User> for StoredOr<'_, User> {
+    fn from(user: User) -> Self {
+        Self::Document(Box::new(user))
+    }
+}
+
+impl<T> StoredOr<'_, T> {
+    /// The id, where it is given by one.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Document(_) => None,
+        }
+    }
+}
+
+impl Engine {
+    /// The app in use, or the document checked and made ready. Nobody is asked.
+    pub(super) fn trial_of(&self, app: StoredOr<'_, App>) -> Result<Arc<LiveApp>, Vec<Fault>> {
+        let id = match app {
+            StoredOr::Document(app) => return self.shared.trial(*app).map(Arc::new),
+            StoredOr::Id(id) => id,
+        };
+        self.shared.refresh().map_err(|fault| vec![fault])?;
+        self.shared.live(id).ok_or_else(|| vec![Fault::new(Code::NotFound, "there is no such app")])
+    }
+}
+
+impl Shared {
+    /// The app of that id that is in use.
+    pub(super) fn live(&self, id: &str) -> Option<Arc<LiveApp>> {
+        let (apps, _) = self.apps();
+        apps.values().find(|live| live.definition.app.id.as_str() == id).cloned()
+    }
+
+    /// Checks a definition by what is known already. An app with the same connector lends it, and with it what its target
+    /// can do; another one goes without.
+    pub(super) fn trial(&self, app: App) -> Result<LiveApp, Vec<Fault>> {
+        connector_faults(&app).map_err(|fault| vec![fault])?;
+        let (apps, _) = self.apps();
+        let same = |live: &&Arc<LiveApp>| live.definition.app.connector == app.connector;
+        let known = apps.get(&app.id).filter(same).or_else(|| apps.values().find(same));
+        let connector = known.and_then(|live| live.connector.clone());
+        let capabilities = known.map(|live| live.capabilities.clone()).unwrap_or_default();
+        let described =
+            self.store().read(self.clock.now(), |tx| tx.target_schema(&app)).map_err(|fault| vec![fault])?;
+        let attributes = known_attributes(&app, None, described.as_ref())
+            .or_else(|| known.and_then(|live| live.attributes.clone()));
+        let definition = Definition::compile(app, attributes.as_deref())?;
+        Ok(LiveApp { definition, connector, capabilities, described, attributes })
+    }
+}
+
+/// What is wrong with the connector's settings themselves.
+fn connector_faults(app: &App) -> Result<(), Fault> {
+    let nothing = TargetCall::Create { attributes: &Attributes::new() };
+    match &app.connector {
+        ConnectorDefinition::Scim(definition) => scim::requests(definition, nothing).map(drop),
+        ConnectorDefinition::Mock { settings } => {
+            MockTarget::from_json(&canonical_object(settings)).map(drop).map_err(|fault| fault.at("connector.settings"))
+        }
+        ConnectorDefinition::Custom { .. } => Ok(()),
+    }
+}
+
+/// A user with the account that is linked to it.
+pub(super) struct Subject {
+    pub(super) stored: StoredUser,
+    pub(super) account: Option<AccountRow>,
+}
+
+impl Subject {
+    /// Finds the user, or takes the document in the place of the stored record.
+    pub(super) fn find(tx: &Tx<'_>, live: &LiveApp, user: StoredOr<'_, User>) -> Result<Self, Fault> {
+        let id = match &user {
+            StoredOr::Id(id) => *id,
+            StoredOr::Document(user) => user.id.as_str(),
+        };
+        let known = tx.user(id)?;
+        let stored = match user {
+            StoredOr::Id(_) => known.ok_or_else(|| Fault::new(Code::NotFound, "there is no such user"))?,
+            StoredOr::Document(user) => {
+                // Nothing is sealed under the key of somebody who is not stored.
+                let key = known.map_or_else(UserKey::default, |known| known.key);
+                StoredUser { user: *user, state: UserState::Present, dropped: Vec::new(), key }
+            }
+        };
+        let account = tx.linked_account(&live.definition.app.id, &stored.user.id, &stored.key)?;
+        Ok(Self { stored, account })
+    }
+
+    /// What a mapping is rendered from, as for the first candidate of every unique value.
+    pub(super) fn inputs<'a>(&'a self, definition: &'a Definition, creating: bool, now: Timestamp) -> RenderInputs<'a> {
+        let account = self.account.as_ref().filter(|_| !creating);
+        RenderInputs {
+            user: &self.stored.user.record,
+            current: account.map(|row| &row.account.attributes),
+            last: account.and_then(|row| row.applied.as_ref()),
+            app_id: definition.app.id.as_str(),
+            app_label: definition.app.display_label(),
+            iteration: 0,
+            token: "",
+            now,
+            creating,
+        }
+    }
+
+    /// The record, where the user is in the directory.
+    pub(super) fn present(&self) -> Option<&User> {
+        (self.stored.state == UserState::Present).then_some(&self.stored.user)
+    }
+}
