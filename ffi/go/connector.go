@@ -80,7 +80,7 @@ type SchemaAttribute struct {
 	// ReadOnly says whether it cannot be written.
 	ReadOnly bool `json:"read_only"`
 	// CanonicalValues are the values that the target knows.
-	CanonicalValues []string `json:"canonical_values"`
+	CanonicalValues []string `json:"canonical_values,omitempty"`
 }
 
 // TargetAccount is an account as the target shows it.

@@ -85,3 +85,24 @@ func TestBadDefinitionsAreToldAsTheCaseFilesSay(t *testing.T) {
 		t.Errorf("only %d cases were found", count)
 	}
 }
+
+// directory is a connector that says which attributes it has.
+type directory struct{ UnsupportedConnector }
+
+func (directory) Schema() ([]SchemaAttribute, error) {
+	return []SchemaAttribute{{Path: "userName", Type: "string", Required: true}, {Path: "badge", Type: "integer"}}, nil
+}
+
+func TestWhatAConnectorSaysIsDiscovered(t *testing.T) {
+	engine, err := Open("", Options{})
+	must(t, err)
+	defer engine.Close()
+	must(t, engine.RegisterConnector("directory", directory{}))
+	_, err = engine.PutApp(map[string]any{"id": "hr", "enabled": false, "connector": map[string]any{"kind": "custom", "name": "directory"}}, "")
+	must(t, err)
+	discovery, err := engine.Discover("hr")
+	must(t, err)
+	if len(discovery.Attributes) != 2 || discovery.Attributes[1].Type != "integer" || len(discovery.Findings) > 0 {
+		t.Errorf("gave %s", discovery.Raw)
+	}
+}

@@ -27,7 +27,8 @@ fn the_server_is_discovered_and_a_mapping_proposed_for_it_works() {
     for arguments in [&["--command", "gunicorn"][..], &["--paging", "cursor"]] {
         let server = Server::start(arguments);
         let token = server.token.clone();
-        let engine = Engine::builder().secrets(Arc::new(move |_: &str| Some(Secret::new(token.clone())))).open().unwrap();
+        let engine =
+            Engine::builder().secrets(Arc::new(move |_: &str| Some(Secret::new(token.clone())))).open().unwrap();
         let mut app = json!({"id": "crm", "assigned_to": {"profiles": ["Employees"]}, "enabled": false,
             "update_on": ["username", "lastName", "email", "department"],
             "connector": {"kind": "scim", "base_url": server.base_url, "auth": {"kind": "bearer", "token": {"secret": "crm"}}}});
@@ -38,7 +39,8 @@ fn the_server_is_discovered_and_a_mapping_proposed_for_it_works() {
         assert_eq!((found.source, found.complete, found.findings.as_slice()), (SchemaSource::Target, true, &[][..]));
         assert_eq!(found.features["patch"]["supported"], true, "{:?}", found.features);
         assert!(found.resource_types.iter().any(|kind| kind.name == "User" && kind.endpoint == "Users"));
-        let find = |path: &str| found.attributes.iter().find(|one| one.path == path).unwrap_or_else(|| panic!("no {path}"));
+        let find =
+            |path: &str| found.attributes.iter().find(|one| one.path == path).unwrap_or_else(|| panic!("no {path}"));
         assert!(find("userName").required && find("emails").multi_valued && find("id").read_only);
         let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
         assert_eq!(find(&format!("{enterprise}:department")).kind, "string");
