@@ -67,10 +67,11 @@ fn write(object: &mut Attributes, steps: &[Step], mode: Mode, value: Value) {
         return write(object_in(slot), below, mode, value);
     }
     let elements = list_in(slot);
-    let primary = primaries(elements);
+    let mut primary = primaries(elements);
     if !elements.iter().any(|element| step.selects(element)) {
         elements.push(Value::Object(step.template()));
     }
+    let selected: Vec<bool> = elements.iter().map(|element| step.selects(element)).collect();
     let most = if step.filter.is_empty() { 1 } else { elements.len() };
     for element in elements.iter_mut().filter(|element| step.selects(element)).take(most) {
         if !element.is_object() {
@@ -87,6 +88,11 @@ fn write(object: &mut Attributes, steps: &[Step], mode: Mode, value: Value) {
             *members = step.template();
         }
         merge(members, value.clone());
+    }
+    // Of several elements that a rule makes primary, the first is it, also where another of them was.
+    primary.resize(elements.len(), false);
+    if primaries(elements).iter().zip(&primary).any(|(is, was)| *is && !was) {
+        primary.iter_mut().zip(selected).for_each(|(was, selected)| *was &= !selected);
     }
     keep_one_primary(elements, &primary);
 }

@@ -146,11 +146,13 @@ fn with_member(object: Value, name: &str, value: Value) -> Value {
 }
 
 fn put_in_elements(target: &Target, mut elements: Vec<Value>, value: &Value) -> Vec<Value> {
-    let before: Vec<bool> = elements.iter().map(is_primary).collect();
+    let mut before: Vec<bool> = elements.iter().map(is_primary).collect();
     let said: Object = target.filter.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     if !elements.iter().any(|element| target.selects(element)) {
         elements.push(Value::Object(said.clone()));
     }
+    before.resize(elements.len(), false);
+    let meant: Vec<bool> = elements.iter().map(|element| target.selects(element)).collect();
     for element in elements.iter_mut().filter(|element| target.selects(element)) {
         let whole = if element.is_object() { element.take() } else { json!({"value": element.take()}) };
         *element = match (target.sub, value) {
@@ -161,6 +163,10 @@ fn put_in_elements(target: &Target, mut elements: Vec<Value>, value: &Value) -> 
             }
             (None, bare) => with_member(Value::Object(said.clone()), "value", bare.clone()),
         };
+    }
+    // Of the elements that are meant, the first is it.
+    if elements.iter().zip(&before).any(|(element, was)| is_primary(element) && !was) {
+        before = before.iter().zip(&meant).map(|(was, meant)| *was && !meant).collect();
     }
     one_primary(elements, &before)
 }
