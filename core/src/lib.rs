@@ -37,7 +37,7 @@ mod engine;
 
 // The public interface is:
 pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
-pub use engine::{can_change, evaluate, next_state, render};
+pub use engine::{can_change, check_expression, evaluate, evaluate_with, next_state, render};
 pub use fault::{Blame, Code, Fault, Retry};
 pub use id::{AppId, RequestId, UserId};
 pub use operation::Operation;

@@ -16,7 +16,7 @@ mod work;
 
 pub use error::{Error, Result};
 pub use options::*;
-pub use pure::{can_change, evaluate, next_state, render};
+pub use pure::{can_change, check_expression, evaluate, evaluate_with, next_state, render};
 
 use crate::connector::Connector;
 use crate::connector::mock::MockTarget;

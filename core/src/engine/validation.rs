@@ -14,11 +14,11 @@ impl Engine {
     pub fn validate_app(&self, json: &[u8]) -> Result<Validation> {
         let live = App::from_json(json).map_err(|fault| vec![fault]).and_then(|app| self.shared.make_live(app, false));
         Ok(match live {
-            Err(findings) => Validation { findings, readiness: Vec::new(), ready: false },
+            Err(findings) => Validation { findings, ..Validation::default() },
             Ok(live) => {
                 let readiness = self.readiness(&live);
                 let ready = readiness.iter().all(|item| item.ready);
-                Validation { findings: Vec::new(), readiness, ready }
+                Validation { findings: Vec::new(), readiness, ready, expressions: live.definition.expressions() }
             }
         })
     }

@@ -2,11 +2,11 @@
 
 use super::failure::{Budget, Failure, LONGEST_TEXT};
 use super::functions::{Arguments, Function};
+use super::pattern::Pattern;
 use super::term::Term;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
 use super::{Inputs, Variable};
 use crate::value::Attributes;
-use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -62,6 +62,7 @@ impl<'a> Evaluation<'a> {
             Kind::Coalesce(nodes) => self.coalesce(nodes),
             Kind::IsBlank(value) => self.is_blank(value),
             Kind::Call { function, arguments, pattern } => self.call(function, arguments, pattern.as_ref()),
+            Kind::Lookup { table, key, default } => self.lookup(table, key, default.as_deref()),
         }
     }
 
@@ -119,13 +120,28 @@ impl<'a> Evaluation<'a> {
         &mut self,
         function: &'static Function,
         arguments: &'a [Node],
-        pattern: Option<&'a Regex>,
+        pattern: Option<&'a Pattern>,
     ) -> Result<Term<'a>, Failure> {
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.push(self.node(argument)?);
         }
-        (function.call)(Arguments::new(function.name, values, pattern, &mut self.budget))
+        self.budget.charge(function.weight)?;
+        (function.call)(Arguments::new(function, values, pattern, &mut self.budget))
+    }
+
+    /// What the table has under the key; else the default. A key without a value is in no table.
+    fn lookup(&mut self, table: &'a Attributes, key: &'a Node, default: Option<&'a Node>) -> Result<Term<'a>, Failure> {
+        let key = match self.node(key)? {
+            Term::Optional(inner) => inner.map_or(Term::Null, |inner| *inner),
+            key => key,
+        };
+        let found = if key.is_absent() { None } else { table.get(key.plain_text()?.as_ref()) };
+        match (found.filter(|value| !value.is_null()), default) {
+            (Some(value), _) => Term::from_json(value),
+            (None, Some(default)) => self.node(default),
+            (None, None) => Ok(Term::Null),
+        }
     }
 
     fn variable(&self, variable: Variable) -> Term<'a> {

@@ -4,7 +4,7 @@ use crate::fault::{Code, Fault};
 
 /// Steps that one evaluation may take. A step is a node evaluated, an item looked at, or sixteen bytes of text read or
 /// made, so that the budget bounds time and memory alike (16 MiB of text in all).
-const STEPS: u32 = 1_000_000;
+pub(super) const STEPS: u32 = 1_000_000;
 
 /// The longest text that a function or `+` may make. Longer texts of a record can be passed on and looked at.
 pub(super) const LONGEST_TEXT: usize = 64 * 1024;

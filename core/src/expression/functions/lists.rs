@@ -3,7 +3,6 @@
 use super::super::failure::Failure;
 use super::super::term::Term;
 use super::Arguments;
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
@@ -70,11 +69,7 @@ pub(super) fn flatten<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failu
 
 pub(super) fn join<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let items = call.items()?;
-    let separator = match call.next() {
-        None => Cow::Borrowed(""),
-        Some(Term::Text(separator)) => separator,
-        Some(other) => return Err(call.wrong("a string as separator", &other)),
-    };
+    let separator = call.optional_text()?.unwrap_or_default();
     let mut joined = String::new();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
