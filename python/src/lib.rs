@@ -22,7 +22,7 @@ mod _native {
     #[pymodule_export]
     use crate::enter::_shutdown;
     #[pymodule_export]
-    use crate::pure::{can_change, canonical, codes, evaluate, next_state, parse_time, render};
+    use crate::pure::{can_change, canonical, check_expression, codes, evaluate, next_state, parse_time, render};
     #[pymodule_export]
     use crate::testing::{MockTarget, VirtualClock, check_connector};
 }

@@ -21,12 +21,13 @@ from .errors import (
     StoreError,
     TargetError,
 )
-from .pure import can_change, evaluate, next_state, render
+from .pure import can_change, check_expression, evaluate, next_state, render
 from .records import (
     Account,
     AppTest,
     Attempt,
     Explanation,
+    ExpressionReport,
     Fault,
     LogEntry,
     LogVerdict,
@@ -55,6 +56,7 @@ __all__ = [
     "Engine",
     "Error",
     "Explanation",
+    "ExpressionReport",
     "Fault",
     "InternalError",
     "LogEntry",
@@ -75,6 +77,7 @@ __all__ = [
     "UserFault",
     "Validation",
     "can_change",
+    "check_expression",
     "evaluate",
     "next_state",
     "render",

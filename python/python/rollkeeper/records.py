@@ -20,6 +20,7 @@ __all__ = [
     "Check",
     "CheckReport",
     "Explanation",
+    "ExpressionReport",
     "Fault",
     "LogEntry",
     "LogVerdict",
@@ -281,17 +282,38 @@ class Readiness(Record):
     detail: str
 
 
+class ExpressionReport(Record):
+    """What can be told of an expression without evaluating it. ``paths`` is ``("*",)`` where it may read any."""
+
+    __slots__ = ()
+    _shown = ("place", "type")
+    _readers = {"variables": tuple, "functions": tuple, "paths": tuple}
+    _absent = {"place": ""}
+
+    place: str
+    variables: tuple[str, ...]
+    functions: tuple[str, ...]
+    paths: tuple[str, ...]
+    type: str
+    cost: int
+
+
 class Validation(Record):
     """What stands between an app's definition and its use."""
 
     __slots__ = ()
     _shown = ("ready",)
-    _readers = {"findings": _tuple_of(Fault), "readiness": _tuple_of(Readiness)}
-    _absent = {"findings": (), "readiness": ()}
+    _readers = {
+        "findings": _tuple_of(Fault),
+        "readiness": _tuple_of(Readiness),
+        "expressions": _tuple_of(ExpressionReport),
+    }
+    _absent = {"findings": (), "readiness": (), "expressions": ()}
 
     findings: tuple[Fault, ...]
     readiness: tuple[Readiness, ...]
     ready: bool
+    expressions: tuple[ExpressionReport, ...]
 
 
 class AppTest(Record):
