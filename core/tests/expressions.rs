@@ -341,19 +341,6 @@ fn an_expression_can_be_used_from_many_threads() {
 }
 
 #[test]
-fn the_documented_functions_are_those_that_exist() {
-    let document = include_str!("../docs/expressions.md");
-    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
-    let examples: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
-    assert!(examples.len() > 50, "the tables hold {} rows", examples.len());
-    for example in examples {
-        if let Err(faults) = compile(example) {
-            panic!("{example}: {faults:?}");
-        }
-    }
-}
-
-#[test]
 fn nothing_of_the_record_is_needed_to_evaluate_a_constant() {
     assert_eq!(run("1 + 1", &Value::Object(Attributes::new())).unwrap(), Some(json!(2)));
 }

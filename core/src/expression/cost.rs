@@ -2,8 +2,9 @@
 //! than a hundred values in all, and no text more than 256 bytes. Evaluation ends at its budget whatever the record is.
 
 use super::Variable;
-use super::failure::{LONGEST_TEXT, STEPS};
+use super::failure::{CALL, LONGEST_TEXT, MISSING, READING, STEPS};
 use super::functions::Function;
+use super::kinds::Kinds;
 use super::pattern::Pattern;
 use super::tree::{Comprehension, ComprehensionKind, Kind, Node, Operator};
 use crate::value::Attributes;
@@ -15,6 +16,8 @@ const VALUES: u64 = 100;
 const TEXT: u64 = 256;
 /// The longest text that a number, a time or `type` makes.
 const SHORT: u64 = 64;
+/// What has values in it.
+const LISTED: Kinds = Kinds::LIST.or(Kinds::MAP).or(Kinds::OPTIONAL);
 
 /// The most steps for such a record; the whole budget where it may be used up.
 pub(super) fn bound(tree: &Node) -> u32 {
@@ -43,6 +46,11 @@ impl Size {
 
     fn text(length: u64) -> Self {
         Self { text: length.max(SHORT), ..Self::SCALAR }
+    }
+
+    /// The same without what is in it.
+    fn scalar(self) -> Self {
+        Self { text: self.text, ..Self::SCALAR }
     }
 
     fn of(value: &Value) -> Self {
@@ -86,17 +94,19 @@ impl Size {
 
     /// The steps of looking up one key.
     fn member(self) -> u64 {
-        if self.made { self.items.saturating_mul(1 + self.text / 16) } else { 0 }
+        // A value that the expression made is copied when it is taken.
+        let keys = if self.made { self.items.saturating_mul(1 + self.text / 16) } else { 0 };
+        keys.saturating_add(1 + self.text / 16)
     }
 
     /// The steps of a comparison with a value of at most that size.
     fn compared(self) -> u64 {
-        self.values.saturating_mul((2 + self.text / 16).saturating_add(self.member()))
+        self.values.saturating_mul((12 + self.text / 8).saturating_add(self.member().saturating_mul(2)))
     }
 
     /// The steps of writing it as JSON.
     fn written(self) -> u64 {
-        self.values.saturating_mul(1 + self.text / 16)
+        self.values.saturating_mul(2 + self.text / 16)
     }
 }
 
@@ -123,7 +133,7 @@ impl Estimate {
             },
             Kind::Local(index) => {
                 let size = self.locals.get(*index).copied().unwrap_or(Size::RECORD);
-                self.add(size.text / 16);
+                self.add(1 + size.text / 16);
                 size
             }
             Kind::Member { of, .. } => {
@@ -138,10 +148,12 @@ impl Estimate {
                 size
             }
             Kind::Has(value) | Kind::Not(value) | Kind::Negate(value) | Kind::IsBlank(value) => {
-                self.node(value);
+                let size = self.node(value);
+                self.add(steps(MISSING) + size.items + size.text / 16);
                 Size::SCALAR
             }
             Kind::And(pair) | Kind::Or(pair) => {
+                self.add(steps(MISSING));
                 for node in pair.iter() {
                     self.node(node);
                 }
@@ -149,13 +161,22 @@ impl Estimate {
             }
             Kind::Conditional(parts) => self.conditional(parts),
             Kind::Binary(operator, pair) => self.binary(*operator, pair),
-            Kind::List(elements) => elements.iter().fold(Size::SCALAR, |size, one| size.with(self.node(&one.value))),
+            Kind::List(elements) => {
+                self.add(1 + (1 + steps(MISSING)) * steps(elements.len()));
+                elements.iter().fold(Size::SCALAR, |size, one| size.with(self.node(&one.value)))
+            }
             Kind::Map(entries) => self.map(entries.iter().map(|(key, element)| (key, &element.value))),
             Kind::Comprehension(comprehension) => self.comprehension(comprehension),
-            Kind::Coalesce(nodes) => nodes.iter().fold(Size::SCALAR, |size, node| size.max(self.node(node))),
+            Kind::Coalesce(nodes) => {
+                self.add(steps(MISSING) * steps(nodes.len()));
+                nodes.iter().fold(Size::SCALAR, |size, node| size.max(self.node(node)))
+            }
             Kind::Lookup { table, key, default } => self.lookup(table, key, default.as_deref()),
             Kind::Call { function, arguments, pattern } => {
-                let sizes: Vec<Size> = arguments.iter().map(|argument| self.node(argument)).collect();
+                // Where a list is no argument, the function has failed before it looks at more than one value.
+                let taken = |size: Size, kinds: &Kinds| if kinds.meets(LISTED) { size } else { size.scalar() };
+                let sizes = arguments.iter().zip(function.takes);
+                let sizes: Vec<Size> = sizes.map(|(argument, kinds)| taken(self.node(argument), kinds)).collect();
                 self.call(function, &sizes, pattern.as_ref())
             }
         }
@@ -177,13 +198,16 @@ impl Estimate {
         let (left, right) = (self.node(left), self.node(right));
         match operator {
             Operator::Equal | Operator::NotEqual => self.add(left.max(right).compared()),
-            Operator::In => self.add(right.items.saturating_mul(2).saturating_add(left.max(right).compared())),
+            Operator::In => {
+                let items = right.items.saturating_mul(2 + right.text / 16);
+                self.add(items.saturating_add(left.max(right).compared().saturating_mul(2)));
+            }
             Operator::Add => {
                 let both = left.and(right);
-                self.add((both.text / 16).saturating_add(both.items));
-                return Size { text: both.text.min(LONGEST_TEXT as u64), ..both };
+                self.add((both.text / 16).saturating_add(both.items.saturating_mul(2 + both.text / 16)));
+                return Size { text: both.text.min(steps(LONGEST_TEXT)), ..both };
             }
-            _ => {}
+            _ => self.add(left.text.max(right.text) / 16),
         }
         Size::SCALAR
     }
@@ -191,6 +215,7 @@ impl Estimate {
     fn map<'n>(&mut self, entries: impl Iterator<Item = (&'n Node, &'n Node)>) -> Size {
         let mut size = Size { made: true, ..Size::SCALAR };
         for (key, value) in entries {
+            self.add(2 + steps(MISSING));
             let key = self.node(key);
             self.add(size.items.saturating_mul(1 + size.text.max(key.text) / 16));
             let value = self.node(value);
@@ -208,7 +233,7 @@ impl Estimate {
         }
         let body = self.node(&comprehension.body);
         self.locals.pop();
-        self.steps = before.saturating_add(range.items.saturating_mul(self.steps.saturating_add(1)));
+        self.steps = before.saturating_add(range.items.saturating_mul(self.steps.saturating_add(3 + range.text / 8)));
         match comprehension.kind {
             ComprehensionKind::Map => {
                 let values = range.items.saturating_mul(body.values).saturating_add(1);
@@ -220,7 +245,8 @@ impl Estimate {
     }
 
     fn lookup(&mut self, table: &Attributes, key: &Node, default: Option<&Node>) -> Size {
-        self.node(key);
+        let text = self.node(key).text;
+        self.add(steps(CALL) + text / 16);
         let found = table.values().map(Size::of).fold(Size::SCALAR, Size::max);
         default.map_or(found, |default| found.max(self.node(default)))
     }
@@ -228,37 +254,49 @@ impl Estimate {
     fn call(&mut self, function: &Function, sizes: &[Size], pattern: Option<&Pattern>) -> Size {
         let given = sizes.iter().fold(0, |sum: u64, size| sum.saturating_add(size.text));
         let all = sizes.iter().copied().fold(Size::SCALAR, Size::max);
-        let weight = function.weight as u64;
-        let made = given.saturating_mul(function.growth).min(LONGEST_TEXT as u64).max(all.text);
+        let weight = steps(function.weight);
+        let made = given.saturating_mul(function.growth).min(steps(LONGEST_TEXT)).max(all.text);
         let (first, second) = (sizes.first().map_or(0, |size| size.text), sizes.get(1).map_or(0, |size| size.text));
-        self.add(weight.saturating_mul(given / 16 + 1).saturating_add(made / 16));
+        self.add((steps(CALL) + weight).saturating_add(weight.saturating_mul(given) / 16).saturating_add(made / 16));
         // Lists are gone through once, whatever is done with them; texts in them only where they are compared or joined.
-        self.add(all.items);
+        self.add(all.items.saturating_mul(2 + all.text / 16));
         let of_text = Size::text(made);
         match function.name {
             "matches" | "extract" => self.add(pattern.map_or(0, |pattern| pattern.bound(first))),
             "replaceMatch" => self.add(pattern.map_or(0, |pattern| pattern.bound(first)).saturating_mul(first + 2)),
             "title" | "word" => self.add(first.saturating_mul(second) / 16),
             "split" => {
-                self.add(first + 1);
+                self.add(2 * first + 2);
                 return Size { items: first + 1, values: first + 2, ..of_text };
             }
             "join" => {
-                let text = all.items.saturating_mul(all.text.saturating_add(second)).min(LONGEST_TEXT as u64);
-                self.add(text / 16);
+                let text = all.items.saturating_mul(all.text.saturating_add(second)).min(steps(LONGEST_TEXT));
+                self.add((text / 16).saturating_add(all.items.saturating_mul(3 + all.text / 16)));
                 return Size::text(text);
             }
+            "replace" => self.add(first),
             "distinct" => self.add(all.items.saturating_mul(all.compared())),
             "pick" => self.add(all.items.saturating_mul(all.member() + 1).saturating_add(all.compared())),
             "pluck" | "primary" => self.add(all.items.saturating_mul(all.member())),
-            "sorted" => self.add(all.items.saturating_mul(64 - u64::from(all.items.leading_zeros()) + all.text / 16)),
-            "flatten" => self.add(all.values),
+            "sorted" => {
+                let comparisons = 64 - u64::from(all.items.leading_zeros());
+                self.add(all.items.saturating_mul(comparisons).saturating_mul(1 + all.text / 64));
+            }
+            "flatten" => self.add(all.values.saturating_mul(2 + all.text / 16)),
+            "date" | "timestamp" | "format" => self.add(steps(READING) + first / 16),
+            name if name.ends_with("Until") || name.starts_with("add") || name == "toFileTime" => {
+                self.add(2 * steps(READING) + (first + second) / 16);
+            }
             _ => {}
         }
-        Size { text: made, ..all }
+        if function.gives.meets(LISTED) { Size { text: made, ..all } } else { Size::text(made) }
     }
 }
 
 fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
+    steps(text.len())
+}
+
+fn steps(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }

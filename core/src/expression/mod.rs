@@ -181,6 +181,12 @@ impl Expression {
     pub fn evaluate(&self, inputs: &Inputs<'_>) -> Result<Option<Value>, Fault> {
         evaluate::evaluate(&self.tree, inputs).map_err(Fault::from)
     }
+
+    /// How many steps evaluating it takes, also where it fails. For records of ordinary size they are never more than the
+    /// `cost` of its [report](Expression::report).
+    pub fn steps(&self, inputs: &Inputs<'_>) -> u32 {
+        evaluate::steps(&self.tree, inputs)
+    }
 }
 
 /// What [`evaluate`] takes beside the expression and the user, each key optional.

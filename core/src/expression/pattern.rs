@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 
 /// How large a compiled pattern may be, in bytes, and what one byte of text then costs, in sixteenths of a step. The
 /// search is linear in the text, and in the pattern where it is at its worst.
-const SIZES: [(usize, usize); 4] = [(4 * 1024, 4), (16 * 1024, 16), (64 * 1024, 64), (256 * 1024, 256)];
+const SIZES: [(usize, usize); 4] = [(4 * 1024, 2), (16 * 1024, 8), (64 * 1024, 32), (256 * 1024, 64)];
 
 /// A pattern.
 #[derive(Debug)]
@@ -40,6 +40,6 @@ impl Pattern {
 
     /// The steps of one search in a text of that many bytes.
     pub(super) fn steps(&self, length: usize) -> usize {
-        1 + length.saturating_mul(self.price) / 16
+        4 + length.saturating_mul(self.price) / 16
     }
 }

@@ -1,6 +1,6 @@
 //! Functions of dates in other forms than ours: what source systems write, and what targets want.
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, READING};
 use super::super::term::Term;
 use super::Arguments;
 use super::times::time;
@@ -14,6 +14,7 @@ pub(super) fn date<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure>
         Term::Text(text) => text,
         other => return Err(call.wrong("a string", &other)),
     };
+    call.budget.charge(READING + text.len() / 16)?;
     let time = match form(&mut call)? {
         None => Timestamp::read(&text),
         Some(form) => Timestamp::read_as(text.trim(), &form),

@@ -66,6 +66,7 @@ pub(super) fn replace<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failu
     }
     // The length is known before anything is made: this is what turns a bomb into an error.
     let count = text.matches(old.as_ref()).take(most).count();
+    call.budget.charge(count / 2)?;
     let length =
         text.len().saturating_sub(count.saturating_mul(old.len())).saturating_add(count.saturating_mul(new.len()));
     if length > LONGEST_TEXT.max(text.len()) {
@@ -134,7 +135,7 @@ pub(super) fn split<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
     }
     let parts: Vec<Term<'a>> =
         text.split(separator.as_ref()).map(|part| Term::Text(Cow::Owned(part.to_owned()))).collect();
-    call.budget.charge(parts.len())?;
+    call.budget.charge(parts.len().saturating_mul(2))?;
     Ok(Term::List(Rc::new(parts)))
 }
 

@@ -1,6 +1,6 @@
 //! Functions of times. All times are in UTC.
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, READING};
 use super::super::term::Term;
 use super::Arguments;
 use crate::time::{Period, Timestamp};
@@ -10,7 +10,7 @@ const DAY: i64 = 86_400_000_000;
 /// Reads RFC 3339 text; a date alone is its first moment; a number counts seconds since 1970.
 pub(super) fn timestamp<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let value = call.value();
-    let Term::Int(seconds) = value else { return time_of(&call, &value).map(Term::Time) };
+    let Term::Int(seconds) = value else { return time_of(&mut call, &value).map(Term::Time) };
     let micros = seconds.checked_mul(1_000_000).map(Timestamp::from_micros);
     micros.map(Term::Time).ok_or_else(|| call.fail("gives a time that is out of range"))
 }
@@ -47,11 +47,13 @@ pub(super) fn time(call: &mut Arguments<'_, '_>) -> Result<Timestamp, Failure> {
     time_of(call, &value)
 }
 
-fn time_of(call: &Arguments<'_, '_>, value: &Term<'_>) -> Result<Timestamp, Failure> {
+fn time_of(call: &mut Arguments<'_, '_>, value: &Term<'_>) -> Result<Timestamp, Failure> {
     match value {
         Term::Time(time) => Ok(*time),
-        Term::Text(text) => Timestamp::read(text)
-            .ok_or_else(|| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date")),
+        Term::Text(text) => {
+            call.budget.charge(READING + text.len() / 16)?;
+            Timestamp::read(text).ok_or_else(|| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date"))
+        }
         other => Err(call.wrong("a timestamp or a string", other)),
     }
 }
