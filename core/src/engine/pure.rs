@@ -4,7 +4,7 @@ use crate::expression::{self, Expression, Options, Tables, Variable};
 use crate::fault::{Code, Fault};
 use crate::lifecycle::{self, Event};
 use crate::mapping;
-use crate::model::{ExpressionReport, State, read_json, read_document};
+use crate::model::{ExpressionReport, State, read_document, read_json};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical};
 use serde_json::Value;

@@ -282,8 +282,7 @@ impl<'a> Evaluation<'a> {
             Operator::Add => match (left, right) {
                 (Term::Text(left), Term::Text(right)) => self.concatenate(left, &right),
                 (left @ (Term::List(_) | Term::Array(_)), right @ (Term::List(_) | Term::Array(_))) => {
-                    let (Some(mut items), Some(more)) =
-                        (left.items(&mut self.budget)?, right.items(&mut self.budget)?)
+                    let (Some(mut items), Some(more)) = (left.items(&mut self.budget)?, right.items(&mut self.budget)?)
                     else {
                         return Err(wrong(&left, &right));
                     };

@@ -15,7 +15,7 @@ pub(super) const CALL: usize = 2;
 /// What it costs to go on after something failed.
 pub(super) const MISSING: usize = 3;
 /// What it costs to read a time, most of all where the text is none.
-pub(super) const READING: usize = 16;
+pub(super) const READING: usize = 48;
 
 /// Why there is no result.
 #[derive(Debug)]

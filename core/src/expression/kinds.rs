@@ -284,9 +284,7 @@ fn is_of_record(node: &Node) -> bool {
         Kind::Variable(variable) => matches!(variable, Variable::User | Variable::Current),
         Kind::Member { of, access: Access::Certain, .. } => is_of_record(of),
         // An item of a list can be null.
-        Kind::Index { of, index, access: Access::Certain } => {
-            matches!(index.kind, Kind::Text(_)) && is_of_record(of)
-        }
+        Kind::Index { of, index, access: Access::Certain } => matches!(index.kind, Kind::Text(_)) && is_of_record(of),
         _ => false,
     }
 }

@@ -37,8 +37,16 @@ pub(super) fn lower(
     variables: &[Variable],
     tables: &Tables,
 ) -> Result<Lowered, Vec<Fault>> {
-    let mut lowering =
-        Lowering { source, text, variables, tables, locals: Vec::new(), nodes: 0, comprehensions: 0, faults: Vec::new() };
+    let mut lowering = Lowering {
+        source,
+        text,
+        variables,
+        tables,
+        locals: Vec::new(),
+        nodes: 0,
+        comprehensions: 0,
+        faults: Vec::new(),
+    };
     let tree = lowering.node(tree, 0);
     if !lowering.faults.is_empty() {
         return Err(lowering.faults);
@@ -168,7 +176,10 @@ impl Lowering<'_> {
             (None, "lookup", [table, key, default]) => self.lookup(table, key, Some(default), depth),
             (_, "lookup", _) => {
                 let position = self.name_before(position, "lookup");
-                self.refuse(position, "`lookup` is called as `lookup('table', key)` or `lookup('table', key, default)`");
+                self.refuse(
+                    position,
+                    "`lookup` is called as `lookup('table', key)` or `lookup('table', key, default)`",
+                );
                 Kind::Null
             }
             (Some(target), "default", [fallback]) => {

@@ -12,8 +12,8 @@
 //! # Ok::<(), rollkeeper::Fault>(())
 //! ```
 
-mod evaluate;
 mod cost;
+mod evaluate;
 mod failure;
 mod functions;
 mod kinds;

@@ -5,7 +5,7 @@ use super::tree::Kind;
 use regex::{Regex, RegexBuilder};
 
 /// How large a compiled pattern may be, in bytes, and what one byte of text then costs, in sixteenths of a step. The
-/// search is linear in the text, and in the pattern where it is at its worst.
+/// search is linear in the text, and in the pattern where it is at its worst; groups are kept for each of its states.
 const SIZES: [(usize, usize); 4] = [(4 * 1024, 2), (16 * 1024, 8), (64 * 1024, 32), (256 * 1024, 64)];
 
 /// A pattern.
@@ -13,6 +13,7 @@ const SIZES: [(usize, usize); 4] = [(4 * 1024, 2), (16 * 1024, 8), (64 * 1024, 3
 pub(super) struct Pattern {
     pub(super) regex: Regex,
     price: usize,
+    groups: usize,
 }
 
 impl Pattern {
@@ -20,7 +21,8 @@ impl Pattern {
     pub(super) fn new(text: &str) -> Option<Self> {
         SIZES.into_iter().find_map(|(size, price)| {
             let regex = RegexBuilder::new(text).size_limit(size).nest_limit(50).build().ok()?;
-            Some(Self { regex, price })
+            let groups = regex.captures_len();
+            Some(Self { regex, price: price * (1 + groups / 4), groups })
         })
     }
 
@@ -40,6 +42,6 @@ impl Pattern {
 
     /// The steps of one search in a text of that many bytes.
     pub(super) fn steps(&self, length: usize) -> usize {
-        4 + length.saturating_mul(self.price) / 16
+        4 + 2 * self.groups + length.saturating_mul(self.price) / 16
     }
 }

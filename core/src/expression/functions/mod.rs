@@ -11,8 +11,8 @@ mod times;
 
 use super::failure::{Budget, Failure, LONGEST_TEXT};
 use super::kinds::Kinds;
-use super::term::Term;
 use super::pattern::Pattern;
+use super::term::Term;
 use regex::Regex;
 use std::borrow::Cow;
 
@@ -102,28 +102,51 @@ pub(super) static TABLE: &[Function] = &[
     function("addMonths", "time.addMonths(count)", &[TIMELY, INT], TIME, dates::add_months).weight(4),
     function("addYears", "time.addYears(count)", &[TIMELY, INT], TIME, dates::add_years).weight(4),
     function("after", "text.after(separator)", &[TEXT, TEXT], TEXT, text::after),
-    function("ascii", "text.ascii() or text.ascii('de')", &[TEXT, TEXT], TEXT, text::ascii).optional(1).weight(8).grows(32),
-    function("base64", "text.base64() or text.base64('utf-16')", &[TEXT, TEXT], TEXT, encode::base64).optional(1).weight(2).grows(3),
+    function("ascii", "text.ascii() or text.ascii('de')", &[TEXT, TEXT], TEXT, text::ascii)
+        .optional(1)
+        .weight(8)
+        .grows(32),
+    function("base64", "text.base64() or text.base64('utf-16')", &[TEXT, TEXT], TEXT, encode::base64)
+        .optional(1)
+        .weight(2)
+        .grows(3),
     function("before", "text.before(separator)", &[TEXT, TEXT], TEXT, text::before),
     function("bitAnd", "bitAnd(number, number)", &[INT, INT], INT, encode::bit_and),
     function("bool", "bool(value)", &[Kinds::BOOL.or(INT).or(TEXT)], BOOL, convert::bool),
     function("contains", "text.contains(part)", &[TEXT, TEXT], BOOL, text::contains),
-    function("date", "date(text) or date(text, form)", &[TIMELY, TEXT], TIME, dates::date).optional(1).weight(2).with_form(),
+    function("date", "date(text) or date(text, form)", &[TIMELY, TEXT], TIME, dates::date)
+        .optional(1)
+        .weight(2)
+        .with_form(),
     function("daysUntil", "time.daysUntil(other)", &[TIMELY, TIMELY], INT, times::days_until),
     function("digits", "text.digits()", &[TEXT], TEXT, text::digits).weight(2),
     function("distinct", "list.distinct()", &[LIST], LIST, lists::distinct),
     function("double", "double(value)", &[NUMERIC], Kinds::DOUBLE, convert::double),
     function("duration", "duration('PT1H')", &[TEXT], DURATION, times::duration).weight(4),
     function("endsWith", "text.endsWith(part)", &[TEXT, TEXT], BOOL, text::ends_with),
-    function("extract", "text.extract(pattern) or text.extract(pattern, group)", &[TEXT, TEXT, GROUP], FOUND, pieces::extract).optional(1).with_pattern(),
+    function(
+        "extract",
+        "text.extract(pattern) or text.extract(pattern, group)",
+        &[TEXT, TEXT, GROUP],
+        FOUND,
+        pieces::extract,
+    )
+    .optional(1)
+    .with_pattern(),
     function("first", "list.first()", &[LIST], ANY, lists::first),
     function("flatten", "list.flatten()", &[LIST], LIST, lists::flatten),
     function("fold", "text.fold()", &[TEXT], TEXT, text::fold).weight(24).grows(20),
-    function("format", "time.format(form) or time.format(form, '+02:00')", &[TIMELY, TEXT, TEXT], TEXT, dates::format).optional(1).weight(8).grows(16).with_form(),
+    function("format", "time.format(form) or time.format(form, '+02:00')", &[TIMELY, TEXT, TEXT], TEXT, dates::format)
+        .optional(1)
+        .weight(8)
+        .grows(16)
+        .with_form(),
     function("fromFileTime", "fromFileTime(number)", &[INT], TIME, dates::from_file_time),
     function("hasValue", "optional.hasValue()", &[OPTIONAL], BOOL, lists::has_value),
     function("hex", "text.hex()", &[TEXT], TEXT, encode::hex).weight(2).grows(2),
-    function("indexOf", "text.indexOf(part) or text.indexOf(part, start)", &[TEXT, TEXT, INT], INT, pieces::index_of).weight(2).optional(1),
+    function("indexOf", "text.indexOf(part) or text.indexOf(part, start)", &[TEXT, TEXT, INT], INT, pieces::index_of)
+        .weight(2)
+        .optional(1),
     function("int", "int(value)", &[NUMERIC.or(TIME).or(DURATION)], INT, convert::int),
     function("join", "list.join(separator)", &[LIST, TEXT], TEXT, lists::join).optional(1),
     function("last", "list.last()", &[LIST], ANY, lists::last),
@@ -143,21 +166,52 @@ pub(super) static TABLE: &[Function] = &[
     function("primary", "list.primary()", &[LIST], ANY, lists::primary).weight(2),
     function("removePrefix", "text.removePrefix(prefix)", &[TEXT, TEXT], TEXT, text::remove_prefix),
     function("removeSuffix", "text.removeSuffix(suffix)", &[TEXT, TEXT], TEXT, text::remove_suffix),
-    function("replace", "text.replace(old, new) or text.replace(old, new, most)", &[TEXT, TEXT, TEXT, INT], TEXT, text::replace).optional(1).grows(u64::MAX),
-    function("replaceMatch", "text.replaceMatch(pattern, new) or text.replaceMatch(pattern, new, group)", &[TEXT, TEXT, TEXT, GROUP], TEXT, pieces::replace_match).optional(1).with_pattern().grows(u64::MAX),
+    function(
+        "replace",
+        "text.replace(old, new) or text.replace(old, new, most)",
+        &[TEXT, TEXT, TEXT, INT],
+        TEXT,
+        text::replace,
+    )
+    .optional(1)
+    .grows(u64::MAX),
+    function(
+        "replaceMatch",
+        "text.replaceMatch(pattern, new) or text.replaceMatch(pattern, new, group)",
+        &[TEXT, TEXT, TEXT, GROUP],
+        TEXT,
+        pieces::replace_match,
+    )
+    .optional(1)
+    .with_pattern()
+    .grows(u64::MAX),
     function("right", "text.right(count)", &[TEXT, INT], TEXT, text::right).weight(2),
     function("sha256", "sha256(text)", &[TEXT], TEXT, encode::sha256).weight(6).grows(1),
     function("size", "value.size()", &[SIZED], INT, lists::size),
-    function("slug", "text.slug() or text.slug('_')", &[TEXT, TEXT], TEXT, text::slug).optional(1).weight(6).grows(u64::MAX),
+    function("slug", "text.slug() or text.slug('_')", &[TEXT, TEXT], TEXT, text::slug)
+        .optional(1)
+        .weight(6)
+        .grows(u64::MAX),
     function("sorted", "list.sorted()", &[LIST], LIST, lists::sorted),
     function("split", "text.split(separator)", &[TEXT, TEXT], LIST, text::split),
     function("squeeze", "text.squeeze()", &[TEXT], TEXT, text::squeeze).weight(2),
     function("startsWith", "text.startsWith(part)", &[TEXT, TEXT], BOOL, text::starts_with),
     function("string", "string(value)", &[SCALAR], TEXT, convert::string),
     function("stripAccents", "text.stripAccents()", &[TEXT], TEXT, text::strip_accents).weight(12).grows(3),
-    function("substring", "text.substring(start) or text.substring(start, end)", &[TEXT, INT, INT], TEXT, pieces::substring).weight(2).optional(1),
+    function(
+        "substring",
+        "text.substring(start) or text.substring(start, end)",
+        &[TEXT, INT, INT],
+        TEXT,
+        pieces::substring,
+    )
+    .weight(2)
+    .optional(1),
     function("timestamp", "timestamp('2026-11-20T09:00:00Z')", &[TIMELY.or(INT)], TIME, times::timestamp).weight(2),
-    function("title", "text.title() or text.title(separators)", &[TEXT, TEXT], TEXT, text::title).weight(8).optional(1).grows(3),
+    function("title", "text.title() or text.title(separators)", &[TEXT, TEXT], TEXT, text::title)
+        .weight(8)
+        .optional(1)
+        .grows(3),
     function("toFileTime", "time.toFileTime()", &[TIMELY], INT, dates::to_file_time),
     function("trim", "text.trim()", &[TEXT], TEXT, text::trim),
     function("truncate", "text.truncate(count)", &[TEXT, INT], TEXT, text::left),
@@ -165,7 +219,9 @@ pub(super) static TABLE: &[Function] = &[
     function("upper", "text.upper()", &[TEXT], TEXT, text::upper).weight(2).grows(3),
     function("uuid5", "uuid5(namespace, name)", &[TEXT, TEXT], TEXT, encode::uuid5).weight(6),
     function("value", "optional.value()", &[OPTIONAL], ANY, lists::value),
-    function("word", "text.word(number) or text.word(number, separators)", &[TEXT, INT, TEXT], TEXT, pieces::word).weight(2).optional(1),
+    function("word", "text.word(number) or text.word(number, separators)", &[TEXT, INT, TEXT], TEXT, pieces::word)
+        .weight(2)
+        .optional(1),
     function("yearsUntil", "time.yearsUntil(other)", &[TIMELY, TIMELY], INT, dates::years_until).weight(8),
 ];
 

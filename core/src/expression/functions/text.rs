@@ -37,7 +37,9 @@ pub(super) fn title<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
         inside = match &separators {
             Some(separators) => !separators.contains(character),
             None => {
-                character.is_alphanumeric() || is_combining_mark(character) || (inside && matches!(character, '\'' | '’'))
+                character.is_alphanumeric()
+                    || is_combining_mark(character)
+                    || (inside && matches!(character, '\'' | '’'))
             }
         };
     }

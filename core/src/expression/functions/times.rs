@@ -52,7 +52,8 @@ fn time_of(call: &mut Arguments<'_, '_>, value: &Term<'_>) -> Result<Timestamp, 
         Term::Time(time) => Ok(*time),
         Term::Text(text) => {
             call.budget.charge(READING + text.len() / 16)?;
-            Timestamp::read(text).ok_or_else(|| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date"))
+            Timestamp::read(text)
+                .ok_or_else(|| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date"))
         }
         other => Err(call.wrong("a timestamp or a string", other)),
     }
