@@ -197,7 +197,12 @@ impl Estimate {
         let [left, right] = pair;
         let (left, right) = (self.node(left), self.node(right));
         match operator {
-            Operator::Equal | Operator::NotEqual => self.add(left.max(right).compared()),
+            Operator::Equal | Operator::NotEqual => {
+                // Only the values of the smaller can be equal to some of the other; keys are counted before.
+                let values = left.values.min(right.values);
+                let compared = Size { values, ..left.max(right) }.compared();
+                self.add(compared.saturating_add(left.items.saturating_add(right.items).saturating_mul(5)));
+            }
             Operator::In => {
                 let items = right.items.saturating_mul(2 + right.text / 16);
                 self.add(items.saturating_add(left.max(right).compared().saturating_mul(2)));

@@ -64,6 +64,12 @@ impl Kinds {
         Self::NAMES.into_iter().map(|(kind, ..)| kind).filter(move |kind| self.meets(*kind))
     }
 
+    /// Whether one of them has a name of the list, or is none that is known before: no value, or an optional one.
+    pub(super) fn may_be(self, names: &[&str]) -> bool {
+        self.meets(Self::NULL.or(Self::OPTIONAL))
+            || Self::NAMES.iter().any(|(kind, name, _)| self.meets(*kind) && names.contains(name))
+    }
+
     /// The names, for reports: `string | null`; `any` where nothing is known.
     pub(super) fn names(self) -> String {
         if self.0.count_ones() > 3 {

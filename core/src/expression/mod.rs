@@ -172,6 +172,11 @@ impl Expression {
         &self.reads
     }
 
+    /// Whether it can give a value of one of these types (`string`, `list`, …), or no value.
+    pub(crate) fn can_give(&self, types: &[&str]) -> bool {
+        self.kinds.may_be(types)
+    }
+
     /// Computes the value; `None` where the expression gives `null` or an empty optional.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ impl Mapping {
     /// `invalid_document` where a rule has not exactly one of `source`, `constant`, `expression`, or falls back on a
     /// default that it does not have; `invalid_path`; `duplicate_target` where two rules write the same attribute at the
     /// same time; `expression_invalid`, `unknown_variable`, `unknown_function`; with a schema also `unknown_attribute`,
-    /// `read_only_attribute`, and `type_mismatch` for constants and defaults.
+    /// `read_only_attribute`, and `type_mismatch` for constants, defaults, and expressions of which the type is known.
     pub fn compile_with(
         rules: &[Rule],
         schema: Option<&[SchemaAttribute]>,

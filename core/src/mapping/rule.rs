@@ -64,6 +64,9 @@ impl CompiledRule {
                 let mismatch = value.and_then(|value| schema.check_value(target, value));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }
+            if let Some(Origin::Expression(expression)) = &origin {
+                faults.extend(schema.check_expression(target, expression).map(|fault| fault.at("expression")));
+            }
         }
         let (Some(target), Some(origin), true) = (target, origin, faults.is_empty()) else { return Err(faults) };
         Ok(Self {
