@@ -60,7 +60,7 @@ pub(super) fn sorted<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failur
     let comparisons = usize::try_from(items.len().max(1).ilog2()).unwrap_or(0);
     for item in &items {
         let length = if let Term::Text(text) = item { text.len() } else { 0 };
-        call.budget.charge((1 + length / 64).saturating_mul(comparisons))?;
+        call.budget.charge(1 + comparisons / 4 + (length / 64).saturating_mul(comparisons))?;
     }
     // A sort may panic on an order that contradicts itself, so all are checked against one beforehand.
     let first = items.first().cloned().unwrap_or(Term::Int(0));
