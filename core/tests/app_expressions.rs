@@ -20,7 +20,7 @@ fn refusal(keys: &Value) -> (Code, String, Option<usize>, String) {
     let engine = Engine::builder().open().unwrap();
     let app = App::from_json(&app(keys)).unwrap();
     let error = engine.put_app(app, None).unwrap_err();
-    let Fault { code, message, attribute, position, .. } = error.faults()[0].clone();
+    let Fault { code, message, attribute, position, .. } = error.faults().first().unwrap().clone();
     (code, attribute.unwrap(), position, message)
 }
 

@@ -35,6 +35,11 @@ def test_an_event_leads_where_the_list_says(state: str, event: str) -> None:
         assert caught.value.code == "invalid_transition"
 
 
+def test_an_expression_sees_the_account_as_a_dict_or_as_text() -> None:
+    for current in ({"title": "CEO"}, '{"title": "CEO"}', b'{"title": "CEO"}'):
+        assert rollkeeper.evaluate("current.title", {}, current=current) == "CEO"
+
+
 def test_an_expression_tells_what_it_reads() -> None:
     report = rollkeeper.check_expression("lookup('dept', user.dept) + token", tables={"dept": {"X": "HR"}})
     assert (report.variables, report.functions) == (("token", "user"), ("lookup",))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Optional, Union
@@ -37,7 +36,11 @@ def evaluate(
     """
     options: dict[str, Any] = {"app": app or {}, "iteration": iteration, "token": token, "tables": tables or {}}
     if current is not None:
-        options["current"] = json.loads(current) if isinstance(current, (str, bytes)) else current
+        if isinstance(current, (str, bytes)):
+            import json  # only JSON text needs it, and it takes longer to import than the rest
+
+            current = json.loads(current)
+        options["current"] = current
     return _native.evaluate(expression, user, options, now)
 
 
