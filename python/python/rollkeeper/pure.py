@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Optional, Union
 
 from . import _native
-
 from .records import ExpressionReport
 
 __all__ = ["can_change", "check_expression", "evaluate", "next_state", "render"]
