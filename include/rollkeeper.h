@@ -1308,6 +1308,47 @@ rollkeeper_status rollkeeper_evaluate(const char *expression,
                                       struct rollkeeper_error **error);
 
 /**
+ * Does the same with more for the expression to see: `options` is NULL or a JSON object with any of `current` (the
+ * account's attributes), `app` (`id`, `label`), `iteration`, `token`, `now` (which counts before the argument) and
+ * `tables`.
+ *
+ * Fails as rollkeeper_evaluate does, and with the codes of documents for the options.
+ *
+ * # Safety
+ * `expression` ends with NUL; `user` leads to `user_length` bytes; `options` is NULL or leads to `options_length` bytes;
+ * `now` is NULL or ends with NUL; `value` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_evaluate_with(const char *expression,
+                                           const char *user,
+                                           size_t user_length,
+                                           const char *options,
+                                           size_t options_length,
+                                           const char *now,
+                                           char **value,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Gives what can be told of an expression without evaluating it, as JSON with `variables`, `functions`, `paths`, `type`
+ * and `cost`. `tables` is NULL or a JSON object with the tables that `lookup` may name.
+ *
+ * Fails with the codes of expressions (ROLLKEEPER_EXPRESSION_INVALID and others, with the position in the JSON of
+ * the error) and of documents.
+ *
+ * # Safety
+ * `expression` ends with NUL; `tables` is NULL or leads to `tables_length` bytes; `report` may be written; `error` is
+ * NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_check_expression(const char *expression,
+                                              const char *tables,
+                                              size_t tables_length,
+                                              char **report,
+                                              struct rollkeeper_error **error);
+
+/**
  * Gives what a mapping makes of a user, as JSON with `attributes`, `changes` and `skipped`. `mapping` is a JSON list
  * of rules; `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as
  * for rollkeeper_evaluate.

@@ -9,6 +9,19 @@ use std::fmt;
 
 const LONGEST: usize = 256;
 
+/// The UUID, version 5, of a name in a namespace: a UUID, or one of `dns`, `url`, `oid`, `x500` (RFC 9562 §6.6). `None`
+/// where the namespace is neither.
+pub(crate) fn name_based(namespace: &str, name: &str) -> Option<String> {
+    let namespace = match namespace {
+        "dns" => uuid::Uuid::NAMESPACE_DNS,
+        "url" => uuid::Uuid::NAMESPACE_URL,
+        "oid" => uuid::Uuid::NAMESPACE_OID,
+        "x500" => uuid::Uuid::NAMESPACE_X500,
+        other => uuid::Uuid::parse_str(other).ok()?,
+    };
+    Some(uuid::Uuid::new_v5(&namespace, name.as_bytes()).to_string())
+}
+
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $word:literal) => {
         $(#[$doc])*

@@ -39,7 +39,7 @@ mod engine;
 // The public interface is:
 pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
 pub use engine::{Impact, ImpactProgress, StoredOr};
-pub use engine::{can_change, evaluate, match_accounts, next_state, render};
+pub use engine::{can_change, check_expression, evaluate, evaluate_with, match_accounts, next_state, render};
 pub use fault::{Blame, Code, Fault, Retry};
 pub use id::{AppId, RequestId, UserId};
 pub use operation::Operation;

@@ -1,5 +1,9 @@
 //! Time as a value. Nothing below the engine reads a clock: `now` is an argument.
 
+mod calendar;
+
+pub(crate) use calendar::is_form;
+
 use crate::fault::{Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -37,6 +37,66 @@ func Evaluate(expression string, user any, now time.Time) (json.RawMessage, erro
 	return json.RawMessage(text), err
 }
 
+// EvaluateOptions is what an expression sees beside the user; each may be left out.
+type EvaluateOptions struct {
+	// Current are the account's attributes.
+	Current any `json:"current,omitempty"`
+	// App is the app, as expressions see it.
+	App AppNames `json:"app"`
+	// Iteration counts the candidates for a unique value that were refused.
+	Iteration uint32 `json:"iteration"`
+	// Token is the same as text.
+	Token string `json:"token"`
+	// Now is the time; the zero time is that of the system.
+	Now time.Time `json:"-"`
+	// Tables are what lookup finds values in, by their names.
+	Tables any `json:"tables,omitempty"`
+}
+
+// AppNames is an app, as expressions see it.
+type AppNames struct {
+	// ID is its id.
+	ID string `json:"id"`
+	// Label is its label.
+	Label string `json:"label"`
+}
+
+// EvaluateWith is [Evaluate] with more for the expression to see.
+func EvaluateWith(expression string, user any, options EvaluateOptions) (json.RawMessage, error) {
+	text, err := textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		record, length := a.document(user)
+		more, moreLength := a.document(options)
+		return C.rollkeeper_evaluate_with(a.name(expression), record, length, more, moreLength, a.optional(moment(options.Now)), out, failure)
+	})
+	return json.RawMessage(text), err
+}
+
+// ExpressionReport is what can be told of an expression without evaluating it.
+type ExpressionReport struct {
+	Record
+	// Place is where it stands in a definition, such as mapping[2].expression; "" for one that stands alone.
+	Place string `json:"place"`
+	// Variables are those that it names.
+	Variables []string `json:"variables"`
+	// Functions are those that it calls.
+	Functions []string `json:"functions"`
+	// Paths are the user attributes that it reads; "*" where it may read any.
+	Paths []string `json:"paths"`
+	// Type is the type that it gives, as far as it is known.
+	Type string `json:"type"`
+	// Cost is the most steps that it takes on a record of ordinary size.
+	Cost uint32 `json:"cost"`
+}
+
+// CheckExpression gives what can be told of an expression without evaluating it. tables are nil or those that lookup may
+// name. It fails with the codes of expressions, each fault with its position.
+func CheckExpression(expression string, tables any) (ExpressionReport, error) {
+	return read[ExpressionReport](textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
+		known, length := a.optionalDocument(tables)
+		return C.rollkeeper_check_expression(a.name(expression), known, length, out, failure)
+	}))
+}
+
 // Rendering is what a mapping makes of a user.
 type Rendering struct {
 	Record

@@ -213,6 +213,8 @@ type Validation struct {
 	Readiness []Readiness `json:"readiness"`
 	// Ready says whether nothing is wrong and everything holds.
 	Ready bool `json:"ready"`
+	// Expressions tells what the definition's expressions name, read, give and cost.
+	Expressions []ExpressionReport `json:"expressions"`
 }
 
 // Readiness is one item of what has to hold.

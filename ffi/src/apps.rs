@@ -127,7 +127,7 @@ pub unsafe extern "C" fn rollkeeper_engine_delete_app(
 }
 
 /// Gives everything that is wrong with a definition, what is allowed and hardly meant, and what has to hold before it is
-/// enabled, as JSON with `findings`, `warnings`, `readiness` and `ready`. Nothing is stored.
+/// enabled, as JSON with `findings`, `warnings`, `readiness`, `ready` and `expressions`. Nothing is stored.
 ///
 /// # Safety
 /// `engine` is valid; `app` leads to `app_length` bytes; `validation` may be written; `error` is NULL or may be

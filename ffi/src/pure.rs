@@ -95,6 +95,71 @@ pub unsafe extern "C" fn rollkeeper_evaluate(
     }
 }
 
+/// Does the same with more for the expression to see: `options` is NULL or a JSON object with any of `current` (the
+/// account's attributes), `app` (`id`, `label`), `iteration`, `token`, `now` (which counts before the argument) and
+/// `tables`.
+///
+/// Fails as rollkeeper_evaluate does, and with the codes of documents for the options.
+///
+/// # Safety
+/// `expression` ends with NUL; `user` leads to `user_length` bytes; `options` is NULL or leads to `options_length` bytes;
+/// `now` is NULL or ends with NUL; `value` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_evaluate_with(
+    expression: *const c_char,
+    user: *const c_char,
+    user_length: usize,
+    options: *const c_char,
+    options_length: usize,
+    now: *const c_char,
+    value: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("evaluate", error, || {
+            let value = output(value, "value")?;
+            let expression = text(expression, "expression")?;
+            let user = document(user, user_length, "user")?;
+            let options = optional_document(options, options_length, "options")?.unwrap_or(b"{}");
+            let now = optional_text(now, "now")?;
+            value.put_text(&engine::evaluate_with(expression, user, options, time(now)?)?);
+            Ok(())
+        })
+    }
+}
+
+/// Gives what can be told of an expression without evaluating it, as JSON with `variables`, `functions`, `paths`, `type`
+/// and `cost`. `tables` is NULL or a JSON object with the tables that `lookup` may name.
+///
+/// Fails with the codes of expressions (ROLLKEEPER_EXPRESSION_INVALID and others, with the position in the JSON of
+/// the error) and of documents.
+///
+/// # Safety
+/// `expression` ends with NUL; `tables` is NULL or leads to `tables_length` bytes; `report` may be written; `error` is
+/// NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_check_expression(
+    expression: *const c_char,
+    tables: *const c_char,
+    tables_length: usize,
+    report: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("check_expression", error, || {
+            let report = output(report, "report")?;
+            let expression = text(expression, "expression")?;
+            let tables = optional_document(tables, tables_length, "tables")?;
+            report.put_text(&engine::check_expression(expression, tables)?);
+            Ok(())
+        })
+    }
+}
+
 /// Gives what a mapping makes of a user, as JSON with `attributes`, `changes` and `skipped`. `mapping` is a JSON list
 /// of rules; `current` is NULL or the account's attributes as they are, `last` NULL or as they were last sent; `now` as
 /// for rollkeeper_evaluate.

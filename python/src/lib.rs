@@ -25,7 +25,9 @@ mod _native {
     #[pymodule_export]
     use crate::impact::Impact;
     #[pymodule_export]
-    use crate::pure::{can_change, canonical, codes, evaluate, match_accounts, next_state, parse_time, render};
+    use crate::pure::{
+        can_change, canonical, check_expression, codes, evaluate, match_accounts, next_state, parse_time, render,
+    };
     #[pymodule_export]
     use crate::testing::{MockTarget, VirtualClock, check_connector};
 }

@@ -15,11 +15,23 @@ use rollkeeper::{Clock, Code, Error, Fault, Timestamp};
 pub(crate) fn evaluate<'py>(
     expression: &str,
     user: &Bound<'py, PyAny>,
+    options: &Bound<'py, PyAny>,
     now: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = user.py();
-    let answer = rollkeeper::evaluate(expression, &document(user)?, time(now)?);
+    let answer = rollkeeper::evaluate_with(expression, &document(user)?, &document(options)?, time(now)?);
     json(py, answer.map_err(|faults| errors::exception(py, &Error::of_faults("evaluate", faults)))?)
+}
+
+/// What can be told of an expression without evaluating it.
+#[pyo3::pyfunction]
+pub(crate) fn check_expression<'py>(
+    py: Python<'py>,
+    expression: &str,
+    tables: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let answer = rollkeeper::check_expression(expression, tables.map(document).transpose()?.as_deref());
+    json(py, answer.map_err(|faults| errors::exception(py, &Error::of_faults("check_expression", faults)))?)
 }
 
 /// The attributes and changes that a mapping makes of a user.

@@ -35,6 +35,20 @@ def test_an_event_leads_where_the_list_says(state: str, event: str) -> None:
         assert caught.value.code == "invalid_transition"
 
 
+def test_an_expression_sees_the_account_as_a_dict_or_as_text() -> None:
+    for current in ({"title": "CEO"}, '{"title": "CEO"}', b'{"title": "CEO"}'):
+        assert rollkeeper.evaluate("current.title", {}, current=current) == "CEO"
+
+
+def test_an_expression_tells_what_it_reads() -> None:
+    report = rollkeeper.check_expression("lookup('dept', user.dept) + token", tables={"dept": {"X": "HR"}})
+    assert (report.variables, report.functions) == (("token", "user"), ("lookup",))
+    assert (report.paths, report.type, report.place) == (("dept",), "string", "") and report.cost > 0
+    with pytest.raises(rollkeeper.ConfigurationError) as caught:
+        rollkeeper.check_expression("user.a.lowr()")
+    assert caught.value.code == "unknown_function"
+
+
 def test_a_state_or_event_that_does_not_exist_is_refused() -> None:
     with pytest.raises(rollkeeper.CallerError) as caught:
         rollkeeper.can_change("New", "Done")

@@ -2,11 +2,11 @@
 
 mod settings;
 
-use crate::expression::{Expression, Reads, Variable};
+use crate::expression::{Expression, Reads, Tables, Variable};
 use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
-use crate::model::{App, SchemaAttribute, User};
+use crate::model::{App, ExpressionReport, SchemaAttribute, User};
 use crate::scope::{Standing, in_scope, standing};
 use crate::time::Timestamp;
 use crate::value::{Attributes, at_path, canonical, canonical_object};
@@ -32,10 +32,11 @@ impl Definition {
     /// Checks a definition against what is known of the target's attributes.
     pub(crate) fn compile(app: App, schema: Option<&[SchemaAttribute]>) -> Result<Self, Vec<Fault>> {
         let mut faults = settings::faults(&app);
-        let mapping = collect(Mapping::compile(&app.mapping, schema), &mut faults);
+        let tables = Tables::from(&app.tables);
+        let mapping = collect(Mapping::compile_with(&app.mapping, schema, &tables), &mut faults);
         let matching = collect(Matching::compile(&app.matching), &mut faults);
         let scope = app.scope.as_ref().map(|text| {
-            Expression::compile(text, &SCOPE_VARIABLES)
+            Expression::compile_condition(text, &SCOPE_VARIABLES, &tables)
                 .map_err(|found| found.into_iter().map(|fault| fault.at("scope")).collect())
         });
         let scope = match scope {
@@ -54,8 +55,18 @@ impl Definition {
         if let Some(scope) = &scope {
             reads = reads.and(scope.reads());
         }
-        let mapping_text = serde_json::to_value(&app.mapping).map(|value| canonical(&value)).unwrap_or_default();
+        let mut mapping_text = serde_json::to_value(&app.mapping).map(|value| canonical(&value)).unwrap_or_default();
+        // A value that a rule finds in a table is part of what the rule says.
+        for (name, table) in &app.tables {
+            mapping_text.push_str(&format!("\n{name:?} {}", canonical_object(table)));
+        }
         Ok(Self { app, mapping, matching, scope, reads, watched, mapping_text })
+    }
+
+    /// What the expressions of scope and mapping name, read, give and cost.
+    pub(crate) fn expressions(&self) -> Vec<ExpressionReport> {
+        let scope = self.scope.iter().map(|scope| ExpressionReport { place: "scope".to_owned(), ..scope.report() });
+        scope.chain(self.mapping.expressions()).collect()
     }
 
     /// Where a user stands with the app.

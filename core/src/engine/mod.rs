@@ -22,7 +22,7 @@ mod work;
 pub use error::{Error, Result};
 pub use impact::{Impact, ImpactProgress};
 pub use options::*;
-pub use pure::{can_change, evaluate, match_accounts, next_state, render};
+pub use pure::{can_change, check_expression, evaluate, evaluate_with, match_accounts, next_state, render};
 pub use trial::StoredOr;
 
 use crate::connector::Connector;

@@ -1,14 +1,15 @@
 //! The pure functions: no engine, no file. JSON text in, canonical JSON text out, the same bytes in every language.
 
-use crate::expression::{self, Options};
+use crate::expression::{self, Expression, Options, Tables, Variable};
 use crate::fault::{Code, Fault};
 use crate::lifecycle::{self, Event};
 use crate::mapping;
 use crate::matching::Matching;
-use crate::model::{MatchingDefinition, State, TargetAccount, read_json, read_part};
+use crate::model::{ExpressionReport, MatchingDefinition, State, TargetAccount, read_json, read_part};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Whether a request may change from one state to the other.
 pub fn can_change(from: State, to: State) -> bool {
@@ -37,6 +38,54 @@ pub fn next_state(state: State, event: Event) -> std::result::Result<State, Faul
 pub fn evaluate(expression: &str, user: &[u8], now: Timestamp) -> std::result::Result<String, Vec<Fault>> {
     let user = object(user, "user").map_err(|fault| vec![fault])?;
     expression::evaluate(expression, &user, &Options::default(), now).map(|value| canonical(&value))
+}
+
+/// The same with more to see than the user: `options` is a JSON object with any of `current`, `app` (`id`, `label`),
+/// `iteration`, `token`, `now` and `tables`. The time is `now` where the options have none.
+///
+/// ```
+/// let options = br#"{"tables": {"dept": {"X": "HR", "Y": "IT"}}, "token": "2"}"#;
+/// let expression = "lookup('dept', user.dept, 'other') + token";
+/// let value = rollkeeper::evaluate_with(expression, br#"{"dept": "Y"}"#, options, rollkeeper::Timestamp::default());
+/// assert_eq!(value.unwrap(), "\"IT2\"");
+/// ```
+///
+/// # Errors
+/// As for [`evaluate`]; `invalid_json`, `invalid_document` and `unknown_key` for the options too.
+pub fn evaluate_with(
+    expression: &str,
+    user: &[u8],
+    options: &[u8],
+    now: Timestamp,
+) -> std::result::Result<String, Vec<Fault>> {
+    let read = || -> std::result::Result<(_, Options), Fault> {
+        object(options, "options")?;
+        Ok((object(user, "user")?, read_part(&read_json(options)?, "")?))
+    };
+    let (user, options) = read().map_err(|fault| vec![fault])?;
+    expression::evaluate(expression, &user, &options, now).map(|value| canonical(&value))
+}
+
+/// What can be told of an expression without evaluating it, as canonical JSON `{variables, functions, paths, type, cost}`.
+/// `tables`, a JSON object, are those that `lookup` may name.
+///
+/// ```
+/// let report = rollkeeper::check_expression("user.email.lower()", None).unwrap();
+/// assert!(report.contains(r#""paths":["email"],"type":"string""#), "{report}");
+/// ```
+///
+/// # Errors
+/// `expression_invalid`, `unknown_variable`, `unknown_function`, each with its position; `invalid_json` and
+/// `invalid_document` for the tables.
+pub fn check_expression(expression: &str, tables: Option<&[u8]>) -> std::result::Result<String, Vec<Fault>> {
+    let read = |tables| read_part(&read_json(tables)?, "tables");
+    let tables: BTreeMap<String, Attributes> = tables.map_or(Ok(BTreeMap::new()), read).map_err(|fault| vec![fault])?;
+    let expression = Expression::compile_with(expression, &Variable::ALL, &Tables::from(&tables))?;
+    Ok(written(&expression.report()))
+}
+
+fn written(report: &ExpressionReport) -> String {
+    serde_json::to_value(report).map(|value| canonical(&value)).unwrap_or_default()
 }
 
 /// Renders a mapping (a JSON list of rules) for a user, as canonical JSON `{attributes, changes, skipped}`. With `current`

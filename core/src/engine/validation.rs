@@ -24,7 +24,8 @@ impl Engine {
                 let warnings = attributes.map(|attributes| warnings(&app.mapping, &app.matching, attributes));
                 let (findings, readiness) = (unwritten_of(&live), self.readiness(&live));
                 let ready = findings.is_empty() && readiness.iter().all(|item| item.ready);
-                Validation { findings, warnings: warnings.unwrap_or_default(), readiness, ready }
+                let warnings = warnings.unwrap_or_default();
+                Validation { findings, warnings, readiness, ready, expressions: live.definition.expressions() }
             }
         })
     }

@@ -1,12 +1,12 @@
 //! Walks a tree. Every node costs a step of the budget, every text what it is long.
 
-use super::failure::{Budget, Failure, LONGEST_TEXT};
+use super::failure::{Budget, CALL, Failure, LONGEST_TEXT, MISSING};
 use super::functions::{Arguments, Function};
+use super::pattern::Pattern;
 use super::term::Term;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
 use super::{Inputs, Variable};
 use crate::value::Attributes;
-use regex::Regex;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -23,6 +23,17 @@ pub(super) fn evaluate(tree: &Node, inputs: &Inputs<'_>) -> Result<Option<Value>
     let mut evaluation = Evaluation { inputs, empty: &empty, locals: Vec::new(), budget: Budget::new() };
     let term = evaluation.node(tree)?;
     term.into_json(&mut evaluation.budget).map_err(|failure| failure.or_at(tree.position))
+}
+
+/// The steps that [`evaluate`] takes, whatever comes of it.
+pub(super) fn steps(tree: &Node, inputs: &Inputs<'_>) -> u32 {
+    let empty = Attributes::new();
+    let mut evaluation = Evaluation { inputs, empty: &empty, locals: Vec::new(), budget: Budget::new() };
+    if let Ok(term) = evaluation.node(tree) {
+        // What becomes of the result does not matter here.
+        let _ = term.into_json(&mut evaluation.budget);
+    }
+    evaluation.budget.taken()
 }
 
 struct Evaluation<'a> {
@@ -62,6 +73,7 @@ impl<'a> Evaluation<'a> {
             Kind::Coalesce(nodes) => self.coalesce(nodes),
             Kind::IsBlank(value) => self.is_blank(value),
             Kind::Call { function, arguments, pattern } => self.call(function, arguments, pattern.as_ref()),
+            Kind::Lookup { table, key, default } => self.lookup(table, key, default.as_deref()),
         }
     }
 
@@ -91,6 +103,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn list(&mut self, elements: &'a [Element]) -> Result<Term<'a>, Failure> {
+        self.budget.charge(1 + elements.len() / 2)?;
         let mut items = Vec::with_capacity(elements.len());
         for element in elements {
             items.extend(self.element(element)?);
@@ -110,8 +123,14 @@ impl<'a> Evaluation<'a> {
     fn is_blank(&mut self, value: &'a Node) -> Result<Term<'a>, Failure> {
         Ok(Term::Bool(match self.present(value)? {
             None => true,
-            Some(Term::Text(text)) => text.trim().is_empty(),
-            Some(term) => term.size() == Some(0),
+            Some(Term::Text(text)) => {
+                self.budget.charge_text(&text)?;
+                text.trim().is_empty()
+            }
+            Some(term) => {
+                self.budget.charge(term.length() / 4)?;
+                term.size() == Some(0)
+            }
         }))
     }
 
@@ -119,13 +138,30 @@ impl<'a> Evaluation<'a> {
         &mut self,
         function: &'static Function,
         arguments: &'a [Node],
-        pattern: Option<&'a Regex>,
+        pattern: Option<&'a Pattern>,
     ) -> Result<Term<'a>, Failure> {
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
             values.push(self.node(argument)?);
         }
-        (function.call)(Arguments::new(function.name, values, pattern, &mut self.budget))
+        self.budget.charge(CALL + function.weight)?;
+        (function.call)(Arguments::new(function, values, pattern, &mut self.budget))
+    }
+
+    /// What the table has under the key; else the default. A key without a value is in no table.
+    fn lookup(&mut self, table: &'a Attributes, key: &'a Node, default: Option<&'a Node>) -> Result<Term<'a>, Failure> {
+        let key = match self.node(key)? {
+            Term::Optional(inner) => inner.map_or(Term::Null, |inner| *inner),
+            key => key,
+        };
+        let text = if key.is_absent() { None } else { Some(key.plain_text()?) };
+        self.budget.charge(CALL + text.as_ref().map_or(0, |text| text.len() / 16))?;
+        let found = text.and_then(|text| table.get(text.as_ref()));
+        match (found.filter(|value| !value.is_null()), default) {
+            (Some(value), _) => Term::from_json(value),
+            (None, Some(default)) => self.node(default),
+            (None, None) => Ok(Term::Null),
+        }
     }
 
     fn variable(&self, variable: Variable) -> Term<'a> {
@@ -143,11 +179,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn local(&mut self, index: usize) -> Result<Term<'a>, Failure> {
-        let term = self.locals.get(index).cloned().unwrap_or(Term::Null);
-        if let Term::Text(Cow::Owned(text)) = &term {
-            self.budget.charge_text(text)?;
-        }
-        Ok(term)
+        self.locals.get(index).map_or(Ok(Term::Null), |term| term.copy(&mut self.budget))
     }
 
     /// What a member is taken of. An optional step (`a.?b.?c`) goes on where there is nothing.
@@ -182,7 +214,10 @@ impl<'a> Evaluation<'a> {
         match self.node(node) {
             Ok(Term::Optional(Some(term))) => Ok(Some(*term).filter(|term| !term.is_absent())),
             Ok(term) => Ok(Some(term).filter(|term| !term.is_absent())),
-            Err(failure) if failure.is_missing() => Ok(None),
+            Err(failure) if failure.is_missing() => {
+                self.budget.charge(MISSING)?;
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -203,10 +238,13 @@ impl<'a> Evaluation<'a> {
         match self.truth(left) {
             Ok(value) if value == decisive => Ok(decisive),
             Ok(_) => self.truth(right),
-            Err(failure) => match self.truth(right) {
-                Ok(value) if value == decisive => Ok(decisive),
-                _ => Err(failure),
-            },
+            Err(failure) => {
+                self.budget.charge(MISSING)?;
+                match self.truth(right) {
+                    Ok(value) if value == decisive => Ok(decisive),
+                    _ => Err(failure),
+                }
+            }
         }
     }
 
@@ -214,6 +252,9 @@ impl<'a> Evaluation<'a> {
         let wrong = |left: &Term<'_>, right: &Term<'_>| {
             Failure::new(format!("`{}` does not take {} and {}", operator.sign(), left.kind(), right.kind()))
         };
+        if let (Term::Text(left), Term::Text(right)) = (&left, &right) {
+            self.budget.charge_text(if left.len() < right.len() { left } else { right })?;
+        }
         let ordered = |accepted: fn(Ordering) -> bool| match left.compare(&right) {
             Some(order) => Ok(Term::Bool(accepted(order))),
             // A number that is none compares as false with everything.
@@ -230,8 +271,7 @@ impl<'a> Evaluation<'a> {
             Operator::Greater => ordered(Ordering::is_gt),
             Operator::GreaterOrEqual => ordered(Ordering::is_ge),
             Operator::In => {
-                let Some(items) = right.items()? else { return Err(wrong(&left, &right)) };
-                self.budget.charge(items.len())?;
+                let Some(items) = right.items(&mut self.budget)? else { return Err(wrong(&left, &right)) };
                 for item in &items {
                     if left.equals(item, &mut self.budget)? {
                         return Ok(Term::Bool(true));
@@ -242,11 +282,11 @@ impl<'a> Evaluation<'a> {
             Operator::Add => match (left, right) {
                 (Term::Text(left), Term::Text(right)) => self.concatenate(left, &right),
                 (left @ (Term::List(_) | Term::Array(_)), right @ (Term::List(_) | Term::Array(_))) => {
-                    let (Some(mut items), Some(more)) = (left.items()?, right.items()?) else {
+                    let (Some(mut items), Some(more)) = (left.items(&mut self.budget)?, right.items(&mut self.budget)?)
+                    else {
                         return Err(wrong(&left, &right));
                     };
                     items.extend(more);
-                    self.budget.charge(items.len())?;
                     Ok(Term::List(Rc::new(items)))
                 }
                 (left, right) => arithmetic(operator, &left, &right)?.ok_or_else(|| wrong(&left, &right)),
@@ -274,6 +314,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn map(&mut self, entries: &'a [(Node, Element)]) -> Result<Term<'a>, Failure> {
+        self.budget.charge(1 + entries.len())?;
         let mut map: Vec<(Term<'a>, Term<'a>)> = Vec::with_capacity(entries.len());
         for (key_node, element) in entries {
             let key = self.node(key_node)?;
@@ -292,10 +333,9 @@ impl<'a> Evaluation<'a> {
 
     fn comprehension(&mut self, comprehension: &'a Comprehension) -> Result<Term<'a>, Failure> {
         let range = self.node(&comprehension.range)?;
-        let Some(items) = range.items()? else {
+        let Some(items) = range.items(&mut self.budget)? else {
             return Err(Failure::new(format!("{} is no list to go through", range.kind())));
         };
-        self.budget.charge(items.len())?;
         let mut results = Vec::new();
         let mut hits = 0_usize;
         let mut first_failure = None;
@@ -307,6 +347,7 @@ impl<'a> Evaluation<'a> {
                 (ComprehensionKind::All, Ok(false)) => return Ok(Term::Bool(false)),
                 (ComprehensionKind::Exists, Ok(true)) => return Ok(Term::Bool(true)),
                 (_, Ok(hit)) => hits += usize::from(hit),
+                (_, Err(failure)) if self.budget.is_used_up() => return Err(failure),
                 // As for `&&` and `||`, a later item may still decide.
                 (ComprehensionKind::All | ComprehensionKind::Exists, Err(failure)) => {
                     first_failure.get_or_insert(failure);
@@ -337,7 +378,8 @@ impl<'a> Evaluation<'a> {
         }
         let holds = self.truth(&comprehension.body)?;
         if holds && comprehension.kind == ComprehensionKind::Filter {
-            results.extend(self.locals.last().cloned());
+            let item = self.locals.last().map(|item| item.copy(&mut self.budget)).transpose()?;
+            results.extend(item);
         }
         Ok(holds)
     }

@@ -3,11 +3,19 @@
 use crate::fault::{Code, Fault};
 
 /// Steps that one evaluation may take. A step is a node evaluated, an item looked at, or sixteen bytes of text read or
-/// made, so that the budget bounds time and memory alike (16 MiB of text in all).
-const STEPS: u32 = 1_000_000;
+/// made, so that the budget bounds time and memory alike (1.6 MB of text in all). What takes longer is charged more, so
+/// that no step takes longer than about 100 ns: all of them end within 10 ms.
+pub(super) const STEPS: u32 = 100_000;
 
 /// The longest text that a function or `+` may make. Longer texts of a record can be passed on and looked at.
 pub(super) const LONGEST_TEXT: usize = 64 * 1024;
+
+/// What a call costs, beside what the function does.
+pub(super) const CALL: usize = 2;
+/// What it costs to go on after something failed.
+pub(super) const MISSING: usize = 3;
+/// What it costs to read a time, most of all where the text is none.
+pub(super) const READING: usize = 48;
 
 /// Why there is no result.
 #[derive(Debug)]
@@ -75,6 +83,16 @@ impl Budget {
                 Err(Failure::new("the expression takes too many steps on this record"))
             }
         }
+    }
+
+    /// The steps taken so far.
+    pub(super) fn taken(&self) -> u32 {
+        STEPS - self.0
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.0 == 0
     }
 
     /// Takes the steps that reading or making a text costs.

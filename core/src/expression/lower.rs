@@ -2,25 +2,29 @@
 //! read are collected, and what is too large is refused.
 
 use super::functions::{self, Function};
+use super::kinds::{self, Kinds};
+use super::pattern::Pattern;
 use super::reads::Collector;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
-use super::{Reads, Variable};
+use super::{Reads, Tables, Variable};
 use crate::fault::{Code, Fault};
 use crate::likeness::hint;
+use crate::time::is_form;
+use crate::value::Attributes;
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, SourceInfo, operators};
-use regex::{Regex, RegexBuilder};
+use std::sync::Arc;
 
 const MOST_NODES: usize = 400;
 const DEEPEST: usize = 48;
 const MOST_COMPREHENSIONS: usize = 6;
 const DEEPEST_COMPREHENSION: usize = 2;
-const LARGEST_PATTERN: usize = 256 * 1024;
 
-/// A tree, and what it reads.
+/// A tree, what it reads, and what it gives.
 #[derive(Debug)]
 pub(super) struct Lowered {
     pub(super) tree: Node,
     pub(super) reads: Reads,
+    pub(super) kinds: Kinds,
 }
 
 /// Makes our tree of the parser's.
@@ -32,23 +36,36 @@ pub(super) fn lower(
     source: &SourceInfo,
     text: &str,
     variables: &[Variable],
+    tables: &Tables,
 ) -> Result<Lowered, Vec<Fault>> {
-    let mut lowering =
-        Lowering { source, text, variables, locals: Vec::new(), nodes: 0, comprehensions: 0, faults: Vec::new() };
+    let mut lowering = Lowering {
+        source,
+        text,
+        variables,
+        tables,
+        locals: Vec::new(),
+        nodes: 0,
+        comprehensions: 0,
+        faults: Vec::new(),
+    };
     let tree = lowering.node(tree, 0);
-    if lowering.faults.is_empty() {
-        let mut collector = Collector::default();
-        collector.visit(&tree);
-        Ok(Lowered { tree, reads: collector.finish() })
-    } else {
-        Err(lowering.faults)
+    if !lowering.faults.is_empty() {
+        return Err(lowering.faults);
     }
+    let (kinds, faults) = kinds::check(&tree);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let mut collector = Collector::default();
+    collector.visit(&tree);
+    Ok(Lowered { tree, reads: collector.finish(), kinds })
 }
 
 struct Lowering<'t> {
     source: &'t SourceInfo,
     text: &'t str,
     variables: &'t [Variable],
+    tables: &'t Tables,
     locals: Vec<String>,
     nodes: usize,
     comprehensions: usize,
@@ -157,6 +174,16 @@ impl Lowering<'_> {
             (None, "coalesce", [_, ..]) => Kind::Coalesce(self.nodes(&call.args, depth)),
             (None, "default", [_, _]) => Kind::Coalesce(self.nodes(&call.args, depth)),
             (None, "isBlank", [value]) => Kind::IsBlank(Box::new(self.node(value, depth + 1))),
+            (None, "lookup", [table, key]) => self.lookup(table, key, None, depth),
+            (None, "lookup", [table, key, default]) => self.lookup(table, key, Some(default), depth),
+            (_, "lookup", _) => {
+                let position = self.name_before(position, "lookup");
+                self.refuse(
+                    position,
+                    "`lookup` is called as `lookup('table', key)` or `lookup('table', key, default)`",
+                );
+                Kind::Null
+            }
             (Some(target), "default", [fallback]) => {
                 Kind::Coalesce(vec![self.node(target, depth + 1), self.node(fallback, depth + 1)])
             }
@@ -285,30 +312,56 @@ impl Lowering<'_> {
         let target = call.target.as_deref().filter(|_| qualified.is_none());
         let arguments: Vec<Node> =
             target.into_iter().chain(&call.args).map(|argument| self.node(argument, depth + 1)).collect();
-        if !(function.least..=function.most).contains(&arguments.len()) {
+        if !(function.least..=function.takes.len()).contains(&arguments.len()) {
             let position = self.name_before(position, &call.func_name);
             self.refuse(position, format!("`{}` is called as `{}`", function.name, function.signature));
         }
-        let pattern = function.pattern.and_then(|index| self.pattern(function, arguments.get(index)?));
+        let pattern = arguments.get(1).filter(|_| function.has_pattern);
+        let pattern = pattern.and_then(|pattern| self.pattern(function, pattern, group_of(function, &arguments)));
+        if let Some(Node { position, kind: Kind::Text(form) }) = arguments.get(1).filter(|_| function.has_form)
+            && !is_form(form)
+        {
+            self.refuse(*position, format!("`{}` {}", function.name, functions::FORM));
+        }
         Kind::Call { function, arguments, pattern }
     }
 
     /// Patterns are literals, so that they are checked when the expression is, and compiled once.
-    fn pattern(&mut self, function: &Function, argument: &Node) -> Option<Regex> {
+    fn pattern(&mut self, function: &Function, argument: &Node, group: Option<&Node>) -> Option<Pattern> {
         let Kind::Text(pattern) = &argument.kind else {
             self.refuse(argument.position, format!("the pattern of `{}` must be a literal text", function.name));
             return None;
         };
-        match RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).nest_limit(50).build() {
-            Ok(pattern) => Some(pattern),
-            Err(_) => {
-                self.refuse(
-                    argument.position,
-                    format!("the pattern of `{}` is not a regular expression", function.name),
-                );
-                None
-            }
+        let Some(pattern) = Pattern::new(pattern) else {
+            let message = format!("the pattern of `{}` is no regular expression, or too large a one", function.name);
+            self.refuse(argument.position, message);
+            return None;
+        };
+        if let Some(Node { position, kind }) = group
+            && !pattern.has_group(kind)
+        {
+            self.refuse(*position, format!("the pattern of `{}` has no such group", function.name));
         }
+        Some(pattern)
+    }
+
+    /// Tables have literal names, so that one that is not there is found before it is needed.
+    fn lookup(&mut self, table: &IdedExpr, key: &IdedExpr, default: Option<&IdedExpr>, depth: usize) -> Kind {
+        let name = self.node(table, depth + 1);
+        let found = match &name.kind {
+            Kind::Text(name) => self.tables.find(name),
+            _ => {
+                self.refuse(name.position, "the table of `lookup` must be a literal text");
+                Some(Arc::new(Attributes::new()))
+            }
+        };
+        let table = found.unwrap_or_else(|| {
+            let Kind::Text(text) = &name.kind else { return Arc::default() };
+            self.refuse(name.position, format!("there is no table `{}`", shown(text)));
+            Arc::default()
+        });
+        let key = Box::new(self.node(key, depth + 1));
+        Kind::Lookup { table, key, default: default.map(|default| Box::new(self.node(default, depth + 1))) }
     }
 
     fn refuse(&mut self, position: usize, message: impl Into<String>) {
@@ -327,6 +380,11 @@ impl Lowering<'_> {
         let spaces = before.iter().rev().take_while(|character| character.is_whitespace()).count();
         position.saturating_sub(spaces + name.chars().count())
     }
+}
+
+/// The argument that names a group of the pattern: the last that can be given.
+fn group_of<'a>(function: &Function, arguments: &'a [Node]) -> Option<&'a Node> {
+    arguments.get(function.takes.len().checked_sub(1).filter(|last| *last > 1)?)
 }
 
 /// A name for a message, which is one line however long the name is.

@@ -12,22 +12,29 @@
 //! # Ok::<(), rollkeeper::Fault>(())
 //! ```
 
+mod cost;
 mod evaluate;
 mod failure;
 mod functions;
+mod kinds;
 mod lower;
 mod parse;
+mod pattern;
 mod reads;
+mod report;
 mod term;
 mod tree;
 
 pub use reads::Reads;
 
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
+use crate::model::ExpressionReport;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What an expression can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,22 +110,75 @@ impl Inputs<'_> {
     }
 }
 
+/// What `lookup` finds values in: tables by their names, each with values by their keys.
+#[derive(Clone, Debug, Default)]
+pub struct Tables(BTreeMap<String, Arc<Attributes>>);
+
+impl Tables {
+    fn find(&self, name: &str) -> Option<Arc<Attributes>> {
+        self.0.get(name).cloned()
+    }
+}
+
+impl From<&BTreeMap<String, Attributes>> for Tables {
+    fn from(tables: &BTreeMap<String, Attributes>) -> Self {
+        Self(tables.iter().map(|(name, table)| (name.clone(), Arc::new(table.clone()))).collect())
+    }
+}
+
 /// A compiled expression. That it exists means that every name in it is known and that it is not too large.
 #[derive(Debug)]
 pub struct Expression {
     tree: tree::Node,
     reads: Reads,
+    kinds: kinds::Kinds,
 }
 
 impl Expression {
-    /// Reads and checks an expression that may name `variables`.
+    /// Reads and checks an expression that may name `variables`, and no tables.
+    ///
+    /// # Errors
+    /// As for [`Expression::compile_with`].
+    pub fn compile(text: &str, variables: &[Variable]) -> Result<Self, Vec<Fault>> {
+        Self::compile_with(text, variables, &Tables::default())
+    }
+
+    /// Reads and checks an expression that may name `variables`, and `tables` in `lookup`.
     ///
     /// # Errors
     /// Every fault found, with its position in characters: `expression_invalid` for what cannot be read, is too large
-    /// (4096 bytes, 400 parts, 48 levels, 6 loops over lists, 2 of them nested) or calls a function wrongly;
-    /// `unknown_variable`; `unknown_function`.
-    pub fn compile(text: &str, variables: &[Variable]) -> Result<Self, Vec<Fault>> {
-        parse::parse(text, variables).map(|lowered| Self { tree: lowered.tree, reads: lowered.reads })
+    /// (4096 bytes, 400 parts, 48 levels, 6 loops over lists, 2 of them nested), calls a function wrongly, names a table
+    /// that does not exist, or can only fail because of a type; `unknown_variable`; `unknown_function`.
+    pub fn compile_with(text: &str, variables: &[Variable], tables: &Tables) -> Result<Self, Vec<Fault>> {
+        let lowered = parse::parse(text, variables, tables)?;
+        Ok(Self { tree: lowered.tree, reads: lowered.reads, kinds: lowered.kinds })
+    }
+
+    /// Compiles a condition.
+    ///
+    /// # Errors
+    /// As for [`Expression::compile_with`]; `expression_invalid` also where the expression can never give true or false.
+    pub fn compile_condition(text: &str, variables: &[Variable], tables: &Tables) -> Result<Self, Vec<Fault>> {
+        let expression = Self::compile_with(text, variables, tables)?;
+        if expression.kinds.meets(kinds::Kinds::BOOL.or(kinds::Kinds::OPTIONAL)) {
+            return Ok(expression);
+        }
+        let message = format!("a condition must be true or false, not {}", expression.kinds.described());
+        Err(vec![Fault::new(Code::ExpressionInvalid, message).position(expression.tree.position)])
+    }
+
+    /// What can be told of it without evaluating it: what it names and reads, which type it gives, and how many steps it
+    /// takes at most.
+    ///
+    /// ```
+    /// use rollkeeper::expression::{Expression, Variable};
+    /// let expression = Expression::compile("user.email.before('@') + token", &Variable::ALL).unwrap();
+    /// let report = expression.report();
+    /// assert_eq!((report.paths.len(), report.kind.as_str()), (1, "string"));
+    /// assert!(report.functions.contains("before") && report.variables.contains("token"));
+    /// ```
+    pub fn report(&self) -> ExpressionReport {
+        report::report(&self.tree, &self.reads, self.kinds)
     }
 
     /// The user attributes that it reads.
@@ -133,6 +193,11 @@ impl Expression {
         collector.finish()
     }
 
+    /// Whether it can give a value of one of these types (`string`, `list`, …), or no value.
+    pub(crate) fn can_give(&self, types: &[&str]) -> bool {
+        self.kinds.may_be(types)
+    }
+
     /// Computes the value; `None` where the expression gives `null` or an empty optional.
     ///
     /// # Errors
@@ -141,6 +206,12 @@ impl Expression {
     /// names paths and functions, never a value.
     pub fn evaluate(&self, inputs: &Inputs<'_>) -> Result<Option<Value>, Fault> {
         evaluate::evaluate(&self.tree, inputs).map_err(Fault::from)
+    }
+
+    /// How many steps evaluating it takes, also where it fails. For records of ordinary size they are never more than the
+    /// `cost` of its [report](Expression::report).
+    pub fn steps(&self, inputs: &Inputs<'_>) -> u32 {
+        evaluate::steps(&self.tree, inputs)
     }
 }
 
@@ -158,6 +229,8 @@ pub struct Options {
     pub token: String,
     /// The time, instead of the clock's.
     pub now: Option<Timestamp>,
+    /// What `lookup` finds values in.
+    pub tables: BTreeMap<String, Attributes>,
 }
 
 /// The app, as expressions see it.
@@ -184,6 +257,7 @@ pub fn evaluate(expression: &str, user: &Attributes, options: &Options, now: Tim
         token: &options.token,
         now: options.now.unwrap_or(now),
     };
-    let value = Expression::compile(expression, &Variable::ALL)?.evaluate(&inputs).map_err(|fault| vec![fault])?;
+    let expression = Expression::compile_with(expression, &Variable::ALL, &Tables::from(&options.tables))?;
+    let value = expression.evaluate(&inputs).map_err(|fault| vec![fault])?;
     Ok(value.unwrap_or(Value::Null))
 }

@@ -2,8 +2,8 @@
 //! may panic on hostile text, so it runs, and its tree is dropped, on a thread of its own with a large stack; what comes
 //! back is small enough for any stack.
 
-use super::Variable;
 use super::lower::{Lowered, lower};
+use super::{Tables, Variable};
 use crate::fault::{Code, Fault};
 use cel::Env;
 use cel::common::ast::{IdedExpr, SourceInfo};
@@ -22,7 +22,7 @@ const STACK: usize = 16 * 1024 * 1024;
 /// # Errors
 /// `too_large` beyond 4096 bytes, `expression_invalid` for what cannot be read, `unknown_variable` and `unknown_function`
 /// for names that do not exist; each with its position where there is one.
-pub(super) fn parse(text: &str, variables: &[Variable]) -> Result<Lowered, Vec<Fault>> {
+pub(super) fn parse(text: &str, variables: &[Variable], tables: &Tables) -> Result<Lowered, Vec<Fault>> {
     if text.len() > LONGEST_SOURCE {
         return Err(vec![Fault::new(Code::ExpressionInvalid, "the expression is longer than 4096 bytes")]);
     }
@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str, variables: &[Variable]) -> Result<Lowered, Vec<F
             .stack_size(STACK)
             .spawn_scoped(scope, || {
                 let (tree, source) = read(text).map_err(|errors| vec![syntax_fault(text, errors)])?;
-                lower(&tree, &source, text, variables)
+                lower(&tree, &source, text, variables, tables)
             })
             .map_err(|_| vec![Fault::new(Code::Internal, "no thread could be started to read the expression")])?
             .join()

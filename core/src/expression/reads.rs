@@ -107,6 +107,10 @@ impl Collector {
                 comprehension.condition.iter().for_each(|node| self.visit(node));
                 self.visit(&comprehension.body);
             }
+            Kind::Lookup { key, default, .. } => {
+                self.visit(key);
+                default.iter().for_each(|node| self.visit(node));
+            }
             Kind::Coalesce(nodes) | Kind::Call { arguments: nodes, .. } => {
                 nodes.iter().for_each(|node| self.visit(node));
             }

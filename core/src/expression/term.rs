@@ -72,6 +72,8 @@ impl<'a> Term<'a> {
         if depth > DEEPEST {
             return Err(Failure::new("a value is nested too deep"));
         }
+        // Every item and key, since those that are copied as they are cost no step of their own.
+        budget.charge(self.length())?;
         Ok(match self {
             Self::Null | Self::Optional(None) => Value::Null,
             Self::Optional(Some(term)) => return term.to_json(budget, depth + 1),
@@ -158,15 +160,43 @@ impl<'a> Term<'a> {
     /// The items of a list or the keys of a map, `None` for anything else.
     ///
     /// # Errors
-    /// As for [`Term::from_json`].
-    pub(super) fn items(&self) -> Result<Option<Vec<Self>>, Failure> {
+    /// As for [`Term::from_json`], and where the budget is used up.
+    pub(super) fn items(&self, budget: &mut Budget) -> Result<Option<Vec<Self>>, Failure> {
+        budget.charge(self.length())?;
         Ok(Some(match self {
             Self::Array(items) => items.iter().map(Self::from_json).collect::<Result<_, _>>()?,
-            Self::List(items) => items.as_ref().clone(),
+            Self::List(items) => items.iter().map(|item| item.copy(budget)).collect::<Result<_, _>>()?,
             Self::Object(object) => present(object).map(|(key, _)| Self::Text(Cow::Borrowed(key.as_str()))).collect(),
-            Self::Map(entries) => entries.iter().map(|(key, _)| key.clone()).collect(),
+            Self::Map(entries) => entries.iter().map(|(key, _)| key.copy(budget)).collect::<Result<_, _>>()?,
             _ => return Ok(None),
         }))
+    }
+
+    /// How many items or keys there are at most, told without looking at them.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Array(items) => items.len(),
+            Self::List(items) => items.len(),
+            Self::Object(object) => object.len(),
+            Self::Map(entries) => entries.len(),
+            _ => 0,
+        }
+    }
+
+    /// The same value once more. A text that the expression made is copied, which is paid for.
+    ///
+    /// # Errors
+    /// `expression_failed` where the budget is used up.
+    pub(super) fn copy(&self, budget: &mut Budget) -> Result<Self, Failure> {
+        let mut inner = self;
+        while let Self::Optional(Some(value)) = inner {
+            budget.charge(1)?;
+            inner = value;
+        }
+        if let Self::Text(Cow::Owned(text)) = inner {
+            budget.charge_text(text)?;
+        }
+        Ok(self.clone())
     }
 
     /// How many characters, items or keys it has; `None` where it has none to count.
@@ -195,7 +225,7 @@ impl<'a> Term<'a> {
             (Self::Map(entries), Term::Text(_) | Term::Bool(_) | Term::Int(_)) => {
                 for (candidate, value) in entries.iter() {
                     if candidate.equals(key, budget)? {
-                        return Ok(Some(value.clone()));
+                        return value.copy(budget).map(Some);
                     }
                 }
                 Ok(None)
@@ -205,7 +235,8 @@ impl<'a> Term<'a> {
                 item.map(Self::from_json).transpose()
             }
             (Self::List(items), Term::Int(index)) => {
-                Ok(usize::try_from(*index).ok().and_then(|index| items.get(index)).cloned())
+                let item = usize::try_from(*index).ok().and_then(|index| items.get(index));
+                item.map(|item| item.copy(budget)).transpose()
             }
             _ => Err(wrong()),
         }
@@ -257,8 +288,7 @@ impl<'a> Term<'a> {
                 if self.size() != other.size() {
                     return Ok(false);
                 }
-                let (Some(left), Some(right)) = (self.items()?, other.items()?) else { return Ok(false) };
-                budget.charge(left.len())?;
+                let (Some(left), Some(right)) = (self.items(budget)?, other.items(budget)?) else { return Ok(false) };
                 for (left, right) in left.iter().zip(&right) {
                     if !left.equals_at(right, budget, depth + 1)? {
                         return Ok(false);
@@ -267,7 +297,9 @@ impl<'a> Term<'a> {
                 true
             }
             (Self::Object(_) | Self::Map(_), Term::Object(_) | Term::Map(_)) => {
-                let Some(keys) = self.items()?.filter(|keys| Some(keys.len()) == other.size()) else {
+                // Keys are looked up in both, of which each takes as long as a few steps.
+                budget.charge(self.length().saturating_add(other.length()).saturating_mul(4))?;
+                let Some(keys) = self.items(budget)?.filter(|keys| Some(keys.len()) == other.size()) else {
                     return Ok(false);
                 };
                 for key in &keys {

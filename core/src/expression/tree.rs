@@ -3,8 +3,10 @@
 
 use super::Variable;
 use super::functions::Function;
-use regex::Regex;
+use super::pattern::Pattern;
+use crate::value::Attributes;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// A node and where it stands in the text, in characters from 0.
 #[derive(Debug)]
@@ -50,7 +52,13 @@ pub(super) enum Kind {
     Call {
         function: &'static Function,
         arguments: Vec<Node>,
-        pattern: Option<Regex>,
+        pattern: Option<Pattern>,
+    },
+    /// `lookup('table', key, default)`.
+    Lookup {
+        table: Arc<Attributes>,
+        key: Box<Node>,
+        default: Option<Box<Node>>,
     },
 }
 
@@ -140,6 +148,41 @@ impl Node {
             }
             Kind::Local(_) => "…".to_owned(),
             _ => "(…)".to_owned(),
+        }
+    }
+}
+
+impl Node {
+    /// Shows every node right below this one, in the order of the text.
+    pub(super) fn for_each_child<'t>(&'t self, visit: &mut dyn FnMut(&'t Node)) {
+        match &self.kind {
+            Kind::Member { of, .. } => visit(of),
+            Kind::Index { of, index, .. } => [of, index].into_iter().for_each(|node| visit(node)),
+            Kind::Has(value) | Kind::Not(value) | Kind::Negate(value) | Kind::IsBlank(value) => visit(value),
+            Kind::And(pair) | Kind::Or(pair) | Kind::Binary(_, pair) => pair.iter().for_each(visit),
+            Kind::Conditional(parts) => parts.iter().for_each(visit),
+            Kind::List(elements) => elements.iter().for_each(|element| visit(&element.value)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, element)| {
+                visit(key);
+                visit(&element.value);
+            }),
+            Kind::Comprehension(comprehension) => {
+                visit(&comprehension.range);
+                comprehension.condition.iter().for_each(&mut *visit);
+                visit(&comprehension.body);
+            }
+            Kind::Coalesce(nodes) | Kind::Call { arguments: nodes, .. } => nodes.iter().for_each(visit),
+            Kind::Lookup { key, default, .. } => {
+                visit(key);
+                default.iter().for_each(|node| visit(node));
+            }
+            Kind::Null
+            | Kind::Bool(_)
+            | Kind::Int(_)
+            | Kind::Double(_)
+            | Kind::Text(_)
+            | Kind::Variable(_)
+            | Kind::Local(_) => {}
         }
     }
 }

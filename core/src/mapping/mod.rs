@@ -16,9 +16,9 @@ pub use document::render;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};
 pub use review::{missing_required, warnings};
 
-use crate::expression::Reads;
+use crate::expression::{Reads, Tables};
 use crate::fault::{Code, Fault};
-use crate::model::{Apply, Rule, SchemaAttribute};
+use crate::model::{Apply, ExpressionReport, Rule, SchemaAttribute};
 use crate::path::Path;
 use rule::CompiledRule;
 use schema::Schema;
@@ -32,20 +32,32 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Checks and compiles rules; against the target's schema, where it is known.
+    /// Checks and compiles rules that use no tables; against the target's schema, where it is known.
+    ///
+    /// # Errors
+    /// As for [`Mapping::compile_with`].
+    pub fn compile(rules: &[Rule], schema: Option<&[SchemaAttribute]>) -> Result<Self, Vec<Fault>> {
+        Self::compile_with(rules, schema, &Tables::default())
+    }
+
+    /// Checks and compiles rules and the tables that they use; against the target's schema, where it is known.
     ///
     /// # Errors
     /// Every fault found, each at its place (`mapping[2].target`) and, in expressions and paths, with its position:
     /// `invalid_document` where a rule has not exactly one of `source`, `constant`, `expression`, or falls back on a
     /// default that it does not have; `invalid_path`; `duplicate_target` where two rules write the same attribute at the
     /// same time; `expression_invalid`, `unknown_variable`, `unknown_function`; with a schema also `unknown_attribute`,
-    /// `read_only_attribute`, and `type_mismatch` for constants and defaults.
-    pub fn compile(rules: &[Rule], schema: Option<&[SchemaAttribute]>) -> Result<Self, Vec<Fault>> {
+    /// `read_only_attribute`, and `type_mismatch` for constants, defaults, and expressions of which the type is known.
+    pub fn compile_with(
+        rules: &[Rule],
+        schema: Option<&[SchemaAttribute]>,
+        tables: &Tables,
+    ) -> Result<Self, Vec<Fault>> {
         let schema = schema.map(Schema::new);
         let mut faults = Vec::new();
         let mut compiled: Vec<(usize, CompiledRule)> = Vec::with_capacity(rules.len());
         for (index, rule) in rules.iter().enumerate() {
-            match CompiledRule::new(rule, schema.as_ref()) {
+            match CompiledRule::new(rule, schema.as_ref(), tables) {
                 Ok(rule) => {
                     if compiled.iter().any(|(_, other)| at_once(other, &rule) && other.target.overlaps(&rule.target)) {
                         let message =
@@ -79,6 +91,14 @@ impl Mapping {
     /// The targets, in the rules' order.
     pub(crate) fn targets(&self) -> impl Iterator<Item = &Path> {
         self.rules.iter().map(|rule| &rule.target)
+    }
+
+    /// What the rules' expressions name, read, give and cost, each at its place.
+    pub fn expressions(&self) -> impl Iterator<Item = ExpressionReport> {
+        self.rules.iter().enumerate().filter_map(|(index, rule)| {
+            let report = rule.expression()?.report();
+            Some(ExpressionReport { place: format!("mapping[{index}].expression"), ..report })
+        })
     }
 
     /// The targets whose values are kept out of logs, plans and reports.

@@ -1,7 +1,7 @@
 //! One rule, compiled: where its value comes from and what it falls back on.
 
 use super::schema::Schema;
-use crate::expression::{Expression, Inputs, Reads, Variable};
+use crate::expression::{Expression, Inputs, Reads, Tables, Variable};
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Blank, DefaultWhen, Multi, OnNull, Rule, Strength};
 use crate::path::{Path, primaries};
@@ -49,10 +49,10 @@ impl Origin {
 
 impl CompiledRule {
     /// Compiles a rule. Faults have the rule's key as their place.
-    pub(super) fn new(rule: &Rule, schema: Option<&Schema>) -> Result<Self, Vec<Fault>> {
+    pub(super) fn new(rule: &Rule, schema: Option<&Schema>, tables: &Tables) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let target = Path::parse(&rule.target).map_err(|fault| faults.push(fault.at("target"))).ok();
-        let origin = origin(rule).map_err(|found| faults.extend(found)).ok();
+        let origin = origin(rule, tables).map_err(|found| faults.extend(found)).ok();
         if rule.on_null == OnNull::Default && rule.default.is_none() {
             let message = "`on_null` is `default`, but the rule has no default; add one";
             faults.push(Fault::new(Code::InvalidDocument, message).at("on_null"));
@@ -74,6 +74,12 @@ impl CompiledRule {
                 let message = format!("`merge` joins lists, and `{target}` is one element of a list");
                 faults.push(Fault::new(Code::InvalidDocument, message).at("multi"));
             }
+            // What joins a list may be a single value.
+            if let (Some(Origin::Expression(expression)), Some(schema), true) =
+                (&origin, schema, rule.multi != Multi::Merge)
+            {
+                faults.extend(schema.check_expression(target, expression).map(|fault| fault.at("expression")));
+            }
         }
         let (Some(target), Some(origin), true) = (target, origin, faults.is_empty()) else { return Err(faults) };
         Ok(Self {
@@ -89,6 +95,14 @@ impl CompiledRule {
             unique: rule.unique,
             sensitive: rule.sensitive,
         })
+    }
+
+    /// The rule's expression, where it has one.
+    pub(super) fn expression(&self) -> Option<&Expression> {
+        match &self.origin {
+            Origin::Expression(expression) => Some(expression),
+            _ => None,
+        }
     }
 
     /// The user attributes that the rule reads.
@@ -196,11 +210,11 @@ fn check_value(target: &Path, value: &Value, schema: Option<&Schema>) -> Option<
     None
 }
 
-fn origin(rule: &Rule) -> Result<Origin, Vec<Fault>> {
+fn origin(rule: &Rule, tables: &Tables) -> Result<Origin, Vec<Fault>> {
     match (&rule.source, &rule.constant, &rule.expression) {
         (Some(source), None, None) => source_of(source).map_err(|fault| vec![fault.at("source")]),
         (None, Some(value), None) => Ok(Origin::Constant(value.clone())),
-        (None, None, Some(text)) => Expression::compile(text, &Variable::ALL)
+        (None, None, Some(text)) => Expression::compile_with(text, &Variable::ALL, tables)
             .map(Origin::Expression)
             .map_err(|faults| faults.into_iter().map(|fault| fault.at("expression")).collect()),
         _ => Err(vec![Fault::new(

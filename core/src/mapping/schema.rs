@@ -1,5 +1,6 @@
 //! The target's schema, as far as a mapping is checked against it.
 
+use crate::expression::Expression;
 use crate::fault::{Code, Fault};
 use crate::likeness::hint;
 use crate::model::SchemaAttribute;
@@ -96,6 +97,19 @@ impl Schema {
         })
     }
 
+    /// What is wrong with writing what this expression gives, as far as it is known before.
+    pub(super) fn check_expression(&self, target: &Path, expression: &Expression) -> Option<Fault> {
+        let attribute = self.find(&target.attribute())?;
+        let whole_list = attribute.multi_valued && target.list().is_none();
+        let types = if whole_list { &["list"] } else { types_of(&attribute.kind) };
+        if expression.can_give(types) {
+            return None;
+        }
+        let wanted = if whole_list { "a list" } else { name_of(&attribute.kind) };
+        let message = format!("`{target}` takes {wanted}; the expression gives `{}`", expression.report().kind);
+        Some(Fault::new(Code::TypeMismatch, message))
+    }
+
     /// What is wrong with writing this value, judged by its JSON type alone.
     pub(super) fn check_value(&self, target: &Path, value: &Value) -> Option<Fault> {
         let attribute = self.find(&target.attribute())?;
@@ -119,6 +133,18 @@ impl Schema {
             return None;
         }
         wrong(name_of(&attribute.kind))
+    }
+}
+
+/// The types of expressions that make a value of a kind.
+fn types_of(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "string" | "dateTime" | "reference" | "binary" => &["string", "timestamp", "duration"],
+        "boolean" => &["bool"],
+        "integer" => &["int"],
+        "decimal" => &["int", "double"],
+        "complex" => &["map"],
+        _ => &["bool", "int", "double", "string", "list", "map", "timestamp", "duration"],
     }
 }
 

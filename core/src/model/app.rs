@@ -44,6 +44,9 @@ pub struct App {
     /// The user attributes whose change makes an Update; every attribute that the mapping reads where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_on: Option<Vec<String>>,
+    /// What `lookup` finds values in: tables by their names, each with values by their keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, Attributes>,
     /// The attribute mapping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mapping: Vec<Rule>,

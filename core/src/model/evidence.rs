@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// One entry of the log. It holds names and outcomes, never attribute values; the chain covers every field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -133,6 +134,27 @@ pub struct Validation {
     pub readiness: Vec<Readiness>,
     /// Whether nothing is wrong and everything is ready.
     pub ready: bool,
+    /// What the expressions of the definition name, read, give and cost.
+    pub expressions: Vec<ExpressionReport>,
+}
+
+/// What can be told of an expression without evaluating it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ExpressionReport {
+    /// Where it stands in a definition: `scope`, `mapping[2].expression`; left out for one that stands alone.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// The variables that it names.
+    pub variables: BTreeSet<&'static str>,
+    /// The functions that it calls.
+    pub functions: BTreeSet<&'static str>,
+    /// The user attributes that it reads, as dotted paths; `*` where it may read any.
+    pub paths: BTreeSet<String>,
+    /// The type that it gives, as far as it is known: `string`, `string | null`, `any`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The most steps that it takes on a record of ordinary size (`core/docs/expressions.md`).
+    pub cost: u32,
 }
 
 /// One item of the readiness list.

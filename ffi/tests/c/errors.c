@@ -81,6 +81,8 @@ static void bad_arguments(void)
     FAILS(ROLLKEEPER_UNKNOWN_STATE, "state", rollkeeper_can_change("Fresh", "New", &allowed, &error));
     FAILS(ROLLKEEPER_UNKNOWN_STATE, "event", rollkeeper_next_state("New", "jump", &text, &error));
     FAILS(ROLLKEEPER_EXPRESSION_INVALID, "", rollkeeper_evaluate("user.a +", DOCUMENT("{\"id\": \"u\"}"), NULL, &text, &error));
+    FAILS(ROLLKEEPER_UNKNOWN_KEY, "", rollkeeper_evaluate_with("1", DOCUMENT("{}"), DOCUMENT("{\"tokn\": \"2\"}"), NULL, &text, &error));
+    FAILS(ROLLKEEPER_UNKNOWN_FUNCTION, "", rollkeeper_check_expression("user.a.lowr()", NULL, 0, &text, &error));
     FAILS(ROLLKEEPER_INVALID_TIME, "", rollkeeper_evaluate("1", DOCUMENT("{\"id\": \"u\"}"), "noon", &text, &error));
 
     /* structs whose size was not set; a table without its function still has its context freed */

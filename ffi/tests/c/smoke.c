@@ -173,6 +173,9 @@ int main(void)
 
     /* pure functions */
     const char *user = "{\"id\": \"u1\", \"first_name\": \"Zo\xC3\xAB\"}";
+    MUST(rollkeeper_check_expression("lookup('dept', user.dept)", DOCUMENT("{\"dept\": {\"X\": \"HR\"}}"), &text, &error));
+    CHECK(strstr(text, "\"paths\":[\"dept\"],\"type\":\"string | null\"") != NULL);
+    rollkeeper_string_free(text);
     MUST(rollkeeper_evaluate("user.first_name + '!'", DOCUMENT(user), "2026-11-20T00:00:00Z", &text, &error));
     must_contain(text, "\"Zo\xC3\xAB!\"");
     const char *mapping = "[{\"target\": \"name.givenName\", \"source\": \"first_name\"}]";

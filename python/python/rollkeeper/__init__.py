@@ -22,7 +22,7 @@ from .errors import (
     TargetError,
 )
 from .impact import Impact, ImpactAttribute, ImpactOperation, ImpactSummary, UserImpact
-from .pure import can_change, evaluate, match_accounts, next_state, render
+from .pure import can_change, check_expression, evaluate, match_accounts, next_state, render
 from .records import (
     Account,
     AppTest,
@@ -30,6 +30,7 @@ from .records import (
     Discovery,
     Explanation,
     ExplanationStep,
+    ExpressionReport,
     Fault,
     LogEntry,
     LogVerdict,
@@ -67,6 +68,7 @@ __all__ = [
     "Error",
     "Explanation",
     "ExplanationStep",
+    "ExpressionReport",
     "Fault",
     "Impact",
     "ImpactAttribute",
@@ -99,6 +101,7 @@ __all__ = [
     "Validation",
     "WithheldOperation",
     "can_change",
+    "check_expression",
     "evaluate",
     "match_accounts",
     "next_state",

@@ -14,6 +14,7 @@ __all__ = [
     "can_change",
     "canonical",
     "check_connector",
+    "check_expression",
     "codes",
     "evaluate",
     "match_accounts",
@@ -167,7 +168,10 @@ class VirtualClock:
         """The time that the clock shows."""
 
 def check_connector(connector: object, options: Mapping[str, Any]) -> _Object: ...
-def evaluate(expression: str, user: _Document, now: datetime | str | None) -> Any: ...
+def check_expression(expression: str, tables: _Document | None) -> _Object: ...
+def evaluate(
+    expression: str, user: _Document, options: Mapping[str, Any], now: datetime | str | None
+) -> Any: ...
 def render(
     mapping: Iterable[Mapping[str, Any]] | str | bytes,
     user: _Document,

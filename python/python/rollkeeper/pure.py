@@ -7,18 +7,54 @@ from datetime import datetime
 from typing import Any, Optional, Union
 
 from . import _native
+from .records import ExpressionReport
 
-__all__ = ["can_change", "evaluate", "match_accounts", "next_state", "render"]
+__all__ = ["can_change", "check_expression", "evaluate", "match_accounts", "next_state", "render"]
 
 Document = Union[Mapping[str, Any], str, bytes]
 
 
-def evaluate(expression: str, user: Document, *, now: Optional[datetime] = None) -> Any:
+def evaluate(
+    expression: str,
+    user: Document,
+    *,
+    current: Optional[Document] = None,
+    app: Optional[Mapping[str, str]] = None,
+    iteration: int = 0,
+    token: str = "",
+    now: Optional[datetime] = None,
+    tables: Optional[Mapping[str, Mapping[str, Any]]] = None,
+) -> Any:
     """The value of an expression for a user.
 
-    Raises :class:`rollkeeper.ConfigurationError` with the position of what is wrong.
+    ``current`` are the account's attributes, ``app`` is a dict with ``id`` and ``label``, ``tables`` are what ``lookup``
+    finds values in. Raises :class:`rollkeeper.ConfigurationError` with the position of what is wrong.
+
+    >>> evaluate("lookup('dept', user.dept) + token", {"dept": "X"}, token="2", tables={"dept": {"X": "HR"}})
+    'HR2'
     """
-    return _native.evaluate(expression, user, now)
+    options: dict[str, Any] = {"app": app or {}, "iteration": iteration, "token": token, "tables": tables or {}}
+    if current is not None:
+        if isinstance(current, (str, bytes)):
+            import json  # only JSON text needs it, and it takes longer to import than the rest
+
+            current = json.loads(current)
+        options["current"] = current
+    return _native.evaluate(expression, user, options, now)
+
+
+def check_expression(
+    expression: str, *, tables: Optional[Mapping[str, Mapping[str, Any]]] = None
+) -> ExpressionReport:
+    """What can be told of an expression without evaluating it: variables, functions, paths, type, cost.
+
+    ``tables`` are those that ``lookup`` may name. Raises :class:`rollkeeper.ConfigurationError` with the position of
+    what is wrong.
+
+    >>> check_expression("user.email.lower()").paths
+    ('email',)
+    """
+    return ExpressionReport(_native.check_expression(expression, tables))
 
 
 def render(

@@ -22,6 +22,7 @@ __all__ = [
     "Discovery",
     "Explanation",
     "ExplanationStep",
+    "ExpressionReport",
     "Fault",
     "LogEntry",
     "LogVerdict",
@@ -290,18 +291,40 @@ class Readiness(Record):
     detail: str
 
 
+class ExpressionReport(Record):
+    """What can be told of an expression without evaluating it. ``paths`` is ``("*",)`` where it may read any."""
+
+    __slots__ = ()
+    _shown = ("place", "type")
+    _readers = {"variables": tuple, "functions": tuple, "paths": tuple}
+    _absent = {"place": ""}
+
+    place: str
+    variables: tuple[str, ...]
+    functions: tuple[str, ...]
+    paths: tuple[str, ...]
+    type: str
+    cost: int
+
+
 class Validation(Record):
     """What stands between an app's definition and its use."""
 
     __slots__ = ()
     _shown = ("ready",)
-    _readers = {"findings": _tuple_of(Fault), "warnings": _tuple_of(Fault), "readiness": _tuple_of(Readiness)}
-    _absent = {"findings": (), "warnings": (), "readiness": ()}
+    _readers = {
+        "findings": _tuple_of(Fault),
+        "warnings": _tuple_of(Fault),
+        "readiness": _tuple_of(Readiness),
+        "expressions": _tuple_of(ExpressionReport),
+    }
+    _absent = {"findings": (), "warnings": (), "readiness": (), "expressions": ()}
 
     findings: tuple[Fault, ...]
     warnings: tuple[Fault, ...]
     readiness: tuple[Readiness, ...]
     ready: bool
+    expressions: tuple[ExpressionReport, ...]
 
 
 class SchemaChange(Record):

@@ -1,4 +1,4 @@
-//! Conversions between types, and digests.
+//! Conversions between types.
 
 use super::super::failure::Failure;
 use super::super::term::Term;
@@ -26,7 +26,8 @@ pub(super) fn int<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> 
         Term::Double(number) if *number >= -LIMIT && *number < LIMIT => Some(*number as i64),
         Term::Double(_) => None,
         Term::Time(time) => Some(time.as_micros().div_euclid(1_000_000)),
-        other => return Err(call.wrong("a number or a string", other)),
+        Term::Duration(micros) => Some(micros / 1_000_000),
+        other => return Err(call.wrong("a number, a string, a time or a duration", other)),
     };
     number.map(Term::Int).ok_or_else(|| call.fail("was given what is no whole number of 64 bits"))
 }
@@ -59,12 +60,6 @@ pub(super) fn bool<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure>
         other => return Err(call.wrong("a bool, a string, 0 or 1", other)),
     };
     truth.map(Term::Bool).ok_or_else(|| call.fail("was given what is neither true nor false"))
-}
-
-/// SHA-256 of the text's UTF-8 form, as hexadecimal text.
-pub(super) fn sha256<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let text = call.text()?;
-    call.made(crate::value::sha256_hex(text.as_bytes()))
 }
 
 /// The name of the type, as text.

@@ -5,12 +5,15 @@ use super::super::term::Term;
 use super::Arguments;
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 pub(super) fn size<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let value = call.value();
-    if let Term::Text(text) = &value {
-        call.budget.charge_text(text)?;
+    match &value {
+        Term::Text(text) => call.budget.charge_text(text)?,
+        // Nulls are passed over, so keys are counted one by one.
+        other => call.budget.charge(other.length() / 4)?,
     }
     match value.size().and_then(|size| i64::try_from(size).ok()) {
         Some(size) => Ok(Term::Int(size)),
@@ -31,7 +34,16 @@ pub(super) fn last<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure>
 /// Each value once, where it stands first.
 pub(super) fn distinct<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let mut kept: Vec<Term<'a>> = Vec::new();
+    let mut texts: HashSet<Cow<'a, str>> = HashSet::new();
     'items: for item in call.items()? {
+        // Texts, of which lists can be long, are not compared with every other.
+        if let Term::Text(text) = &item {
+            call.budget.charge(3 + text.len() / 8)?;
+            if texts.insert(text.clone()) {
+                kept.push(item);
+            }
+            continue;
+        }
         for known in &kept {
             if known.equals(&item, call.budget)? {
                 continue 'items;
@@ -44,8 +56,12 @@ pub(super) fn distinct<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Fail
 
 pub(super) fn sorted<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let mut items = call.items()?;
-    // A comparison costs about a step; sorting takes a few for every item.
-    call.budget.charge(items.len().saturating_mul(usize::try_from(items.len().max(1).ilog2()).unwrap_or(0)))?;
+    // Sorting compares every item about as often as the number of items has bits.
+    let comparisons = usize::try_from(items.len().max(1).ilog2()).unwrap_or(0);
+    for item in &items {
+        let length = if let Term::Text(text) = item { text.len() } else { 0 };
+        call.budget.charge(1 + comparisons / 4 + (length / 64).saturating_mul(comparisons))?;
+    }
     // A sort may panic on an order that contradicts itself, so all are checked against one beforehand.
     let first = items.first().cloned().unwrap_or(Term::Int(0));
     if items.iter().any(|item| item.compare(&first).is_none()) {
@@ -60,30 +76,27 @@ pub(super) fn flatten<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failu
     let mut flat = Vec::new();
     for item in call.items()? {
         match &item {
-            Term::Array(_) | Term::List(_) => flat.extend(item.items()?.unwrap_or_default()),
+            Term::Array(_) | Term::List(_) => flat.extend(item.items(call.budget)?.unwrap_or_default()),
             _ => flat.push(item),
         }
     }
-    call.budget.charge(flat.len())?;
     Ok(Term::List(Rc::new(flat)))
 }
 
 pub(super) fn join<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let items = call.items()?;
-    let separator = match call.next() {
-        None => Cow::Borrowed(""),
-        Some(Term::Text(separator)) => separator,
-        Some(other) => return Err(call.wrong("a string as separator", &other)),
-    };
+    let separator = call.optional_text()?.unwrap_or_default();
     let mut joined = String::new();
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             joined.push_str(&separator);
         }
-        joined.push_str(&item.plain_text()?);
-        if joined.len() > super::LONGEST_TEXT {
+        let text = item.plain_text()?;
+        if joined.len() + text.len() > super::LONGEST_TEXT {
             return Err(call.too_long());
         }
+        joined.push_str(&text);
+        call.budget.charge(2 + text.len() / 16)?;
     }
     call.made(joined)
 }
@@ -91,6 +104,7 @@ pub(super) fn join<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure>
 /// The first object whose member of that name has that value; `null` where there is none.
 pub(super) fn pick<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let (items, name, wanted) = (call.items()?, call.text()?, call.value());
+    call.budget.charge(items.len())?;
     for item in items {
         if let Some(value) = item.member(&name, call.budget)?
             && value.equals(&wanted, call.budget)?
@@ -104,6 +118,7 @@ pub(super) fn pick<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure>
 /// The member of that name of every object that has it.
 pub(super) fn pluck<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let (items, name) = (call.items()?, call.text()?);
+    call.budget.charge(items.len())?;
     let mut values = Vec::new();
     for item in items {
         values.extend(item.member(&name, call.budget)?);
@@ -114,11 +129,12 @@ pub(super) fn pluck<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
 /// The object with `primary: true`, else the first; `null` where there is none.
 pub(super) fn primary<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let items = call.items()?;
+    call.budget.charge(items.len())?;
     for item in &items {
         if let Term::Object(_) | Term::Map(_) = item
             && matches!(item.member("primary", call.budget)?, Some(Term::Bool(true)))
         {
-            return Ok(item.clone());
+            return item.copy(call.budget);
         }
     }
     Ok(items.into_iter().next().unwrap_or(Term::Null))

@@ -18,9 +18,14 @@ pub(super) fn upper<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
     call.made(text.to_uppercase())
 }
 
-/// The first letter of every word in upper case, the others in lower case; an apostrophe does not end a word.
+/// The first letter of every word in upper case, the others in lower case. Words end where the characters given stand; or
+/// at whatever is no letter and no digit, but for an apostrophe.
 pub(super) fn title<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let text = call.text()?;
+    let separators = call.optional_text()?;
+    if let Some(separators) = &separators {
+        call.budget.charge(text.len().saturating_mul(separators.len()) / 16)?;
+    }
     let mut inside = false;
     let mut titled = String::with_capacity(text.len());
     for character in text.chars() {
@@ -29,8 +34,14 @@ pub(super) fn title<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
         } else {
             titled.extend(character.to_uppercase());
         }
-        inside =
-            character.is_alphanumeric() || is_combining_mark(character) || (inside && matches!(character, '\'' | '’'));
+        inside = match &separators {
+            Some(separators) => !separators.contains(character),
+            None => {
+                character.is_alphanumeric()
+                    || is_combining_mark(character)
+                    || (inside && matches!(character, '\'' | '’'))
+            }
+        };
     }
     call.made(titled)
 }
@@ -51,37 +62,19 @@ pub(super) fn squeeze<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failu
 
 pub(super) fn replace<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let (text, old, new) = (call.text()?, call.text()?, call.text()?);
+    let most = if call.is_empty() { usize::MAX } else { call.count()? };
     if old.is_empty() {
         return call.made(text);
     }
     // The length is known before anything is made: this is what turns a bomb into an error.
-    let count = text.matches(old.as_ref()).count();
+    let count = text.matches(old.as_ref()).take(most).count();
+    call.budget.charge(count / 2)?;
     let length =
         text.len().saturating_sub(count.saturating_mul(old.len())).saturating_add(count.saturating_mul(new.len()));
     if length > LONGEST_TEXT.max(text.len()) {
         return Err(call.too_long());
     }
-    call.made(text.replace(old.as_ref(), &new))
-}
-
-pub(super) fn replace_match<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let text = call.text()?;
-    let pattern = call.pattern()?;
-    let new = call.text()?;
-    let mut made = String::new();
-    let mut rest = 0;
-    for captures in pattern.captures_iter(&text) {
-        let Some(whole) = captures.get(0) else { continue };
-        made.push_str(text.get(rest..whole.start()).unwrap_or_default());
-        captures.expand(&new, &mut made);
-        rest = whole.end();
-        call.budget.charge(1)?;
-        if made.len() > LONGEST_TEXT {
-            return Err(call.too_long());
-        }
-    }
-    made.push_str(text.get(rest..).unwrap_or_default());
-    call.made(made)
+    call.made(text.replacen(old.as_ref(), &new, count))
 }
 
 pub(super) fn remove_prefix<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
@@ -144,7 +137,7 @@ pub(super) fn split<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure
     }
     let parts: Vec<Term<'a>> =
         text.split(separator.as_ref()).map(|part| Term::Text(Cow::Owned(part.to_owned()))).collect();
-    call.budget.charge(parts.len())?;
+    call.budget.charge(parts.len().saturating_mul(2))?;
     Ok(Term::List(Rc::new(parts)))
 }
 
@@ -163,28 +156,6 @@ pub(super) fn ends_with<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Fai
     Ok(Term::Bool(text.ends_with(part.as_ref())))
 }
 
-pub(super) fn matches<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let text = call.text()?;
-    let pattern = call.pattern()?;
-    Ok(Term::Bool(pattern.is_match(&text)))
-}
-
-/// The first match, or one group of it; `null` where nothing matches.
-pub(super) fn extract<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let text = call.text()?;
-    let pattern = call.pattern()?;
-    let group = match call.next() {
-        None => usize::from(pattern.captures_len() > 1),
-        Some(Term::Int(group)) => usize::try_from(group).unwrap_or(usize::MAX),
-        Some(other) => return Err(call.wrong("an int as the group", &other)),
-    };
-    let found = pattern.captures(&text).and_then(|captures| captures.get(group)).map(|part| part.as_str().to_owned());
-    match found {
-        Some(part) => call.made(part),
-        None => Ok(Term::Null),
-    }
-}
-
 pub(super) fn digits<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let text = call.text()?;
     call.made(text.chars().filter(char::is_ascii_digit).collect::<String>())
@@ -193,11 +164,7 @@ pub(super) fn digits<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failur
 /// Lower-case ASCII letters and digits, whatever stands between them replaced by one separator.
 pub(super) fn slug<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let text = call.text()?;
-    let separator = match call.next() {
-        None => Cow::Borrowed("-"),
-        Some(Term::Text(separator)) => separator,
-        Some(other) => return Err(call.wrong("a string as separator", &other)),
-    };
+    let separator = call.optional_text()?.unwrap_or(Cow::Borrowed("-"));
     let plain = any_ascii::any_ascii(&text).to_lowercase();
     let words: Vec<&str> =
         plain.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
@@ -212,11 +179,10 @@ pub(super) fn strip_accents<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>,
 /// Letters of all scripts in ASCII; with `'de'`, umlauts and Nordic letters as two letters.
 pub(super) fn ascii<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
     let text = call.text()?;
-    let german = match call.next() {
+    let german = match call.optional_text()?.as_deref() {
         None => false,
-        Some(Term::Text(table)) if table == "de" => true,
-        Some(Term::Text(_)) => return Err(call.fail("knows no table but 'de'")),
-        Some(other) => return Err(call.wrong("a string as table", &other)),
+        Some("de") => true,
+        Some(_) => return Err(call.fail("knows no table but 'de'")),
     };
     if !german {
         return call.made(any_ascii::any_ascii(&text));

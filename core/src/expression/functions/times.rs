@@ -1,15 +1,18 @@
 //! Functions of times. All times are in UTC.
 
-use super::super::failure::Failure;
+use super::super::failure::{Failure, READING};
 use super::super::term::Term;
 use super::Arguments;
 use crate::time::{Period, Timestamp};
 
 const DAY: i64 = 86_400_000_000;
 
-/// Reads RFC 3339 text; a date alone is its first moment.
+/// Reads RFC 3339 text; a date alone is its first moment; a number counts seconds since 1970.
 pub(super) fn timestamp<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    time(&mut call).map(Term::Time)
+    let value = call.value();
+    let Term::Int(seconds) = value else { return time_of(&mut call, &value).map(Term::Time) };
+    let micros = seconds.checked_mul(1_000_000).map(Timestamp::from_micros);
+    micros.map(Term::Time).ok_or_else(|| call.fail("gives a time that is out of range"))
 }
 
 /// Reads an ISO 8601 duration of days or less.
@@ -22,11 +25,7 @@ pub(super) fn duration<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Fail
 }
 
 pub(super) fn add_days<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Failure> {
-    let time = time(&mut call)?;
-    let days = match call.value() {
-        Term::Int(days) => days,
-        other => return Err(call.wrong("an int", &other)),
-    };
+    let (time, days) = (time(&mut call)?, call.int()?);
     let micros = days.checked_mul(DAY).and_then(|micros| time.as_micros().checked_add(micros));
     micros
         .map(|micros| Term::Time(Timestamp::from_micros(micros)))
@@ -42,13 +41,20 @@ pub(super) fn days_until<'a>(mut call: Arguments<'_, 'a>) -> Result<Term<'a>, Fa
     }
 }
 
-fn time(call: &mut Arguments<'_, '_>) -> Result<Timestamp, Failure> {
+/// The next argument as a time.
+pub(super) fn time(call: &mut Arguments<'_, '_>) -> Result<Timestamp, Failure> {
     let value = call.value();
-    match &value {
+    time_of(call, &value)
+}
+
+fn time_of(call: &mut Arguments<'_, '_>, value: &Term<'_>) -> Result<Timestamp, Failure> {
+    match value {
         Term::Time(time) => Ok(*time),
-        Term::Text(text) => Timestamp::parse(text)
-            .or_else(|_| Timestamp::parse(&format!("{text}T00:00:00Z")))
-            .map_err(|_| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date")),
+        Term::Text(text) => {
+            call.budget.charge(READING + text.len() / 16)?;
+            Timestamp::read(text)
+                .ok_or_else(|| call.fail("takes an RFC 3339 time, such as `2026-11-20T09:00:00Z`, or a date"))
+        }
         other => Err(call.wrong("a timestamp or a string", other)),
     }
 }
