@@ -181,6 +181,10 @@ pub enum Code {
     NotConfirmed = 319,
     /// An account of this kind exists already.
     Conflict = 320,
+    /// A unique value is taken, and its rule has no other.
+    UniqueTaken = 321,
+    /// Every candidate for a unique value is taken.
+    UniqueExhausted = 322,
     /// The file was written by a newer version.
     StoreNewer = 400,
     /// The file is damaged or no rollkeeper database.
@@ -270,6 +274,8 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ConnectorFailed, "connector_failed", Target, Later),
     (NotConfirmed, "not_confirmed", Target, Later),
     (Conflict, "conflict", Target, Later),
+    (UniqueTaken, "unique_taken", Target, Never),
+    (UniqueExhausted, "unique_exhausted", Target, Never),
     (StoreNewer, "store_newer", Store, Never),
     (StoreDamaged, "store_damaged", Store, Never),
     (StoreUnwritable, "store_unwritable", Store, Never),

@@ -3,6 +3,7 @@
 use super::{Engine, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
+use crate::mapping;
 use crate::model::{App, Auth, ConnectorDefinition, Readiness, Validation};
 use crate::operation::Operation;
 
@@ -51,7 +52,7 @@ impl Engine {
         vec![
             item("connector", connector, connector_detail(app, connector)),
             item("credentials", credentials, text(credentials, "known or not needed", "the secret cannot be had")),
-            item("mapping", user_name, text(user_name, "complete", "no rule writes `userName`, which SCIM requires")),
+            item("mapping", user_name, mapping_detail(app, user_name)),
             item(
                 "matching",
                 matching,
@@ -87,6 +88,20 @@ fn connector_detail(app: &App, connected: bool) -> String {
             format!("no connector is registered under the name `{name}`")
         }
         _ => "known; `test_app` asks the target itself".to_owned(),
+    }
+}
+
+/// A unique value that has no other candidate is no fault: it may be an employee's number.
+fn mapping_detail(app: &App, complete: bool) -> String {
+    let fixed = app.mapping.iter().filter(|rule| rule.unique && !mapping::varies(rule));
+    let names: Vec<String> = fixed.map(|rule| format!("`{}`", rule.target)).collect();
+    match (complete, names.is_empty()) {
+        (false, _) => "no rule writes `userName`, which SCIM requires".to_owned(),
+        (true, true) => "complete".to_owned(),
+        (true, false) => {
+            let names = names.join(", ");
+            format!("complete; unique, but the same for every candidate: {names} (read `token` or `iteration`)")
+        }
     }
 }
 

@@ -1,17 +1,17 @@
 //! The verbs that tell and change nothing: preview, explain, log, launcher.
 
 use super::{Engine, Error, Result};
-use crate::delivery::Host;
+use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
-use crate::intake::LiveApp;
-use crate::mapping::RenderInputs;
+use crate::intake::{LiveApp, watched_print};
+use crate::mapping;
 use crate::model::{
     Account, AccountFilter, AccountStatus, Explanation, LinkState, LogEntry, LogFilter, LogVerdict, Preview,
     PreviewOperation, Request, State, Tile,
 };
 use crate::operation::Operation;
 use crate::scope::{Projected, Standing, decide};
-use crate::store::{AccountRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, StoredUser, Tx, UserState};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ impl Engine {
                 because,
                 account,
                 requests,
+                not_kept: not_kept(tx, &live)?,
             })
         })
         .map_err(failed)
@@ -132,17 +133,11 @@ impl Engine {
 fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<Preview, Fault> {
     let definition = &live.definition;
     let app = &definition.app;
-    let inputs = RenderInputs {
-        user: &stored.user.record,
-        current: account.as_ref().map(|row| &row.account.attributes),
-        last: account.as_ref().and_then(|row| row.applied.as_ref()),
-        app_id: app.id.as_str(),
-        app_label: app.display_label(),
-        iteration: 0,
-        token: "",
-        now: tx.now,
-        creating: account.is_none(),
-    };
+    let rendering = Rendering::new(tx, live, stored, account.as_ref())?;
+    let candidate = rendering.candidate(tx, None)?;
+    let iteration = candidate.as_ref().map_or(0, |candidate| candidate.iteration);
+    let token = mapping::token(iteration);
+    let inputs = rendering.inputs(iteration, &token);
     let rules = serde_json::to_value(definition.mapping.trace(&inputs)).unwrap_or(Value::Null);
     let mut preview = Preview {
         app: app.id.clone(),
@@ -153,10 +148,10 @@ fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<
         faults: Vec::new(),
     };
     let mut changes = Vec::new();
-    match definition.mapping.render(&inputs) {
-        Ok(rendered) => {
-            changes = rendered.target_changes();
-            preview.attributes = rendered.attributes;
+    match candidate {
+        Ok(candidate) => {
+            changes = candidate.rendered.target_changes();
+            preview.attributes = candidate.rendered.attributes;
         }
         Err(faults) => preview.faults = faults,
     }
@@ -169,7 +164,7 @@ fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<
         }
     };
     let projected = account.as_ref().map_or_else(Projected::default, AccountRow::projected);
-    let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
+    let print = watched_print(tx, definition, stored)?;
     let decisions = decide(app, &standing, &projected, &print, "as the user is stored", tx.now);
     preview.operations = decisions
         .into_iter()
@@ -185,6 +180,18 @@ fn preview(tx: &Tx<'_>, (live, stored, account): &Found) -> std::result::Result<
         })
         .collect();
     Ok(preview)
+}
+
+/// The attributes of the mapping that the target was seen not to keep.
+fn not_kept(tx: &Tx<'_>, live: &LiveApp) -> std::result::Result<Vec<String>, Fault> {
+    let mut found = Vec::new();
+    for rule in 0..live.definition.app.mapping.len() {
+        let (attribute, mark) = live.definition.rule_mark(rule);
+        if tx.is_not_kept(&live.definition.app.id, &attribute, &mark)? {
+            found.push(attribute);
+        }
+    }
+    Ok(found)
 }
 
 fn wanted_word(standing: &Standing) -> String {

@@ -3,10 +3,12 @@
 
 mod apps;
 mod lane;
+mod reference;
 mod users;
 
 pub(crate) use apps::{delete_app, put_app};
 pub(crate) use lane::{NewRequest, Trigger, cancel, decide_lane, elect, insert};
+pub(crate) use reference::{wake, watched_print};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

@@ -4,12 +4,17 @@
 
 mod compare;
 mod document;
+mod kept;
+mod reference;
 mod render;
 mod rule;
 mod schema;
+mod unique;
 
 pub use document::render;
+pub use reference::References;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};
+pub(crate) use unique::{MOST_CANDIDATES, UniqueValue, token, varies};
 
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};

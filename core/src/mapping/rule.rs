@@ -1,5 +1,6 @@
 //! One rule, compiled: where its value comes from and what it falls back on.
 
+use super::reference::MANAGER;
 use super::schema::Schema;
 use crate::expression::{Expression, Inputs, Reads, Variable};
 use crate::fault::{Code, Fault};
@@ -22,6 +23,10 @@ pub(super) struct CompiledRule {
     pub(super) strength: Strength,
     pub(super) multi: Multi,
     pub(super) unique: bool,
+    /// Its values are ids of users, for which those of their accounts are put.
+    pub(super) reference: bool,
+    /// They are put as `{"value": id}`.
+    pub(super) refers_by_object: bool,
     pub(super) sensitive: bool,
 }
 
@@ -52,6 +57,7 @@ impl CompiledRule {
     pub(super) fn new(rule: &Rule, schema: Option<&Schema>) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let target = Path::parse(&rule.target).map_err(|fault| faults.push(fault.at("target"))).ok();
+        let reference = rule.reference.unwrap_or(rule.source.as_deref() == Some("manager"));
         let origin = origin(rule).map_err(|found| faults.extend(found)).ok();
         if rule.on_null == OnNull::Default && rule.default.is_none() {
             let message = "`on_null` is `default`, but the rule has no default";
@@ -60,12 +66,18 @@ impl CompiledRule {
         if let (Some(target), Some(schema)) = (&target, schema) {
             faults.extend(schema.check_target(target).map(|fault| fault.at("target")));
             let default = rule.default.as_ref().map(|default| &default.value);
+            // What a reference is given are users' ids; what it gives is checked when it is rendered.
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
-                let mismatch = value.and_then(|value| schema.check_value(target, value));
+                let mismatch = value.filter(|_| !reference).and_then(|value| schema.check_value(target, value));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }
         }
         let (Some(target), Some(origin), true) = (target, origin, faults.is_empty()) else { return Err(faults) };
+        let known = schema.and_then(|schema| schema.find(&target.attribute()));
+        let refers_by_object = match known {
+            Some(known) => known.kind == "complex",
+            None => target.attribute().eq_ignore_ascii_case(MANAGER),
+        };
         Ok(Self {
             target,
             origin,
@@ -77,6 +89,8 @@ impl CompiledRule {
             strength: rule.strength,
             multi: rule.multi,
             unique: rule.unique,
+            reference,
+            refers_by_object,
             sensitive: rule.sensitive,
         })
     }

@@ -346,8 +346,8 @@ class Explanation(Record):
 
     __slots__ = ()
     _shown = ("app", "user", "wanted", "summary")
-    _readers = {"because": tuple, "account": Account, "requests": _tuple_of(Request)}
-    _absent = {"because": (), "requests": ()}
+    _readers = {"because": tuple, "account": Account, "requests": _tuple_of(Request), "not_kept": tuple}
+    _absent = {"because": (), "requests": (), "not_kept": ()}
 
     app: str
     user: str
@@ -356,6 +356,7 @@ class Explanation(Record):
     because: tuple[str, ...]
     account: Optional[Account]
     requests: tuple[Request, ...]
+    not_kept: tuple[str, ...]
 
 
 class Tile(Record):
