@@ -679,6 +679,16 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_CONFLICT 320
 
 /**
+ * A unique value is taken, and its rule has no other.
+ */
+#define ROLLKEEPER_UNIQUE_TAKEN 321
+
+/**
+ * Every candidate for a unique value is taken.
+ */
+#define ROLLKEEPER_UNIQUE_EXHAUSTED 322
+
+/**
  * The file was written by a newer version.
  */
 #define ROLLKEEPER_STORE_NEWER 400

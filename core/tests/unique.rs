@@ -117,7 +117,7 @@ fn after_a_thousand_candidates_it_is_over() {
     let request = &engine.requests(&RequestFilter::default()).unwrap()[0];
     assert_eq!(request.state, State::Failed);
     let fault = &request.faults[0];
-    assert_eq!((fault.code, fault.attribute.as_deref()), (Code::UniqueExhausted, Some("username")));
+    assert_eq!((fault.code, fault.attribute.as_deref()), (Code::UniqueExhausted, Some("userName")));
     assert_eq!(target.0.load(Ordering::SeqCst), 1000);
 }
 
@@ -373,6 +373,43 @@ fn an_adopted_account_has_its_name_reserved() {
     john(&world, "u2", &json!({"title": "eight"}));
     world.run();
     assert_eq!(names(&world), ["jsmith2"]);
+}
+
+#[test]
+fn an_account_that_was_found_keeps_its_name_where_it_is_a_candidate() {
+    let matching = json!([{"all": [{"user": "title", "account": "title"}]}]);
+    let world = world(&json!({"matching": matching}));
+    for (id, name, title) in [("7", "jsmith7", "seven"), ("8", "johnny", "eight")] {
+        let known = json!({"external_id": id, "username": name, "attributes": {"userName": name, "title": title}});
+        world.mock().put_account(serde_json::from_value(known).unwrap());
+        john(&world, title, &json!({"title": title}));
+    }
+    world.run();
+    assert_eq!(names(&world), ["jsmith7", "jsmith"], "nobody has a candidate's name whose name it is");
+    john(&world, "seven", &json!({"title": "seven", "last": "Jones"}));
+    world.run();
+    assert_eq!(names(&world), ["jjones", "jsmith"]);
+}
+
+#[test]
+fn what_an_update_in_doubt_had_reserved_is_free_after_the_next_one() {
+    let world = world(&json!({}));
+    john(&world, "u1", &json!({}));
+    world.run();
+    world.script(&json!([{"on": "update", "fault": "target_failed"}]));
+    john(&world, "u1", &json!({"last": "Jones"}));
+    world.run();
+    john(&world, "u1", &json!({"last": "Jones", "active": false}));
+    world.run_days(1);
+    assert_eq!(world.requests()[1], "Update Failed uncertain");
+    john(&world, "u2", &json!({"last": "Jones"}));
+    world.run();
+    assert_eq!(names(&world), ["jsmith", "jjones2"], "it may have come through");
+    john(&world, "u1", &json!({"last": "Miller"}));
+    world.run_days(1);
+    john(&world, "u3", &json!({"last": "Jones"}));
+    world.run();
+    assert_eq!(names(&world), ["jmiller", "jjones2", "jjones"]);
 }
 
 #[test]

@@ -128,6 +128,10 @@ const (
 	ErrNotConfirmed Code = "not_confirmed"
 	// ErrConflict: an account of this kind exists already.
 	ErrConflict Code = "conflict"
+	// ErrUniqueTaken: a unique value is taken, and its rule has no other.
+	ErrUniqueTaken Code = "unique_taken"
+	// ErrUniqueExhausted: every candidate for a unique value is taken.
+	ErrUniqueExhausted Code = "unique_exhausted"
 	// ErrStoreNewer: the file was written by a newer version.
 	ErrStoreNewer Code = "store_newer"
 	// ErrStoreDamaged: the file is damaged or no rollkeeper database.

@@ -129,6 +129,10 @@ pub const ROLLKEEPER_CONNECTOR_FAILED: Status = 318;
 pub const ROLLKEEPER_NOT_CONFIRMED: Status = 319;
 /// An account of this kind exists already.
 pub const ROLLKEEPER_CONFLICT: Status = 320;
+/// A unique value is taken, and its rule has no other.
+pub const ROLLKEEPER_UNIQUE_TAKEN: Status = 321;
+/// Every candidate for a unique value is taken.
+pub const ROLLKEEPER_UNIQUE_EXHAUSTED: Status = 322;
 /// The file was written by a newer version.
 pub const ROLLKEEPER_STORE_NEWER: Status = 400;
 /// The file is damaged or no rollkeeper database.

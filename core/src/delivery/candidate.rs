@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 use crate::value::Attributes;
 use std::collections::BTreeSet;
 
+/// How many candidates are compared with the name of an account that was found.
+const MOST_FOUND: u32 = 100;
+
 /// Everything that a rendering for one user reads.
 pub(crate) struct Rendering<'a> {
     app: &'a LiveApp,
@@ -27,6 +30,20 @@ pub(crate) struct Candidate {
     pub(super) wanted: Vec<UniqueValue>,
     /// Those that it keeps.
     held: Vec<UniqueValue>,
+}
+
+impl Candidate {
+    /// The same for an account that has it already.
+    fn keep(self) -> Self {
+        Self { held: self.wanted, wanted: Vec::new(), ..self }
+    }
+
+    /// The attribute of the first of these values.
+    fn name_of(&self, marks: &BTreeSet<Mark>) -> String {
+        let mut values = self.wanted.iter().map(|value| value.attribute.as_str());
+        let first = marks.first().map(|mark| mark.0.as_str()).unwrap_or_default();
+        values.find(|name| name.to_lowercase() == first).unwrap_or(first).to_owned()
+    }
 }
 
 impl<'a> Rendering<'a> {
@@ -73,17 +90,35 @@ impl<'a> Rendering<'a> {
         if self.account.is_some() {
             let held = own.iter().filter(|one| one.request.is_none()).map(|one| one.iteration).max().unwrap_or(0);
             match self.render(held) {
-                Ok(kept) if self.has(&kept.wanted) => {
-                    return Ok(Ok(Candidate { held: kept.wanted, wanted: Vec::new(), ..kept }));
-                }
+                Ok(kept) if self.has(&kept.wanted) => return Ok(Ok(kept.keep())),
                 Ok(_) => {}
                 Err(faults) => return Ok(Err(faults)),
+            }
+            if let Some(kept) = self.found_with() {
+                return Ok(Ok(kept.keep()));
             }
         }
         let mine = own
             .into_iter()
             .filter(|one| request.is_none_or(|request| one.request.as_deref() == Some(request.as_str())));
         self.first_free(tx, mine.collect())
+    }
+
+    /// The candidate that an account had already when it was found: nobody is renamed because we came to know of them.
+    fn found_with(&self) -> Option<Candidate> {
+        self.account.filter(|row| row.applied.is_none())?;
+        let mut last = Vec::new();
+        for iteration in 0..MOST_FOUND {
+            let candidate = self.render(iteration).ok()?;
+            if self.has(&candidate.wanted) {
+                return Some(candidate);
+            }
+            if candidate.wanted == last {
+                return None;
+            }
+            last = candidate.wanted;
+        }
+        None
     }
 
     /// Goes on at the candidate where the request is; from the first where the record changed and gives others.
@@ -96,7 +131,7 @@ impl<'a> Rendering<'a> {
                 start = 0;
             }
         }
-        let mut taken: BTreeSet<Mark> = BTreeSet::new();
+        let (mut taken, mut attribute) = (BTreeSet::new(), String::new());
         for iteration in start..MOST_CANDIDATES {
             let candidate = match self.render(iteration) {
                 Ok(candidate) => candidate,
@@ -104,7 +139,7 @@ impl<'a> Rendering<'a> {
             };
             let marks = self.marks(tx, &candidate.wanted)?;
             if !taken.is_empty() && taken.is_subset(&marks) {
-                let attribute = taken.into_iter().map(|mark| mark.0).next().unwrap_or_default();
+                let attribute = candidate.name_of(&taken);
                 let message = format!("the value of `{attribute}` is taken, and its rule gives no other");
                 return Ok(Err(vec![Fault::new(Code::UniqueTaken, message).at(attribute)]));
             }
@@ -115,8 +150,8 @@ impl<'a> Rendering<'a> {
             if taken.is_empty() {
                 return Ok(Ok(candidate));
             }
+            attribute = candidate.name_of(&taken);
         }
-        let attribute = taken.into_iter().map(|mark| mark.0).next().unwrap_or_default();
         let message = format!("{MOST_CANDIDATES} candidates for `{attribute}` are taken");
         Ok(Err(vec![Fault::new(Code::UniqueExhausted, message).at(attribute)]))
     }
@@ -207,6 +242,7 @@ pub(super) fn hold(
     }
     let (id, user) = (&app.definition.app.id, &stored.user.id);
     let marks = marks(tx, app, &app.definition.mapping.unique_values(attributes))?;
+    tx.release_finished(id, user)?;
     let own = tx.reservations(id, user)?;
     let of = |request: Option<&str>| {
         let found = own.iter().filter(move |one| one.request.as_deref() == request && !one.refused);

@@ -206,7 +206,8 @@ impl Settling<'_, '_> {
             attributes,
             version: found.version,
         };
-        if let Some(sent) = &sent {
+        // A search may show less than the account has (RFC 7644 §3.4.2).
+        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
             note_kept(self.tx, self.app, &row, sent, None, &found_attributes)?;
         }
         // Where we did not send what the account holds, its fingerprint is unknown: an Update compares and follows.

@@ -153,8 +153,19 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Lets go of what requests of a user left that were given up in doubt.
+    pub(crate) fn release_finished(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM reservation WHERE app_id = $1 AND user_id = $2 AND EXISTS
+             (SELECT 1 FROM request WHERE request.id = reservation.request_id AND finished_at IS NOT NULL)",
+            params![app.as_str(), user.as_str()],
+        )?;
+        Ok(())
+    }
+
     /// Lets go of what an account held that is gone.
     pub(super) fn release_held(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
+        self.release_finished(app, user)?;
         self.execute(
             "DELETE FROM reservation WHERE app_id = $1 AND user_id = $2 AND request_id IS NULL",
             params![app.as_str(), user.as_str()],

@@ -25,7 +25,7 @@ CREATE TABLE reference (
     PRIMARY KEY (app_id, user_id, referenced_id)
 ) {strict};
 
-CREATE INDEX reference_referenced ON reference (app_id, referenced_id);
+CREATE INDEX reference_referenced ON reference (app_id, referenced_id, user_id);
 
 CREATE TABLE not_kept (
     app_id TEXT NOT NULL REFERENCES app (id),
