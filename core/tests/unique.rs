@@ -177,7 +177,7 @@ fn a_refusal_for_another_reason_costs_retries_and_ends() {
     world.script(&json!([{"on": "create", "fault": "conflict", "times": 1000}]));
     john(&world, "u1", &json!({}));
     world.run_days(1);
-    assert_eq!(world.requests(), ["Create Failed conflict_ghost"]);
+    assert_eq!(world.requests(), ["Create Failed unique_exhausted"]);
     assert_eq!(world.calls().iter().filter(|call| *call == "create").count(), 3);
 }
 
@@ -342,6 +342,22 @@ fn a_create_in_doubt_is_never_made_under_another_name() {
     world.run_days(3);
     assert_eq!(names(&world), ["jsmith"]);
     assert_eq!(world.requests(), ["Create Failed conflict_ghost"]);
+}
+
+#[test]
+fn a_create_in_doubt_that_is_tried_again_by_hand_is_never_made_under_another_name() {
+    // Nobody can look, and the target refuses a second holder: it may be the first try who holds it.
+    let world = world(&json!({"connector": {"kind": "mock", "settings": {"search": false}}}));
+    world.script(&json!([{"on": "create", "fault": "lost_reply"}]));
+    john(&world, "u1", &json!({}));
+    world.run_days(1);
+    assert_eq!(world.requests(), ["Create Failed uncertain"]);
+    world.engine.retry(world.all()[0].id.as_str(), "op").unwrap();
+    world.run_days(1);
+    assert_eq!(world.requests(), ["Create Retried uncertain", "Create Failed conflict_ghost"]);
+    world.engine.retry(world.all()[1].id.as_str(), "op").unwrap();
+    world.run_days(1);
+    assert_eq!(names(&world), ["jsmith"]);
 }
 
 #[test]

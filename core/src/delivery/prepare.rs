@@ -127,7 +127,7 @@ fn create(
             Err(instead) => return Ok(instead),
         },
     };
-    if row.unsettled {
+    if row.unsettled || takes_over_doubt(tx, row)? {
         // What may have been sent before is not given up for another candidate.
         unique.clear();
     }
@@ -146,6 +146,14 @@ fn create(
         unique,
     };
     Ok(Prepared::Work(work, Some(attributes)))
+}
+
+/// Whether the request takes over from one of which nobody knows whether it made the account.
+fn takes_over_doubt(tx: &Tx<'_>, row: &RequestRow) -> Result<bool, Fault> {
+    let Some(parent) = &row.request.parent_id else { return Ok(false) };
+    let parent = tx.request(parent.as_str())?;
+    let code = parent.and_then(|parent| Some(parent.request.faults.first()?.code));
+    Ok(matches!(code, Some(Code::Uncertain | Code::ConflictGhost)))
 }
 
 fn update(

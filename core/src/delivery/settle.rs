@@ -356,7 +356,7 @@ impl Settling<'_, '_> {
         let goes_on = refuse(self.tx, self.app, self.stored, &row.request.id, values)?;
         let used_up = unseen && spent(self.tx, self.app, &row)? >= self.app.definition.app.retry.attempts;
         if !goes_on || used_up {
-            return fail(self.tx, self.app, row, vec![Fault::new(code, message)]);
+            return fail(self.tx, self.app, row, vec![Fault::new(Code::UniqueExhausted, message)]);
         }
         row.sending = false;
         row.retry = None;

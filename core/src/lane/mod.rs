@@ -24,9 +24,9 @@ pub struct Place {
 }
 
 /// Which of a lane's requests goes first; they are given oldest first. One that is being sent keeps its place. One that
-/// cannot move, because it waits for a person, for its time or for another account, lets the others pass. A deletion that may still take effect
-/// is cleared up before an account is made anew; an account is made before anything is done to it; what takes access away
-/// goes before what changes or gives it, Deactivate first.
+/// cannot move, because it waits for a person, for its time or for another user's account, lets the others pass. A deletion
+/// that may still take effect is cleared up before an account is made anew; an account is made before anything is done to
+/// it; what takes access away goes before what changes or gives it, Deactivate first.
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
