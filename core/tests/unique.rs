@@ -192,12 +192,33 @@ fn a_name_that_the_target_hides_is_passed_over() {
 
 #[test]
 fn a_target_that_answers_more_than_it_was_asked_takes_no_names_away() {
-    // `find` of the mock ignores letter case; a schema that says otherwise keeps both names.
-    let world = world(&json!({"connector": {"kind": "mock", "settings": {"unique": false}}}));
-    world.mock().put_account(stranger("x1", "jsmithson"));
-    john(&world, "u1", &json!({}));
-    world.run();
-    assert_eq!(names(&world), ["jsmithson", "jsmith"]);
+    let engine = Engine::builder().open().unwrap();
+    let target = MockTarget::new();
+    target.put_account(stranger("x1", "jsmithson"));
+    let sloppy = Arc::new(Sloppy(target.clone())) as Arc<dyn Connector>;
+    engine.register_connector("shared", sloppy).unwrap();
+    engine.put_app(shared_app(), None).unwrap();
+    ["u1", "u2"].iter().for_each(|id| put(&engine, id));
+    engine.run(&RunOptions::default()).unwrap();
+    assert_eq!(names_of(&target), ["jsmithson", "jsmith", "jsmith2"]);
+    assert!(target.calls().iter().all(|call| call.method == "create"));
+}
+
+/// A target that answers every search with all that it has.
+struct Sloppy(MockTarget);
+
+impl Connector for Sloppy {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { search: true, ..Capabilities::default() }
+    }
+
+    fn find(&self, _attribute: &str, _value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {
+        Ok(self.0.accounts())
+    }
+
+    fn create(&self, attributes: &Attributes, key: &str) -> Result<TargetAccount, ConnectorError> {
+        self.0.create(attributes, key)
+    }
 }
 
 // What an account has, it keeps.
