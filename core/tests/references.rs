@@ -152,6 +152,8 @@ fn a_manager_who_leaves_changes_nothing_and_one_who_comes_again_with_another_acc
     world.engine.delete_user("boss", None).unwrap();
     world.run_days(2);
     assert_eq!((updates(&world), manager(&world, "ann")), (0, json!("1")));
+    let again = world.put(&json!({"id": "ann", "username": "ann", "manager": "boss"}));
+    assert!(again.is_empty(), "that somebody went asks for nothing");
     put(&world, "ann", &json!({"manager": "boss", "title": "nurse"}));
     world.run();
     assert_eq!(manager(&world, "ann"), json!("1"), "what is there is not cleared");

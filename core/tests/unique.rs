@@ -382,6 +382,23 @@ fn a_create_in_doubt_that_is_tried_again_by_hand_is_never_made_under_another_nam
 }
 
 #[test]
+fn who_takes_over_from_a_create_in_doubt_has_its_name_though_a_lower_one_is_free() {
+    let world = world(&json!({"connector": {"kind": "mock", "settings": {"unique": false, "search": false}},
+        "deprovision": {"deleted": {"action": "delete"}}, "operations": {"delete": true}}));
+    john(&world, "u1", &json!({}));
+    world.run();
+    world.script(&json!([{"on": "create", "fault": "target_failed"}]));
+    john(&world, "u2", &json!({}));
+    world.run();
+    assert_eq!(world.requests(), ["Create Completed", "Create Failed uncertain"]);
+    world.engine.delete_user("u1", None).unwrap();
+    world.run();
+    world.engine.retry(world.all()[1].id.as_str(), "op").unwrap();
+    world.run();
+    assert_eq!(names(&world), ["jsmith2"]);
+}
+
+#[test]
 fn an_account_of_ours_that_has_the_name_is_taken_and_not_avoided() {
     let world = world(&json!({}));
     let ours =

@@ -389,7 +389,11 @@ impl Settling<'_, '_> {
             Fault::new(code, message.clone())
         };
         match after_failure(&facts, error, jitter) {
-            Next::Fail(code) => fail(self.tx, self.app, row, vec![fault(code)]),
+            Next::Fail(code) => {
+                // What it had reserved stays reserved where it may have come through.
+                row.unsettled |= error.outcome == Outcome::Ambiguous;
+                fail(self.tx, self.app, row, vec![fault(code)])
+            }
             Next::Again(at, waiting_for) => {
                 if error.outcome == Outcome::Ambiguous {
                     row.unsettled = true;
