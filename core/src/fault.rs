@@ -185,6 +185,10 @@ pub enum Code {
     Conflict = 320,
     /// No account matches for certain, and some may be the user's.
     ConflictCandidates = 321,
+    /// A unique value is taken, and its rule has no other.
+    UniqueTaken = 322,
+    /// Every candidate for a unique value is taken.
+    UniqueExhausted = 323,
     /// The file was written by a newer version.
     StoreNewer = 400,
     /// The file is damaged or no rollkeeper database.
@@ -276,6 +280,8 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (NotConfirmed, "not_confirmed", Target, Later),
     (Conflict, "conflict", Target, Later),
     (ConflictCandidates, "conflict_candidates", Target, Never),
+    (UniqueTaken, "unique_taken", Target, Never),
+    (UniqueExhausted, "unique_exhausted", Target, Never),
     (StoreNewer, "store_newer", Store, Never),
     (StoreDamaged, "store_damaged", Store, Never),
     (StoreUnwritable, "store_unwritable", Store, Never),

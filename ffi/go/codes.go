@@ -132,6 +132,10 @@ const (
 	ErrConflict Code = "conflict"
 	// ErrConflictCandidates: no account matches for certain, and some may be the user's.
 	ErrConflictCandidates Code = "conflict_candidates"
+	// ErrUniqueTaken: a unique value is taken, and its rule has no other.
+	ErrUniqueTaken Code = "unique_taken"
+	// ErrUniqueExhausted: every candidate for a unique value is taken.
+	ErrUniqueExhausted Code = "unique_exhausted"
 	// ErrStoreNewer: the file was written by a newer version.
 	ErrStoreNewer Code = "store_newer"
 	// ErrStoreDamaged: the file is damaged or no rollkeeper database.

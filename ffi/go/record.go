@@ -292,6 +292,8 @@ type Explanation struct {
 	Matched *Judgement `json:"matched,omitempty"`
 	// Requests are those that are not finished or failed last.
 	Requests []Request `json:"requests"`
+	// NotKept are attributes of the mapping that the app's target was seen not to keep.
+	NotKept []string `json:"not_kept,omitempty"`
 }
 
 // Tile is a tile of the launcher.

@@ -133,6 +133,10 @@ pub const ROLLKEEPER_NOT_CONFIRMED: Status = 319;
 pub const ROLLKEEPER_CONFLICT: Status = 320;
 /// No account matches for certain, and some may be the user's.
 pub const ROLLKEEPER_CONFLICT_CANDIDATES: Status = 321;
+/// A unique value is taken, and its rule has no other.
+pub const ROLLKEEPER_UNIQUE_TAKEN: Status = 322;
+/// Every candidate for a unique value is taken.
+pub const ROLLKEEPER_UNIQUE_EXHAUSTED: Status = 323;
 /// The file was written by a newer version.
 pub const ROLLKEEPER_STORE_NEWER: Status = 400;
 /// The file is damaged or no rollkeeper database.

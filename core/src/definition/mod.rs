@@ -9,7 +9,7 @@ use crate::matching::Matching;
 use crate::model::{App, ExpressionReport, SchemaAttribute, User};
 use crate::scope::{Standing, in_scope, standing};
 use crate::time::Timestamp;
-use crate::value::{Attributes, at_path, canonical, canonical_object};
+use crate::value::{Attributes, at_path, canonical, canonical_object, sha256_hex};
 use std::collections::BTreeSet;
 
 /// Everything that an app's definition says, ready for use.
@@ -94,6 +94,16 @@ impl Definition {
     /// approval is for these, and what failed is not tried again by itself while they stay.
     pub(crate) fn asked_bytes(&self, user: &User) -> Vec<u8> {
         self.bytes(&self.reads, user)
+    }
+
+    /// The target of a rule, and a mark of how it is written now and what the target's schema says of it. Where the mark
+    /// differs, what was learnt about the attribute no longer holds.
+    pub(crate) fn rule_mark(&self, rule: usize) -> (String, String) {
+        let target = self.app.mapping.get(rule).map(|rule| rule.target.clone()).unwrap_or_default();
+        let rules: Vec<_> = self.app.mapping.iter().filter(|rule| rule.target == target).collect();
+        let known = serde_json::json!([rules, self.mapping.schema_of(rule)]);
+        let mark = sha256_hex(canonical(&known).as_bytes());
+        (target, mark)
     }
 
     fn bytes(&self, reads: &Reads, user: &User) -> Vec<u8> {

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// What waits for an account of another user is woken by it; all the same it is looked at again after that time.
+const AGAIN: Period = Period::from_seconds(86_400);
+
 /// What a claim takes.
 pub(super) struct Claim {
     pub(super) jobs: Vec<Job>,
@@ -92,6 +95,11 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
         Prepared::NoAccount => {
             give_up(tx, app, row, Code::AccountMissing, "the user has no account in the app").map(|()| None)
         }
+        Prepared::Waiting => {
+            row.retry = Some((tx.now.plus(AGAIN), WaitingFor::Dependency));
+            tx.save(&row)?;
+            elect(tx, &app.definition, &stored.user.id).map(|()| None)
+        }
         Prepared::Unwanted => {
             let why = "superseded: the user may no longer have this access";
             give_up(tx, app, row, Code::Uncertain, why).map(|()| None)
@@ -137,10 +145,12 @@ fn begin(
 ) -> Result<Job, Fault> {
     let request_time = app.definition.app.timeouts.request;
     // Looking up takes its own time before anything is sent.
-    let window = match &work {
-        Work::Create { look_up: true, .. } => SEND_WINDOW.plus(request_time).plus(request_time),
-        _ => SEND_WINDOW,
+    let looks = match &work {
+        Work::Create { look_up, unique, .. } => unique.len() + if *look_up { 2 } else { 0 },
+        Work::Update { unique, .. } => unique.len(),
+        _ => 0,
     };
+    let window = (0..looks).fold(SEND_WINDOW, |window, _| window.plus(request_time));
     let send_by = tx.now.plus(window);
     row.request.waiting_for = None;
     row.retry = None;

@@ -72,7 +72,7 @@ fn by_rules(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Found, ConnectorErro
 }
 
 /// The account's `externalId`, which is our user's id where we made the account.
-fn external_id_of(account: &TargetAccount) -> Option<&str> {
+pub(super) fn external_id_of(account: &TargetAccount) -> Option<&str> {
     account.attributes.get("externalId").and_then(Value::as_str).filter(|id| !id.is_empty())
 }
 

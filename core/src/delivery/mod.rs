@@ -2,22 +2,27 @@
 //! and no lock held during a call; every outcome is stored before the next attempt. `core/docs/delivery.md` tells the
 //! protocol.
 
+mod candidate;
 mod claim;
 mod gates;
+mod kept;
 mod look_up;
 mod perform;
 mod prepare;
+mod probe;
 mod run;
 mod settle;
 
+pub(crate) use candidate::Rendering;
 pub(crate) use claim::interrupt;
 pub(crate) use gates::Gates;
 pub(crate) use perform::{Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};
 
+use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
-use crate::store::RequestRow;
+use crate::store::{RequestRow, Tx};
 use crate::time::Period;
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,3 +41,12 @@ const SEND_WINDOW: Period = Period::from_seconds(5);
 
 /// What is added to a lease for clocks and schedulers.
 const SKEW: Period = Period::from_seconds(5);
+
+/// How many attempts count against a request. One that found a unique value taken was not a failure.
+fn spent(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<u32, Fault> {
+    let taken = match app.definition.mapping.has_unique() {
+        true => tx.attempts_with_code(&row.request.id, Code::UniqueTaken)?,
+        false => 0,
+    };
+    Ok(row.request.attempts.saturating_sub(taken))
+}

@@ -1,10 +1,13 @@
 //! The call itself: a connector, a piece of work, a report. No store, no lock, no decision beyond what the answers mean.
 
-use super::look_up::{Found, look_up};
+use super::look_up::{Found, external_id_of, look_up};
+use super::probe::Probe;
 use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
+use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::value::Attributes;
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -21,12 +24,16 @@ pub(crate) enum Work {
         user: Attributes,
         /// The `externalId` by which the account is known as ours.
         external_id: String,
+        /// The values that nobody else may have; none where what is sent is fixed already.
+        unique: Vec<UniqueValue>,
     },
     Update {
         external_id: String,
         changes: Vec<Change>,
         attributes: Attributes,
         version: Option<String>,
+        /// As for a Create; those that the account does not have yet.
+        unique: Vec<UniqueValue>,
     },
     Activate {
         external_id: String,
@@ -70,6 +77,9 @@ pub(crate) enum Report {
     Several(Vec<Candidate>),
     /// No account matches for certain, and some may be the user's.
     Unsure(Vec<Candidate>),
+    /// Somebody else has these of the unique values, or one of them, where none is named. By a conflict it is known where the
+    /// target refused them and did not show who has them before.
+    Taken { values: Vec<UniqueValue>, by_conflict: bool },
     /// A removal of access was done; whether a read-back confirmed it, and whether the account is gone altogether.
     Removed { verified: bool, gone: bool },
     /// The account does not exist.
@@ -86,12 +96,12 @@ pub(crate) enum Report {
 pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, send_by: Instant) -> Report {
     let call = Call { connector, matching, send_by };
     let result = match work {
-        Work::Create { attributes, key, look_up, make, user, external_id } => {
-            let wanted = Wanted { user, external_id };
+        Work::Create { attributes, key, look_up, make, user, external_id, unique } => {
+            let wanted = Wanted { user, external_id, unique };
             call.create(attributes, key, Mode { look_up: *look_up, make: *make }, &wanted)
         }
-        Work::Update { external_id, changes, version, .. } => {
-            call.write(|connector| connector.update(external_id, changes, version.as_deref())).map(Report::Applied)
+        Work::Update { external_id, changes, version, unique, .. } => {
+            call.update(external_id, unique, |connector| connector.update(external_id, changes, version.as_deref()))
         }
         Work::Activate { external_id } | Work::Unfreeze { external_id, by_enabling: true } => {
             call.write(|connector| connector.activate(external_id)).map(|()| Report::Applied(None))
@@ -137,6 +147,7 @@ fn is(error: &ConnectorError, code: Code) -> bool {
 pub(super) struct Wanted<'a> {
     pub(super) user: &'a Attributes,
     pub(super) external_id: &'a str,
+    pub(super) unique: &'a [UniqueValue],
 }
 
 #[derive(Clone, Copy)]
@@ -188,16 +199,56 @@ impl Call<'_> {
                 found => return Ok(report(found)),
             }
         }
+        let is_own = |account: &TargetAccount| external_id_of(account) == Some(wanted.external_id);
+        match self.probe(wanted.unique, is_own)? {
+            Probe::Free => {}
+            Probe::Own(account) => return Ok(Report::Found { account, ours: true, by: None }),
+            Probe::Taken(values) => return Ok(Report::Taken { values, by_conflict: false }),
+        }
         match self.write(|connector| connector.create(attributes, key)) {
             Ok(account) => Ok(Report::Applied(Some(account))),
             Err(error) if error.outcome == Outcome::Conflict => match look_up(self, wanted) {
+                Ok(Found::Nothing) if !wanted.unique.is_empty() => self.refused(wanted.unique, is_own),
                 Ok(found) => Ok(report(found)),
+                Err(look_up) if is(&look_up, Code::Unsupported) && !wanted.unique.is_empty() => {
+                    Ok(Report::Taken { values: Vec::new(), by_conflict: true })
+                }
                 Err(look_up) if is(&look_up, Code::Unsupported) => Ok(Report::Ghost),
                 Err(look_up) => Err(look_up),
             },
             Err(error) if mode.look_up && !is(&error, Code::Cancelled) => Ok(Report::FailedAfterLook(error)),
             Err(error) => Err(error),
         }
+    }
+
+    /// An update, after a look whether its unique values are free.
+    fn update(
+        &self,
+        external_id: &str,
+        unique: &[UniqueValue],
+        call: impl FnOnce(&dyn Connector) -> Result<Option<TargetAccount>, ConnectorError>,
+    ) -> Result<Report, ConnectorError> {
+        let is_own = |account: &TargetAccount| account.external_id == external_id;
+        if let Probe::Taken(values) = self.probe(unique, is_own)? {
+            return Ok(Report::Taken { values, by_conflict: false });
+        }
+        match self.write(call) {
+            Err(error) if error.outcome == Outcome::Conflict && !unique.is_empty() => self.refused(unique, is_own),
+            result => result.map(Report::Applied),
+        }
+    }
+
+    /// The target refused a value that it had not shown as taken. Looks again which it is.
+    fn refused(
+        &self,
+        unique: &[UniqueValue],
+        is_own: impl Fn(&TargetAccount) -> bool,
+    ) -> Result<Report, ConnectorError> {
+        let values = match self.probe(unique, is_own)? {
+            Probe::Taken(values) => values,
+            Probe::Free | Probe::Own(_) => Vec::new(),
+        };
+        Ok(Report::Taken { values, by_conflict: true })
     }
 
     /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.
@@ -228,4 +279,13 @@ fn report(found: Found) -> Report {
         Found::Several(candidates) => Report::Several(candidates),
         Found::Unsure(candidates) => Report::Unsure(candidates),
     }
+}
+
+/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
+pub(super) fn with_username(account: &TargetAccount) -> Attributes {
+    let mut attributes = account.attributes.clone();
+    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
+        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
+    }
+    attributes
 }

@@ -1,10 +1,11 @@
 //! From a due request to the work that is asked of the target, or to the reason why there is none.
 
-use super::Work;
+use super::candidate::{Rendering, hold, reserve};
+use super::{Work, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
-use crate::intake::LiveApp;
-use crate::mapping::RenderInputs;
+use crate::intake::{LiveApp, watched_print};
+use crate::mapping::{RenderedChange, UniqueValue};
 use crate::model::{Change, FreezeFallback};
 use crate::operation::Operation;
 use crate::scope::Standing;
@@ -20,6 +21,8 @@ pub(super) enum Prepared {
     Nothing(&'static str),
     /// There is no account to which it could be done.
     NoAccount,
+    /// Something else has to exist first.
+    Waiting,
     /// It would give access to somebody who may no longer have it.
     Unwanted,
     /// It cannot be sent.
@@ -29,7 +32,7 @@ pub(super) enum Prepared {
 /// Renders the request's payload, or takes the frozen one where an earlier attempt may still take effect. What is no longer
 /// wanted is not sent: records change between a decision and its turn.
 pub(super) fn prepare(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
@@ -98,7 +101,7 @@ struct Look {
 }
 
 fn create(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
@@ -118,17 +121,21 @@ fn create(
         return Ok(Prepared::Faulty(vec![Fault::new(Code::MatchingRequired, message).at("matching")]));
     }
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
-    let attributes = match frozen {
-        Some(attributes) => attributes,
-        None => match rendered(tx, app, row, stored, None) {
-            Ok(payload) => payload.attributes,
-            Err(faults) => return Ok(Prepared::Faulty(faults)),
+    let (attributes, mut unique) = match frozen {
+        Some(attributes) => (attributes, Vec::new()),
+        None => match rendered(tx, app, row, stored, None)? {
+            Ok(payload) => (payload.attributes, payload.unique),
+            Err(instead) => return Ok(instead),
         },
     };
+    if row.unsettled || takes_over_doubt(tx, row)? {
+        // What may have been sent before is not given up for another candidate.
+        unique.clear();
+    }
     // A target that refuses a second holder of the matched attribute tells by itself that the account exists.
     let told = definition.matching.is_told_by(&capabilities.unique_keys);
     let first_look = definition.matching.rules() > 0 && !told;
-    let must_look = row.request.attempts > 0 || row.unsettled || first_look;
+    let must_look = spent(tx, app, row)? > 0 || row.unsettled || first_look;
     let external_id = attributes.get("externalId").and_then(Value::as_str).unwrap_or(stored.user.id.as_str());
     let work = Work::Create {
         key: tx.root_of(&row.request.id)?,
@@ -137,26 +144,39 @@ fn create(
         user: stored.user.record.clone(),
         external_id: external_id.to_owned(),
         attributes: attributes.clone(),
+        unique,
     };
     Ok(Prepared::Work(work, Some(attributes)))
 }
 
+/// Whether the request takes over from one of which nobody knows whether it made the account.
+fn takes_over_doubt(tx: &Tx<'_>, row: &RequestRow) -> Result<bool, Fault> {
+    let Some(parent) = &row.request.parent_id else { return Ok(false) };
+    let parent = tx.request(parent.as_str())?;
+    let code = parent.and_then(|parent| Some(parent.request.faults.first()?.code));
+    Ok(matches!(code, Some(Code::Uncertain | Code::ConflictGhost)))
+}
+
 fn update(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
     account: &AccountRow,
 ) -> Result<Prepared, Fault> {
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
-    let (changes, attributes) = match frozen {
-        Some(payload) => thaw(payload)?,
-        None => match rendered(tx, app, row, stored, Some(account)) {
-            Ok(payload) => (payload.changes, payload.attributes),
-            Err(faults) => return Ok(Prepared::Faulty(faults)),
+    let (changes, attributes, unique) = match frozen {
+        Some(payload) => {
+            let (changes, attributes) = thaw(payload)?;
+            (changes, attributes, Vec::new())
+        }
+        None => match rendered(tx, app, row, stored, Some(account))? {
+            Ok(payload) => (payload.changes, payload.attributes, payload.unique),
+            Err(instead) => return Ok(instead),
         },
     };
     if changes.is_empty() {
+        hold(tx, app, stored, &row.request.id, &attributes)?;
         return Ok(Prepared::Nothing("the account is as it should be"));
     }
     let mut payload = Attributes::new();
@@ -167,6 +187,7 @@ fn update(
         changes,
         attributes,
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
+        unique,
     };
     Ok(Prepared::Work(work, Some(payload)))
 }
@@ -179,38 +200,61 @@ fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {
 }
 
 /// What is sent: all wanted attributes, and the changes where there is an account.
-pub(crate) struct Payload {
-    pub(crate) attributes: Attributes,
-    pub(crate) changes: Vec<Change>,
+struct Payload {
+    attributes: Attributes,
+    changes: Vec<Change>,
+    /// The values that nobody else may have.
+    unique: Vec<UniqueValue>,
 }
 
+/// Renders the request's payload, reserves its unique values, and notes to whom the record refers; or tells what is to be
+/// done instead.
 fn rendered(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
     account: Option<&AccountRow>,
-) -> Result<Payload, Vec<Fault>> {
+) -> Result<Result<Payload, Prepared>, Fault> {
     let definition = &app.definition;
-    let inputs = RenderInputs {
-        user: &stored.user.record,
-        current: account.map(|row| &row.account.attributes),
-        last: account.and_then(|row| row.applied.as_ref()),
-        app_id: definition.app.id.as_str(),
-        app_label: definition.app.display_label(),
-        iteration: 0,
-        token: "",
-        now: tx.now,
-        creating: account.is_none(),
+    let rendering = Rendering::new(tx, app, stored, account)?;
+    let candidate = match rendering.candidate(tx, Some(&row.request.id))? {
+        Ok(candidate) => candidate,
+        Err(faults) => return Ok(Err(Prepared::Faulty(faults))),
     };
-    let rendered = definition.mapping.render(&inputs)?;
-    row.fingerprint = Some(fingerprint(&stored.key, &definition.watched_bytes(&stored.user)));
-    let changes = rendered.changes.iter().map(|change| change.change()).collect();
-    let mut attributes = rendered.attributes;
+    rendering.note_references(tx)?;
+    row.fingerprint = Some(watched_print(tx, definition, stored)?);
+    if definition.mapping.awaits(&candidate.rendered) {
+        return Ok(Err(Prepared::Waiting));
+    }
+    reserve(tx, app, stored, row, &candidate)?;
+    let mut changes = Vec::with_capacity(candidate.rendered.changes.len());
+    for change in &candidate.rendered.changes {
+        if !is_in_vain(tx, app, account, &candidate.rendered.attributes, change)? {
+            changes.push(change.change());
+        }
+    }
+    let mut attributes = candidate.rendered.attributes;
     if account.is_none() {
         mark_as_ours(&mut attributes, &stored.user.id);
     }
-    Ok(Payload { attributes, changes })
+    Ok(Ok(Payload { attributes, changes, unique: candidate.wanted }))
+}
+
+/// Whether a change would send once more what the target did not keep when it was sent last.
+fn is_in_vain(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    account: Option<&AccountRow>,
+    wanted: &Attributes,
+    change: &RenderedChange,
+) -> Result<bool, Fault> {
+    let Some(last) = account.and_then(|row| row.applied.as_ref()) else { return Ok(false) };
+    if !app.definition.mapping.repeats(change, wanted, last) {
+        return Ok(false);
+    }
+    let (attribute, mark) = app.definition.rule_mark(change.rule);
+    tx.is_not_kept(&app.definition.app.id, &attribute, &mark)
 }
 
 /// An account that is made carries its user's id, unless the mapping says otherwise.

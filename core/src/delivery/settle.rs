@@ -1,11 +1,14 @@
 //! Settling: the outcome of a call becomes state, account and log, in one transaction.
 
+use super::candidate::{hold, refuse};
+use super::kept::note_kept;
 use super::look_up::told;
-use super::{Job, Report, Work};
-use crate::connector::{ConnectorError, Outcome, TargetAccount};
+use super::{Job, Report, Work, spent};
+use crate::connector::{Change, ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect};
+use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect, wake};
 use crate::lifecycle::Event;
+use crate::mapping::UniqueValue;
 use crate::matching::Candidate;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
@@ -66,7 +69,8 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
         Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
-        Report::TooLate => "not_applied",
+        Report::Taken { by_conflict: true, .. } => "conflict",
+        Report::TooLate | Report::Taken { .. } => "not_applied",
         Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
     }
 }
@@ -97,6 +101,7 @@ impl Settling<'_, '_> {
                 self.conflict(row, Code::ConflictCandidates, &message)
             }
             Report::Ghost => self.ghost(row),
+            Report::Taken { values, by_conflict } => self.taken(row, &values, by_conflict),
             Report::Missing => self.missing(row),
             Report::TooLate => {
                 let message = "it was too late to send; nothing was sent";
@@ -124,7 +129,7 @@ impl Settling<'_, '_> {
                 }
                 self.link(row, account, Some(attributes), "created", false)
             }
-            (Work::Update { attributes, .. }, account) => self.updated(row, attributes, account),
+            (Work::Update { attributes, changes, .. }, account) => self.updated(row, attributes, &changes, account),
             (Work::Read { .. }, Some(account)) => self.seen(row, account),
             (_, _) => self.switched(row),
         }
@@ -203,7 +208,10 @@ impl Settling<'_, '_> {
             let sent = sent.as_ref()?.get("userName")?;
             sent.as_str().map(str::to_owned)
         });
-        let attributes = if found.attributes.is_empty() { sent.clone().unwrap_or_default() } else { found.attributes };
+        let found_attributes = found.attributes;
+        let attributes =
+            if found_attributes.is_empty() { sent.clone().unwrap_or_default() } else { found_attributes.clone() };
+        hold(self.tx, self.app, self.stored, &row.request.id, sent.as_ref().unwrap_or(&attributes))?;
         let account = Account {
             app: self.app.definition.app.id.clone(),
             external_id: found.external_id.clone(),
@@ -219,14 +227,19 @@ impl Settling<'_, '_> {
             attributes,
             version: found.version,
         };
+        // A search may show less than the account has (RFC 7644 §3.4.2).
+        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
+            note_kept(self.tx, self.app, &row, sent, None, &found_attributes)?;
+        }
         // Where we did not send what the account holds, its fingerprint is unknown: an Update compares and follows.
         let fingerprint = sent.as_ref().and(row.fingerprint.clone());
         self.tx.put_account(&AccountRow { account, applied: sent, fingerprint }, &self.stored.key)?;
-        row.request.external_id = Some(found.external_id);
+        row.request.external_id = Some(found.external_id.clone());
         self.log(&row, "linked", json!({"how": how, "external_id": row.request.external_id}))?;
         self.close(&row, "applied", if existed { how } else { "" }, "")?;
         self.complete(row)?;
-        self.decide(if existed { "an existing account was linked" } else { "the account was created" })
+        self.decide(if existed { "an existing account was linked" } else { "the account was created" })?;
+        wake(self.tx, &self.app.definition, &self.stored.user.id, &found.external_id)
     }
 
     /// What is wanted may have changed while the call was made, and an account may be otherwise than it was thought to be.
@@ -235,7 +248,17 @@ impl Settling<'_, '_> {
         decide_lane(self.tx, &self.app.definition, self.stored, trigger).map(|_| ())
     }
 
-    fn updated(&mut self, row: RequestRow, wanted: Attributes, seen: Option<TargetAccount>) -> Result<(), Fault> {
+    fn updated(
+        &mut self,
+        row: RequestRow,
+        wanted: Attributes,
+        changes: &[Change],
+        seen: Option<TargetAccount>,
+    ) -> Result<(), Fault> {
+        hold(self.tx, self.app, self.stored, &row.request.id, &wanted)?;
+        if let Some(seen) = &seen {
+            note_kept(self.tx, self.app, &row, &wanted, Some(changes), &seen.attributes)?;
+        }
         if let Some(mut account) = self.account()? {
             let known = &mut account.account;
             match seen {
@@ -342,6 +365,26 @@ impl Settling<'_, '_> {
         self.elect()
     }
 
+    /// Somebody else has a unique value: the next candidate is tried at once. Where the target refuses a candidate and does
+    /// not show who has it, something else may be in its way, and that costs a retry.
+    fn taken(&mut self, mut row: RequestRow, values: &[UniqueValue], by_conflict: bool) -> Result<(), Fault> {
+        let unseen = values.is_empty() && self.app.capabilities.search;
+        let (code, message) = match unseen {
+            true => (Code::ConflictGhost, "the target refuses a unique value, but a search does not show who has it"),
+            false => (Code::UniqueTaken, "a unique value is taken at the target"),
+        };
+        self.close(&row, if by_conflict { "conflict" } else { "not_applied" }, code.name(), message)?;
+        let goes_on = refuse(self.tx, self.app, self.stored, &row.request.id, values)?;
+        let used_up = unseen && spent(self.tx, self.app, &row)? >= self.app.definition.app.retry.attempts;
+        if !goes_on || used_up {
+            return fail(self.tx, self.app, row, vec![Fault::new(Code::UniqueExhausted, message)]);
+        }
+        row.sending = false;
+        row.retry = None;
+        self.tx.save(&row)?;
+        self.elect()
+    }
+
     fn failed(&mut self, mut row: RequestRow, error: &ConnectorError) -> Result<(), Fault> {
         let message = without_values(&error.message, &self.stored.user.record);
         if row.sending {
@@ -354,7 +397,7 @@ impl Settling<'_, '_> {
         let policy = &self.app.definition.app;
         let facts = Facts {
             operation: row.request.operation,
-            attempts: row.request.attempts,
+            attempts: spent(self.tx, self.app, &row)?,
             created_at: row.request.created_at,
             policy: &policy.retry,
             settle: policy.settle.whole(),
@@ -367,7 +410,11 @@ impl Settling<'_, '_> {
             Fault::new(code, message.clone())
         };
         match after_failure(&facts, error, jitter) {
-            Next::Fail(code) => fail(self.tx, self.app, row, vec![fault(code)]),
+            Next::Fail(code) => {
+                // What it had reserved stays reserved where it may have come through.
+                row.unsettled |= error.outcome == Outcome::Ambiguous;
+                fail(self.tx, self.app, row, vec![fault(code)])
+            }
             Next::Again(at, waiting_for) => {
                 if error.outcome == Outcome::Ambiguous {
                     row.unsettled = true;
@@ -441,6 +488,7 @@ fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<
     row.verifying = false;
     row.request.faults.clear();
     tx.change(&mut row, Event::Complete)?;
+    tx.release(&row.request.id)?;
     if let Some(object) = details.as_object_mut() {
         object.insert("operation".to_owned(), json!(row.request.operation));
         if let Some(verified) = row.request.verified {
@@ -496,6 +544,9 @@ pub(super) fn fail(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, faults: 
     if row.unsettled && row.request.operation == Operation::Create && !named {
         let message = "whether the account was made is not known";
         row.request.faults.insert(0, Fault::new(Code::Uncertain, message));
+    }
+    if !row.unsettled {
+        tx.release(&row.request.id)?;
     }
     row.unsettled = false;
     tx.change(&mut row, Event::Fail)?;

@@ -16,7 +16,11 @@ fn engine(clock: &VirtualClock) -> Engine {
             "id": id,
             "connector": {"kind": "mock"},
             "assigned_to": {"profiles": ["Employees"]},
-            "mapping": [{"target": "userName", "source": "username", "required": true}, {"target": "title", "source": "title"}],
+            "mapping": [
+                {"target": "userName", "expression": "user.username + token", "required": true, "unique": true},
+                {"target": "title", "source": "title", "strength": "strong"},
+                {"target": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "source": "manager"},
+            ],
             "matching": [{"all": [{"user": "username", "account": "userName"}]}],
         });
         engine.put_app(App::from_json(app.to_string().as_bytes()).unwrap(), None).unwrap();
@@ -25,7 +29,9 @@ fn engine(clock: &VirtualClock) -> Engine {
 }
 
 fn put(engine: &Engine, changes: &serde_json::Value) {
-    let mut record = json!({"id": "ada", "username": "ada", "title": "Nurse", "profile": "Employees", "active": true});
+    let mut record = json!({
+        "id": "ada", "username": "ada", "title": "Nurse", "profile": "Employees", "active": true, "manager": "ada",
+    });
     record.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     engine.put_user(User::from_json(record.to_string().as_bytes()).unwrap(), None).unwrap();
 }

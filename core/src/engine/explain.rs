@@ -1,13 +1,13 @@
 //! Why a user has what they have in an app: the state of things, and the five steps that led to it.
 
-use super::trial::{StoredOr, Subject};
+use super::trial::{StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, not_stored};
 use crate::model::{Account, AccountStatus, Explanation, ExplanationStep, LogEntry, Request, State};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, Standing, decide};
-use crate::store::{AccountRow, Tx, fingerprint};
+use crate::store::{AccountRow, Tx};
 use crate::value::at_path;
 use serde_json::{Value, json};
 
@@ -32,9 +32,12 @@ impl Engine {
             }
             requests.sort_by(|one, other| one.id.cmp(&other.id));
             requests.iter_mut().for_each(|request| self.show_wait(request));
+            let terms = Terms::find(tx, &live, &subject)?;
+            let not_kept = not_kept(tx, &live)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;
             let matched = tx.last_logged(&live.definition.app.id, id, "matched")?;
-            Ok(Explaining { tx, live: &live, subject: &subject, requests: &requests, linked, matched }.explanation())
+            let (live, subject, requests) = (&live, &subject, &requests);
+            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, not_kept }.explanation())
         })
         .map_err(failed)
     }
@@ -44,9 +47,11 @@ struct Explaining<'a> {
     tx: &'a Tx<'a>,
     live: &'a LiveApp,
     subject: &'a Subject,
+    terms: &'a Terms,
     requests: &'a [Request],
     linked: Option<LogEntry>,
     matched: Option<LogEntry>,
+    not_kept: Vec<String>,
 }
 
 fn step(step: &str, result: &str, text: impl Into<String>, found: Value) -> ExplanationStep {
@@ -85,6 +90,7 @@ impl Explaining<'_> {
             account,
             matched: self.matched.as_ref().map(|entry| entry.details.clone()),
             requests: self.requests.to_vec(),
+            not_kept: self.not_kept.clone(),
         }
     }
 
@@ -158,7 +164,7 @@ impl Explaining<'_> {
 
     fn evaluate(&self) -> ExplanationStep {
         let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
-        let inputs = self.subject.inputs(definition, account.is_none(), self.tx.now);
+        let inputs = self.terms.inputs(self.subject, definition, account.is_none(), self.tx.now);
         let last = self.requests.iter().rev().find(|request| request.state == State::Failed);
         let last = last.filter(|request| matches!(request.operation, Operation::Create | Operation::Update));
         let last_faults = last.map(|request| &request.faults);
@@ -219,8 +225,7 @@ impl Explaining<'_> {
     fn decisions(&self, standing: &Standing) -> Vec<Decision> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
         let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
-        let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
-        let mut decisions = decide(&definition.app, standing, &projected, &print, "", self.tx.now);
+        let mut decisions = decide(&definition.app, standing, &projected, &self.terms.print, "", self.tx.now);
         for decision in &mut decisions {
             if matches!(decision.operation, Operation::Create | Operation::Update) {
                 decision.withheld = decision.withheld.take().or_else(|| not_stored(definition, stored));
@@ -289,4 +294,16 @@ fn summary(
         }
     }
     text
+}
+
+/// The attributes of the mapping that the target was seen not to keep.
+fn not_kept(tx: &Tx<'_>, live: &LiveApp) -> std::result::Result<Vec<String>, Fault> {
+    let mut found = Vec::new();
+    for rule in 0..live.definition.app.mapping.len() {
+        let (attribute, mark) = live.definition.rule_mark(rule);
+        if tx.is_not_kept(&live.definition.app.id, &attribute, &mark)? {
+            found.push(attribute);
+        }
+    }
+    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! What a new definition would change, for every user, before it is stored.
 
-use super::trial::{StoredOr, Subject};
+use super::trial::{StoredOr, Subject, Terms};
 use super::{Engine, Error, Result, Shared};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
@@ -173,10 +173,10 @@ impl Impact {
                 foretell(steps, &mut user);
             }
         }
-        let before = self.old.as_ref().map(|old| Wanted::of(old, subject, tx)).unwrap_or_default();
+        let before = self.old.as_ref().map(|old| Wanted::of(old, subject, tx)).transpose()?.unwrap_or_default();
         // Of what was not stored nothing can be said; the operations say so.
         if not_stored(&self.new.definition, &subject.stored).is_none() {
-            let after = Wanted::of(&self.new, subject, tx);
+            let after = Wanted::of(&self.new, subject, tx)?;
             self.differences(&before, &after, &mut user);
             user.faults.extend(after.faults);
         }
@@ -259,17 +259,18 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(live: &LiveApp, subject: &Subject, tx: &Tx<'_>) -> Self {
+    fn of(live: &LiveApp, subject: &Subject, tx: &Tx<'_>) -> std::result::Result<Self, Fault> {
         let mut wanted = Self::default();
         match live.definition.standing(subject.present(), tx.now) {
             Err(fault) => wanted.faults.push(fault),
             Ok(standing) => wanted.is_wanted = standing.wants_account(),
         }
         if !wanted.is_wanted {
-            return wanted;
+            return Ok(wanted);
         }
         let mapping = &live.definition.mapping;
-        match mapping.render(&subject.inputs(&live.definition, subject.account.is_none(), tx.now)) {
+        let terms = Terms::find(tx, live, subject)?;
+        match mapping.render(&terms.inputs(subject, &live.definition, subject.account.is_none(), tx.now)) {
             Err(faults) => wanted.faults = faults,
             Ok(rendered) => {
                 let value = |target: &crate::path::Path| target.get(&rendered.attributes).cloned();
@@ -280,7 +281,7 @@ impl Wanted {
                 }
             }
         }
-        wanted
+        Ok(wanted)
     }
 }
 

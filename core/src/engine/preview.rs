@@ -1,6 +1,6 @@
 //! What would be sent, and how each value came about.
 
-use super::trial::{StoredOr, Subject};
+use super::trial::{StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::delivery::mark_as_ours;
 use crate::fault::Fault;
@@ -13,7 +13,7 @@ use crate::model::{
 use crate::operation::Operation;
 use crate::scim;
 use crate::scope::{Projected, decide};
-use crate::store::{AccountRow, fingerprint};
+use crate::store::AccountRow;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Map, Value, json};
@@ -58,15 +58,20 @@ impl Engine {
             about.iter().fold(Error::of_faults("preview", faults), |error, (kind, id)| error.about(kind, id.as_str()))
         };
         let live = self.trial_of(app).map_err(failed)?;
-        let (subject, now) =
-            self.view(|tx| Ok((Subject::find(tx, &live, user)?, tx.now))).map_err(|fault| failed(vec![fault]))?;
-        Ok(Previewing { live: &live, subject: &subject, now }.preview())
+        let found = self.view(|tx| {
+            let subject = Subject::find(tx, &live, user)?;
+            let terms = Terms::find(tx, &live, &subject)?;
+            Ok((subject, terms, tx.now))
+        });
+        let (subject, terms, now) = found.map_err(|fault| failed(vec![fault]))?;
+        Ok(Previewing { live: &live, subject: &subject, terms: &terms, now }.preview())
     }
 }
 
 struct Previewing<'a> {
     live: &'a LiveApp,
     subject: &'a Subject,
+    terms: &'a Terms,
     now: Timestamp,
 }
 
@@ -102,8 +107,8 @@ impl Previewing<'_> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
         let standing = definition.standing(self.subject.present(), self.now)?;
         let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
-        let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
-        for decision in decide(&definition.app, &standing, &projected, &print, "as the user is stored", self.now) {
+        let print = &self.terms.print;
+        for decision in decide(&definition.app, &standing, &projected, print, "as the user is stored", self.now) {
             let renders = matches!(decision.operation, Operation::Create | Operation::Update);
             let withheld = decision.withheld.or_else(|| not_stored(definition, stored).filter(|_| renders));
             let (operation, why) = (decision.operation, decision.why);
@@ -122,7 +127,7 @@ impl Previewing<'_> {
     }
 
     fn inputs(&self, creating: bool) -> RenderInputs<'_> {
-        self.subject.inputs(&self.live.definition, creating, self.now)
+        self.terms.inputs(self.subject, &self.live.definition, creating, self.now)
     }
 
     fn create(&self) -> PreviewCreate {

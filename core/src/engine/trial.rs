@@ -4,10 +4,10 @@ use super::connectors::known_attributes;
 use super::{Engine, Shared};
 use crate::connector::mock::MockTarget;
 use crate::definition::Definition;
-use crate::delivery::Host;
+use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
-use crate::intake::LiveApp;
-use crate::mapping::RenderInputs;
+use crate::intake::{LiveApp, watched_print};
+use crate::mapping::{References, RenderInputs, token};
 use crate::model::{App, ConnectorDefinition, TargetCall, User};
 use crate::scim;
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
@@ -133,24 +133,53 @@ impl Subject {
         Ok(Self { stored, account })
     }
 
-    /// What a mapping is rendered from, as for the first candidate of every unique value.
-    pub(super) fn inputs<'a>(&'a self, definition: &'a Definition, creating: bool, now: Timestamp) -> RenderInputs<'a> {
-        let account = self.account.as_ref().filter(|_| !creating);
+    /// The record, where the user is in the directory.
+    pub(super) fn present(&self) -> Option<&User> {
+        (self.stored.state == UserState::Present).then_some(&self.stored.user)
+    }
+}
+
+/// What rendering for a user takes beside the record, in one app here and now.
+pub(super) struct Terms {
+    references: References,
+    iteration: u32,
+    token: String,
+    /// The fingerprint of everything whose change asks for an Update.
+    pub(super) print: String,
+}
+
+impl Terms {
+    /// Looks up the accounts to which the record refers, and the candidate for unique values that would be sent.
+    pub(super) fn find(tx: &Tx<'_>, live: &LiveApp, subject: &Subject) -> Result<Self, Fault> {
+        let rendering = Rendering::new(tx, live, &subject.stored, subject.account.as_ref())?;
+        let iteration = match live.definition.mapping.has_unique() {
+            true => rendering.candidate(tx, None)?.map_or(0, |candidate| candidate.iteration),
+            false => 0,
+        };
+        let print = watched_print(tx, &live.definition, &subject.stored)?;
+        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), print })
+    }
+
+    /// What a mapping is rendered from.
+    pub(super) fn inputs<'a>(
+        &'a self,
+        subject: &'a Subject,
+        definition: &'a Definition,
+        creating: bool,
+        now: Timestamp,
+    ) -> RenderInputs<'a> {
+        let account = subject.account.as_ref().filter(|_| !creating);
         RenderInputs {
-            user: &self.stored.user.record,
+            user: &subject.stored.user.record,
             current: account.map(|row| &row.account.attributes),
             last: account.and_then(|row| row.applied.as_ref()),
             app_id: definition.app.id.as_str(),
             app_label: definition.app.display_label(),
-            iteration: 0,
-            token: "",
+            iteration: self.iteration,
+            token: &self.token,
+            references: Some(&self.references),
             now,
             creating,
         }
-    }
-
-    /// The record, where the user is in the directory.
-    pub(super) fn present(&self) -> Option<&User> {
-        (self.stored.state == UserState::Present).then_some(&self.stored.user)
     }
 }

@@ -4,7 +4,7 @@ use super::schema::unwritten;
 use super::{Engine, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
-use crate::mapping::warnings;
+use crate::mapping::{varies, warnings};
 use crate::model::{App, Auth, ConnectorDefinition, Readiness, Validation};
 use crate::operation::Operation;
 
@@ -56,7 +56,7 @@ impl Engine {
         vec![
             item("connector", connector, connector_detail(app, connector)),
             item("credentials", credentials, text(credentials, "known or not needed", "the secret cannot be had")),
-            item("mapping", missing == 0, text(missing == 0, "complete", "no rule writes what the target requires")),
+            item("mapping", missing == 0, mapping_detail(app, missing == 0)),
             item(
                 "matching",
                 matching,
@@ -101,4 +101,18 @@ fn unwritten_of(live: &LiveApp) -> Vec<Fault> {
     let app = &live.definition.app;
     let supposed = matches!(app.connector, ConnectorDefinition::Mock { .. }) && live.described.is_none();
     unwritten(app, live.attributes.as_deref().filter(|_| !supposed).unwrap_or_default())
+}
+
+/// A unique value that has no other candidate is no fault: it may be an employee's number.
+fn mapping_detail(app: &App, complete: bool) -> String {
+    let fixed = app.mapping.iter().filter(|rule| rule.unique && !varies(rule));
+    let names: Vec<String> = fixed.map(|rule| format!("`{}`", rule.target)).collect();
+    match (complete, names.is_empty()) {
+        (false, _) => "no rule writes what the target requires".to_owned(),
+        (true, true) => "complete".to_owned(),
+        (true, false) => {
+            let names = names.join(", ");
+            format!("complete; unique, but the same for every candidate: {names} (read `token` or `iteration`)")
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert};
+use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert, wake};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
 use crate::operation::Operation;
@@ -154,6 +154,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         ..NewRequest::default()
     };
     let clone = insert(tx, &live.definition.app, &stored, new)?;
+    tx.pass_on(&row.request.id, &clone.request.id)?;
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
@@ -181,10 +182,18 @@ pub(crate) fn complete_manually(
     log(tx, &row, "completed_manually", Some(by), details)?;
     if let Some(user) = row.request.user.clone() {
         note_account(tx, live, &row, &user, external_id)?;
+        let linked = tx.account_of(&live.definition.app.id, user.as_str())?;
+        match &linked {
+            Some(_) => tx.hold_reserved(&row.request.id)?,
+            None => tx.release(&row.request.id)?,
+        }
         // The record may have changed since the request failed.
         if let Some(stored) = tx.user(user.as_str())? {
             let trigger = Trigger { text: "a request was completed by hand", by: Some(by), is_definition: false };
             decide_lane(tx, &live.definition, &stored, trigger)?;
+        }
+        if let Some(external_id) = linked {
+            wake(tx, &live.definition, &user, &external_id)?;
         }
     }
     reload(tx, &row.request.id)

@@ -1,5 +1,6 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
+use super::watched_print;
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
@@ -77,7 +78,7 @@ pub(crate) fn plan_lane(
     if account.is_none() && open.is_empty() && !standing.wants_account() {
         return Ok(LanePlan::Nothing);
     }
-    let print = fingerprint(&stored.key, &definition.watched_bytes(&stored.user));
+    let print = watched_print(tx, definition, stored)?;
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
     let projected = project(account.as_ref(), fixed, standing.wants_account());
@@ -210,8 +211,10 @@ impl Lane<'_> {
         }
         let (app, user) = (&self.definition.app.id, &self.stored.user.id);
         let Some(last) = tx.last_finished(app, user, decision.operation)? else { return Ok(None) };
-        // Whoever changed the app may have mended what failed.
-        let alike = last.is_asked(self.asked) && !self.trigger.is_definition;
+        // Whoever changed the app may have mended what failed, and so may an account to which the record refers.
+        let alike = last.is_asked(self.asked)
+            && !self.trigger.is_definition
+            && last.fingerprint.as_deref().is_none_or(|print| print == self.print);
         let code = last.request.faults.first().map(|fault| fault.code);
         let unclear = decision.operation == Operation::Create
             && matches!(
@@ -375,6 +378,7 @@ pub(crate) fn insert(
 /// Cancels a request that was not sent, and logs why.
 pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why: &str) -> Result<(), Fault> {
     tx.change(&mut row, Event::Cancel)?;
+    tx.release(&row.request.id)?;
     let request = &row.request;
     let details = json!({"operation": request.operation, "why": why});
     tx.log(LogEvent {

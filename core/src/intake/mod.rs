@@ -3,12 +3,14 @@
 
 mod apps;
 mod lane;
+mod reference;
 mod users;
 
 pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
 };
+pub(crate) use reference::{wake, watched_print};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

@@ -24,9 +24,9 @@ pub struct Place {
 }
 
 /// Which of a lane's requests goes first; they are given oldest first. One that is being sent keeps its place. One that
-/// cannot move, because it waits for a person or for its time, lets the others pass. A deletion that may still take effect
-/// is cleared up before an account is made anew; an account is made before anything is done to it; what takes access away
-/// goes before what changes or gives it, Deactivate first.
+/// cannot move, because it waits for a person, for its time or for another user's account, lets the others pass. A deletion
+/// that may still take effect is cleared up before an account is made anew; an account is made before anything is done to
+/// it; what takes access away goes before what changes or gives it, Deactivate first.
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
@@ -37,8 +37,9 @@ pub struct Place {
 /// ```
 pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
     let rank = |place: &Place| {
-        let blocked =
-            place.approval == ApprovalStatus::Required || place.not_before.is_some_and(|not_before| not_before > now);
+        let blocked = place.approval == ApprovalStatus::Required
+            || place.not_before.is_some_and(|not_before| not_before > now)
+            || place.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now);
         let class = match place.operation {
             Operation::Delete if place.unsettled => 0,
             Operation::Create => 1,

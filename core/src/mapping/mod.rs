@@ -5,16 +5,21 @@
 mod compare;
 mod cover;
 mod document;
+mod kept;
 mod list;
+mod reference;
 mod render;
 mod review;
 mod rule;
 mod schema;
 pub mod suggest;
+mod unique;
 
 pub use document::render;
+pub use reference::References;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};
 pub use review::{missing_required, warnings};
+pub(crate) use unique::{MOST_CANDIDATES, UniqueValue, token, varies};
 
 use crate::expression::{Reads, Tables};
 use crate::fault::{Code, Fault};

@@ -1,8 +1,8 @@
 //! Rendering: the wanted attributes, and what must change.
 
-use super::Mapping;
 use super::compare::Comparison;
 use super::rule::CompiledRule;
+use super::{Mapping, References};
 use crate::expression::Inputs;
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Change, ChangeKind, Multi, OnNull, Strength};
@@ -30,6 +30,8 @@ pub struct RenderInputs<'a> {
     pub iteration: u32,
     /// The same as text to append.
     pub token: &'a str,
+    /// The accounts of the users to whom the record may refer; `None` where accounts are not known.
+    pub references: Option<&'a References>,
     /// The time.
     pub now: Timestamp,
     /// Whether the account is being created; nothing is changed then, everything is set.
@@ -47,12 +49,13 @@ impl<'a> RenderInputs<'a> {
             app_label: "",
             iteration: 0,
             token: "",
+            references: None,
             now,
             creating: true,
         }
     }
 
-    fn expression_inputs(&self) -> Inputs<'a> {
+    pub(super) fn expression_inputs(&self) -> Inputs<'a> {
         Inputs {
             user: self.user,
             current: self.current,
@@ -129,6 +132,8 @@ pub enum SkipReason {
     Weak,
     /// It keeps what the target has, and the target has something, or nobody knows.
     Keep,
+    /// A user to whom it refers has no account in the app yet, or accounts are not known.
+    Reference,
 }
 
 impl SkipReason {
@@ -139,6 +144,7 @@ impl SkipReason {
             Self::Apply => "apply",
             Self::Weak => "weak",
             Self::Keep => "keep",
+            Self::Reference => "reference",
         }
     }
 }
@@ -258,6 +264,13 @@ impl Mapping {
         let value = rule.value(expression_inputs, inputs.creating)?;
         let outcome = match value.filter(|value| !(rule.required && is_empty(value))) {
             Some(value) => {
+                let value = match rule.reference {
+                    true => match rule.resolved(&value, inputs.references)? {
+                        Some(value) => Cow::Owned(value),
+                        None => return Ok(Outcome::Skip(SkipReason::Reference)),
+                    },
+                    false => value,
+                };
                 if let Some(fault) = rule.check_value(&value, self.schema.as_ref()) {
                     return Err(fault.at(rule.target.as_str()));
                 }

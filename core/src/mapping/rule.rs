@@ -1,5 +1,6 @@
 //! One rule, compiled: where its value comes from and what it falls back on.
 
+use super::reference::MANAGER;
 use super::schema::Schema;
 use crate::expression::{Expression, Inputs, Reads, Tables, Variable};
 use crate::fault::{Code, Fault};
@@ -22,6 +23,10 @@ pub(super) struct CompiledRule {
     pub(super) strength: Strength,
     pub(super) multi: Multi,
     pub(super) unique: bool,
+    /// Its values are ids of users, for which those of their accounts are put.
+    pub(super) reference: bool,
+    /// They are put as `{"value": id}`.
+    pub(super) refers_by_object: bool,
     pub(super) sensitive: bool,
 }
 
@@ -52,6 +57,7 @@ impl CompiledRule {
     pub(super) fn new(rule: &Rule, schema: Option<&Schema>, tables: &Tables) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let target = Path::parse(&rule.target).map_err(|fault| faults.push(fault.at("target"))).ok();
+        let reference = rule.reference.unwrap_or(rule.source.as_deref() == Some("manager"));
         let origin = origin(rule, tables).map_err(|found| faults.extend(found)).ok();
         if rule.on_null == OnNull::Default && rule.default.is_none() {
             let message = "`on_null` is `default`, but the rule has no default; add one";
@@ -60,9 +66,10 @@ impl CompiledRule {
         if let Some(target) = &target {
             faults.extend(schema.and_then(|schema| schema.check_target(target)).map(|fault| fault.at("target")));
             let default = rule.default.as_ref().map(|default| &default.value);
+            // What a reference is given are users' ids; what it gives is checked when it is rendered.
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
                 let value =
-                    value.filter(|value| !value.is_null()).map(|value| wanted(Cow::Borrowed(value), rule.multi));
+                    value.filter(|value| !value.is_null() && !reference).map(|value| wanted(Cow::Borrowed(value), rule.multi));
                 let mismatch = value.and_then(|value| check_value(target, &value, schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }
@@ -76,12 +83,17 @@ impl CompiledRule {
             }
             // What joins a list may be a single value.
             if let (Some(Origin::Expression(expression)), Some(schema), true) =
-                (&origin, schema, rule.multi != Multi::Merge)
+                (&origin, schema, rule.multi != Multi::Merge && !reference)
             {
                 faults.extend(schema.check_expression(target, expression).map(|fault| fault.at("expression")));
             }
         }
         let (Some(target), Some(origin), true) = (target, origin, faults.is_empty()) else { return Err(faults) };
+        let known = schema.and_then(|schema| schema.find(&target.attribute()));
+        let refers_by_object = match known {
+            Some(known) => known.kind == "complex",
+            None => target.attribute().eq_ignore_ascii_case(MANAGER),
+        };
         Ok(Self {
             target,
             origin,
@@ -93,6 +105,8 @@ impl CompiledRule {
             strength: rule.strength,
             multi: rule.multi,
             unique: rule.unique,
+            reference,
+            refers_by_object,
             sensitive: rule.sensitive,
         })
     }

@@ -324,6 +324,10 @@ pub struct Rule {
     /// Whether the target is asked for a free value.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unique: bool,
+    /// Whether its values are ids of users, for which the ids of their accounts are put. Left out, it is so for the source
+    /// `manager`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<bool>,
     /// Whether the value is kept out of logs, plans and reports.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sensitive: bool,

@@ -239,6 +239,9 @@ pub struct Explanation {
     pub matched: Option<Value>,
     /// Requests that are not finished or failed last.
     pub requests: Vec<Request>,
+    /// Attributes of the mapping that the app's target was seen not to keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_kept: Vec<String>,
 }
 
 /// One step from the user's record to the account.

@@ -125,7 +125,8 @@ impl Tx<'_> {
         stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()
     }
 
-    /// Stores an account whole.
+    /// Stores an account whole. With an account that is gone goes what was known on its behalf: the unique values that it
+    /// held, and whom its user refers to.
     pub(crate) fn put_account(&mut self, row: &AccountRow, key: &UserKey) -> Result<(), Fault> {
         let account = &row.account;
         let place = place(account.app.as_str(), &account.external_id);
@@ -157,6 +158,10 @@ impl Tx<'_> {
                 account.deleted_at.map(Timestamp::as_micros)
             ],
         )?;
+        if let (AccountStatus::Deleted, Some(user)) = (account.status, &account.user) {
+            self.release_held(&account.app, user)?;
+            self.forget_references(&account.app, user)?;
+        }
         Ok(())
     }
 }

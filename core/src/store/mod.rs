@@ -8,8 +8,11 @@ mod attempts;
 pub(crate) mod cost;
 mod dialect;
 mod log;
+mod not_kept;
 mod open;
+mod references;
 mod requests;
+mod reservations;
 mod schemas;
 mod users;
 mod vault;
@@ -18,6 +21,7 @@ pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
 pub(crate) use log::Event as LogEvent;
 pub(crate) use requests::RequestRow;
+pub(crate) use reservations::{Mark, Reservation};
 pub(crate) use users::{StoredUser, UserState};
 pub(crate) use vault::{UserKey, fingerprint};
 
@@ -252,14 +256,17 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 8] = [
+    const SOURCES: [&str; 11] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
         include_str!("log.rs"),
+        include_str!("not_kept.rs"),
         include_str!("open.rs"),
+        include_str!("references.rs"),
         include_str!("requests.rs"),
+        include_str!("reservations.rs"),
         include_str!("users.rs"),
     ];
 

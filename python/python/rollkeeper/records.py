@@ -508,8 +508,14 @@ class Explanation(Record):
 
     __slots__ = ()
     _shown = ("app", "user", "wanted", "summary")
-    _readers = {"because": tuple, "steps": _tuple_of(ExplanationStep), "account": Account, "requests": _tuple_of(Request)}
-    _absent = {"because": (), "requests": ()}
+    _readers = {
+        "because": tuple,
+        "steps": _tuple_of(ExplanationStep),
+        "account": Account,
+        "requests": _tuple_of(Request),
+        "not_kept": tuple,
+    }
+    _absent = {"because": (), "requests": (), "not_kept": ()}
 
     app: str
     user: str
@@ -520,6 +526,7 @@ class Explanation(Record):
     account: Optional[Account]
     matched: Optional[dict[str, Any]]
     requests: tuple[Request, ...]
+    not_kept: tuple[str, ...]
 
 
 class Tile(Record):

@@ -1,0 +1,38 @@
+//! Learning what a target does not keep of what it is sent, from the accounts that it shows.
+
+use crate::fault::Fault;
+use crate::intake::LiveApp;
+use crate::model::Change;
+use crate::store::{LogEvent, RequestRow, Tx};
+use crate::value::Attributes;
+use serde_json::json;
+
+/// Compares what was sent with what the target shows of it. An attribute that is seen lost for the first time is logged.
+pub(super) fn note_kept(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    sent: &Attributes,
+    changes: Option<&[Change]>,
+    shown: &Attributes,
+) -> Result<(), Fault> {
+    let id = &app.definition.app.id;
+    let mut lost = Vec::new();
+    for (rule, kept) in app.definition.mapping.kept(sent, changes, shown) {
+        let (attribute, mark) = app.definition.rule_mark(rule);
+        if kept {
+            tx.note_kept(id, &attribute)?;
+        } else if tx.note_not_kept(id, &attribute, &mark)? {
+            lost.push(attribute);
+        }
+    }
+    if lost.is_empty() {
+        return Ok(());
+    }
+    tx.log(LogEvent {
+        app: Some(id),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        ..LogEvent::new("not_kept", json!({"attributes": lost}))
+    })
+}
