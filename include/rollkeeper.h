@@ -694,6 +694,16 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_CONFLICT_CANDIDATES 321
 
 /**
+ * A unique value is taken, and its rule has no other.
+ */
+#define ROLLKEEPER_UNIQUE_TAKEN 322
+
+/**
+ * Every candidate for a unique value is taken.
+ */
+#define ROLLKEEPER_UNIQUE_EXHAUSTED 323
+
+/**
  * The file was written by a newer version.
  */
 #define ROLLKEEPER_STORE_NEWER 400
@@ -1021,7 +1031,7 @@ rollkeeper_status rollkeeper_engine_delete_app(struct rollkeeper_engine *engine,
 
 /**
  * Gives everything that is wrong with a definition, what is allowed and hardly meant, and what has to hold before it is
- * enabled, as JSON with `findings`, `warnings`, `readiness` and `ready`. Nothing is stored.
+ * enabled, as JSON with `findings`, `warnings`, `readiness`, `ready` and `expressions`. Nothing is stored.
  *
  * # Safety
  * `engine` is valid; `app` leads to `app_length` bytes; `validation` may be written; `error` is NULL or may be

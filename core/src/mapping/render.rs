@@ -400,7 +400,7 @@ fn lacks_element(target: &Path, known: &Attributes) -> bool {
 fn as_list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) => items,
-        Value::Null => Vec::new(),
+        value if is_empty(&value) => Vec::new(),
         value => vec![value],
     }
 }

@@ -140,7 +140,7 @@ pub(crate) struct Union {
 pub(crate) fn union(inputs: &Inputs<'_>, target: &Target, there: &Value, wanted: &Value) -> Union {
     let (schema, attribute) = (inputs.schema, target.attribute());
     let list = |value: &Value| match value {
-        Value::Null => Vec::new(),
+        value if is_empty(value) => Vec::new(),
         Value::Array(items) => items.clone(),
         value => vec![value.clone()],
     };
