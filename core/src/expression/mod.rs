@@ -25,7 +25,7 @@ pub use reads::Reads;
 
 use crate::fault::Fault;
 use crate::time::Timestamp;
-use crate::value::Attributes;
+use crate::value::{Attributes, Field, Record};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -120,6 +120,12 @@ impl Expression {
     /// names paths and functions, never a value.
     pub fn evaluate(&self, inputs: &Inputs<'_>) -> Result<Option<Value>, Fault> {
         evaluate::evaluate(&self.tree, inputs).map_err(Fault::from)
+    }
+
+    /// Computes the value for a record that was read in part, in place of `inputs.user`, which must be empty. The roots of
+    /// [`Expression::reads`] must have been read. Gives nothing where [`Expression::evaluate`] fails, which then tells why.
+    pub(crate) fn field<'a>(&'a self, record: &'a Record<'a>, inputs: &'a Inputs<'a>) -> Option<Field<'a>> {
+        evaluate::field(&self.tree, record, inputs).ok()
     }
 }
 

@@ -2,8 +2,13 @@
 //! rule means is told in `core/docs/mapping.md`. A [`Mapping`] that exists is sound: its paths, its expressions and its
 //! fit to the target's schema were checked. Rendering reports every fault, not the first, and gives nothing half-mapped.
 
+#[cfg(test)]
+mod alike;
 mod compare;
+mod direct;
 mod document;
+mod layout;
+mod payload;
 mod render;
 mod rule;
 mod schema;
@@ -14,6 +19,7 @@ pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, 
 use crate::expression::Reads;
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, Rule, SchemaAttribute};
+use direct::Direct;
 use rule::CompiledRule;
 use schema::Schema;
 
@@ -23,6 +29,8 @@ pub struct Mapping {
     rules: Vec<CompiledRule>,
     schema: Option<Schema>,
     reads: Reads,
+    /// The direct way to a new account's JSON, where there is one.
+    direct: Option<Direct>,
 }
 
 impl Mapping {
@@ -61,7 +69,8 @@ impl Mapping {
         }
         let rules: Vec<CompiledRule> = compiled.into_iter().map(|(_, rule)| rule).collect();
         let reads = rules.iter().fold(Reads::none(), |reads, rule| reads.and(&rule.reads()));
-        Ok(Self { rules, schema, reads })
+        let direct = if schema.is_none() { Direct::new(&rules, &reads) } else { None };
+        Ok(Self { rules, schema, reads, direct })
     }
 
     /// The user attributes that the rules read.
