@@ -11,6 +11,7 @@ mod convert;
 mod engine;
 mod enter;
 mod errors;
+mod mapping;
 mod pure;
 mod testing;
 
@@ -21,6 +22,8 @@ mod _native {
     use crate::engine::Engine;
     #[pymodule_export]
     use crate::enter::_shutdown;
+    #[pymodule_export]
+    use crate::mapping::Mapping;
     #[pymodule_export]
     use crate::pure::{can_change, canonical, codes, evaluate, next_state, parse_time, render};
     #[pymodule_export]

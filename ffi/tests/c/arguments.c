@@ -7,6 +7,7 @@
 /* What may be given: one of each. The reply is that of a callback that is running. */
 static struct {
     rollkeeper_engine *engine;
+    rollkeeper_mapping *mapping;
     rollkeeper_mock_target *mock_target;
     rollkeeper_virtual_clock *virtual_clock;
     rollkeeper_reply *reply;
@@ -17,7 +18,10 @@ static struct {
 static struct {
     char *char_value;
     bool bool_value;
+    char buffer[2];
+    size_t length;
     rollkeeper_iterator *iterator;
+    rollkeeper_mapping *mapping;
     rollkeeper_mock_target *mock_target;
     rollkeeper_virtual_clock *virtual_clock;
 } made;
@@ -31,6 +35,7 @@ static void test(void *context, const char *request, size_t request_length, roll
     valid.reply = reply;
 #include "calls.h"
     CHECK(made.char_value == NULL && !made.bool_value && made.iterator == NULL);
+    CHECK(made.buffer[0] == 0 && made.length == 0 && made.mapping == NULL);
     CHECK(made.mock_target == NULL && made.virtual_clock == NULL);
     tried++;
 }
@@ -38,6 +43,7 @@ static void test(void *context, const char *request, size_t request_length, roll
 int main(void)
 {
     MUST(rollkeeper_engine_open(NULL, &valid.engine, &error));
+    MUST(rollkeeper_mapping_compile(DOCUMENT("[]"), &valid.mapping, &error));
     MUST(rollkeeper_mock_target_new(NULL, 0, &valid.mock_target, &error));
     MUST(rollkeeper_virtual_clock_new("2026-11-20T09:00:00Z", &valid.virtual_clock, &error));
     valid.connector.struct_size = sizeof valid.connector;
@@ -48,6 +54,7 @@ int main(void)
     CHECK(tried > 0);
     rollkeeper_string_free(report);
     rollkeeper_virtual_clock_free(valid.virtual_clock);
+    rollkeeper_mapping_free(valid.mapping);
     rollkeeper_mock_target_free(valid.mock_target);
     rollkeeper_engine_free(valid.engine);
     return 0;

@@ -24,6 +24,26 @@ static rollkeeper_status render(json one, json user, char **answer, rollkeeper_e
                              last.start, last.length, NOW, answer, error);
 }
 
+/* A compiled mapping gives the same attributes, or fails with the same code. */
+static void render_compiled(json one, json user, const char *answer, const rollkeeper_error *expected)
+{
+    json rules = json_member(one, "mapping");
+    rollkeeper_mapping *mapping = NULL;
+    rollkeeper_error *error = NULL;
+    char text[4096] = "";
+    size_t length = 0;
+    if (rollkeeper_mapping_compile(rules.start, rules.length, &mapping, &error) == ROLLKEEPER_OK)
+        (void)rollkeeper_mapping_render(mapping, user.start, user.length, NOW, text, sizeof text, &length, &error);
+    CHECK(rollkeeper_error_number(error) == rollkeeper_error_number(expected));
+    if (answer != NULL) {
+        const char *attributes = answer + strlen("{\"attributes\":");
+        CHECK(length < sizeof text && strlen(text) == length && strncmp(attributes, text, length) == 0);
+        CHECK(strncmp(attributes + length, ",\"changes\":[]", 13) == 0);
+    }
+    rollkeeper_error_free(error);
+    rollkeeper_mapping_free(mapping);
+}
+
 static void answer_case(json one)
 {
     if (json_member(one, "options").start != NULL) {
@@ -38,6 +58,8 @@ static void answer_case(json one)
     bool renders = json_member(one, "mapping").start != NULL;
     rollkeeper_status status = renders ? render(one, user, &answer, &error) : evaluate(one, user, &answer, &error);
     CHECK((status == ROLLKEEPER_OK) == (answer != NULL) && (status == ROLLKEEPER_OK) == (error == NULL));
+    if (renders && json_member(one, "current").start == NULL && json_member(one, "last").start == NULL)
+        render_compiled(one, user, answer, error);
     puts(answer != NULL ? answer : rollkeeper_error_json(error));
     rollkeeper_string_free(answer);
     rollkeeper_error_free(error);

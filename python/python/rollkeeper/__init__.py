@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit as _atexit
 
 from . import _native, testing
+from ._native import Mapping
 from .connector import Connector
 from .engine import Engine
 from .errors import (
@@ -59,6 +60,7 @@ __all__ = [
     "InternalError",
     "LogEntry",
     "LogVerdict",
+    "Mapping",
     "NotFound",
     "Preview",
     "PreviewOperation",
