@@ -12,6 +12,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
+/// What a text that is being put together gets beyond what it needs, so that it does not grow with every part.
+const ROOM: usize = 32;
+
 const MICROS_OUT_OF_RANGE: &str = "a time is out of range";
 
 /// Evaluates a tree to JSON.
@@ -298,7 +301,17 @@ impl<'a> Evaluation<'a> {
             return Err(Failure::new("`+` would make a text longer than 64 KiB"));
         }
         self.budget.charge(length / 16)?;
-        let mut text = left.into_owned();
+        let mut text = match left {
+            Cow::Owned(text) => text,
+            Cow::Borrowed(left) => {
+                let mut text = String::with_capacity(length + ROOM);
+                text.push_str(left);
+                text
+            }
+        };
+        if text.capacity() < length {
+            text.reserve(right.len() + ROOM);
+        }
         text.push_str(right);
         Ok(Term::Text(Cow::Owned(text)))
     }

@@ -38,7 +38,10 @@ impl Mapping {
     /// `payload` is empty then.
     pub fn payload(&self, user: &[u8], now: Timestamp, payload: &mut String) -> Result<(), Vec<Fault>> {
         payload.clear();
-        self.append(user, now, payload)
+        match std::str::from_utf8(user) {
+            Ok(user) => self.append(user, now, payload),
+            Err(_) => Err(read_json(user).err().into_iter().collect()),
+        }
     }
 
     /// Does so for many users, one a line, and writes one line for each, in their order: `{"attributes":…}`, or
@@ -57,30 +60,32 @@ impl Mapping {
     /// ```
     pub fn payload_lines(&self, users: &[u8], now: Timestamp, payloads: &mut String) {
         payloads.clear();
-        let users = users.strip_suffix(b"\n").unwrap_or(users);
-        if users.is_empty() {
-            return;
-        }
-        for user in users.split(|byte| *byte == b'\n') {
-            let start = payloads.len();
-            payloads.push_str("{\"attributes\":");
-            if let Err(faults) = self.append(user, now, payloads) {
-                payloads.truncate(start);
-                payloads.push_str("{\"faults\":");
-                write(&serde_json::to_value(faults).unwrap_or(Value::Null), payloads);
+        match std::str::from_utf8(users) {
+            Ok(users) => {
+                for user in users.split_terminator('\n') {
+                    line(payloads, |payloads| self.append(user, now, payloads));
+                }
             }
-            payloads.push_str("}\n");
+            // The lines without the bad one are sound.
+            Err(_) => {
+                let mut payload = String::new();
+                for user in users.strip_suffix(b"\n").unwrap_or(users).split(|byte| *byte == b'\n') {
+                    line(payloads, |payloads| {
+                        self.payload(user, now, &mut payload).map(|()| payloads.push_str(&payload))
+                    });
+                }
+            }
         }
     }
 
     /// Writes at the end of `payload`; where there are faults, nothing.
-    fn append(&self, user: &[u8], now: Timestamp, payload: &mut String) -> Result<(), Vec<Fault>> {
-        if let (Some(direct), Ok(user)) = (&self.direct, std::str::from_utf8(user))
+    fn append(&self, user: &str, now: Timestamp, payload: &mut String) -> Result<(), Vec<Fault>> {
+        if let Some(direct) = &self.direct
             && direct.write(&self.rules, user, now, payload)
         {
             return Ok(());
         }
-        let user = match read_json(user) {
+        let user = match read_json(user.as_bytes()) {
             Ok(Value::Object(user)) => user,
             Ok(_) => {
                 return Err(vec![Fault::new(Code::InvalidDocument, "`user` must be a JSON object").at("user")]);
@@ -91,4 +96,16 @@ impl Mapping {
         payload.push_str(&canonical_object(&rendered.attributes));
         Ok(())
     }
+}
+
+/// Writes a line around what `append` writes, or with the faults that it gives.
+fn line(payloads: &mut String, append: impl FnOnce(&mut String) -> Result<(), Vec<Fault>>) {
+    let start = payloads.len();
+    payloads.push_str("{\"attributes\":");
+    if let Err(faults) = append(payloads) {
+        payloads.truncate(start);
+        payloads.push_str("{\"faults\":");
+        write(&serde_json::to_value(faults).unwrap_or(Value::Null), payloads);
+    }
+    payloads.push_str("}\n");
 }

@@ -1,15 +1,15 @@
 //! A record read in part: one pass over its JSON text, the members that somebody reads in numbered fields, the others
 //! checked and passed over. Text without escapes stays where it is in the JSON.
 //!
-//! What is refused here is exactly what `serde_json` refuses where it reads a whole record: members that nobody reads are
-//! taken in as any others, because its own way of ignoring values lets escapes, numbers and depths pass that it would not
-//! read.
+//! What is taken for sound here is sound for `serde_json` too, which reads whatever is not plain: a text with escapes, a
+//! number with a fraction, a list or an object that somebody wants. It need not hold the other way round: who gets nothing
+//! from here asks `serde_json`, which knows what is wrong.
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
-use std::fmt;
+
+/// How deep a record may be nested; far less than `serde_json` takes.
+const DEEPEST: usize = 32;
 
 /// The members of a record that are read, each with a number.
 #[derive(Debug)]
@@ -86,11 +86,21 @@ pub(crate) struct Record<'t> {
 
 impl<'t> Record<'t> {
     /// Reads the members of `keys`; of a member that is there twice, the last. Gives nothing where the text is not a
-    /// JSON object.
+    /// JSON object, or is out of the ordinary.
     pub(crate) fn read(keys: &'t Keys, json: &'t str) -> Option<Self> {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let record = reader.deserialize_map(Members(keys)).ok()?;
-        reader.end().ok().map(|()| record)
+        let mut fields = Vec::new();
+        fields.resize_with(keys.names.len(), || Field::Absent);
+        let mut reader = Reader { json, at: 0 };
+        reader.space();
+        reader.members(&mut |reader, name| {
+            match keys.number(name).and_then(|number| fields.get_mut(number)) {
+                Some(field) => *field = reader.field()?,
+                None => reader.pass(DEEPEST)?,
+            }
+            Some(())
+        })?;
+        reader.space();
+        (reader.at == json.len()).then_some(Self { keys, fields })
     }
 
     /// The field of that number.
@@ -104,159 +114,155 @@ impl<'t> Record<'t> {
     }
 }
 
-/// Reads the members of a record.
-struct Members<'t>(&'t Keys);
+/// Goes through JSON text.
+struct Reader<'t> {
+    json: &'t str,
+    at: usize,
+}
 
-impl<'t> Visitor<'t> for Members<'t> {
-    type Value = Record<'t>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a record")
+impl<'t> Reader<'t> {
+    fn byte(&self) -> Option<u8> {
+        self.json.as_bytes().get(self.at).copied()
     }
 
-    fn visit_map<M: MapAccess<'t>>(self, mut members: M) -> Result<Record<'t>, M::Error> {
-        let mut fields = Vec::new();
-        fields.resize_with(self.0.names.len(), || Field::Absent);
-        while let Some(number) = members.next_key_seed(Name(self.0))? {
-            match number.and_then(|number| fields.get_mut(number)) {
-                Some(field) => *field = members.next_value_seed(Taken)?,
-                None => members.next_value_seed(Passed)?,
+    fn space(&mut self) {
+        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// Whether that byte stands here, after space; it is passed over then.
+    fn takes(&mut self, wanted: u8) -> bool {
+        self.space();
+        let stands = self.byte() == Some(wanted);
+        self.at += usize::from(stands);
+        stands
+    }
+
+    /// An object, each of whose values is left to `value`.
+    fn members(&mut self, value: &mut dyn FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
+        if !self.takes(b'{') {
+            return None;
+        }
+        if self.takes(b'}') {
+            return Some(());
+        }
+        loop {
+            self.space();
+            let name = self.text()?;
+            if !self.takes(b':') {
+                return None;
+            }
+            self.space();
+            value(self, &name)?;
+            if !self.takes(b',') {
+                return self.takes(b'}').then_some(());
             }
         }
-        Ok(Record { keys: self.0, fields })
-    }
-}
-
-/// Reads a member's name as its number.
-struct Name<'t>(&'t Keys);
-
-impl<'t> DeserializeSeed<'t> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<Option<usize>, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.number(name))
-    }
-}
-
-/// Reads a value that is wanted.
-struct Taken;
-
-impl<'t> DeserializeSeed<'t> for Taken {
-    type Value = Field<'t>;
-
-    fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<Field<'t>, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'t> Visitor<'t> for Taken {
-    type Value = Field<'t>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Field<'t>, E> {
-        Ok(Field::Absent)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Field<'t>, E> {
-        Ok(Field::Bool(truth))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Field<'t>, E> {
-        Ok(Field::Number(number.into()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Field<'t>, E> {
-        Ok(Field::Number(number.into()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Field<'t>, E> {
-        Ok(Value::from(number).into())
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'t str) -> Result<Field<'t>, E> {
-        Ok(Field::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Field<'t>, E> {
-        Ok(Field::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<S: SeqAccess<'t>>(self, items: S) -> Result<Field<'t>, S::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(items)).map(Field::from)
-    }
-
-    fn visit_map<M: MapAccess<'t>>(self, members: M) -> Result<Field<'t>, M::Error> {
-        // It gives a number where `serde_json` keeps all digits of numbers, which it hands over as objects.
-        Value::deserialize(MapAccessDeserializer::new(members)).map(Field::from)
-    }
-}
-
-/// Checks a value that nobody wants.
-struct Passed;
-
-impl<'t> DeserializeSeed<'t> for Passed {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<(), D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'t> Visitor<'t> for Passed {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<S: SeqAccess<'t>>(self, mut items: S) -> Result<(), S::Error> {
-        while items.next_element_seed(Self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<M: MapAccess<'t>>(self, mut members: M) -> Result<(), M::Error> {
-        while members.next_key_seed(Self)?.is_some() {
-            members.next_value_seed(Self)?;
+    /// A text.
+    fn text(&mut self) -> Option<Cow<'t, str>> {
+        if self.byte()? != b'"' {
+            return None;
         }
-        Ok(())
+        let bytes = self.json.as_bytes();
+        let start = self.at;
+        let mut end = start + 1;
+        let mut escaped = false;
+        loop {
+            end += plain_length(bytes.get(end..)?);
+            match bytes.get(end)? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    end += 2;
+                }
+                _ => return None,
+            }
+        }
+        self.at = end + 1;
+        if escaped {
+            return serde_json::from_str(self.json.get(start..self.at)?).ok().map(Cow::Owned);
+        }
+        self.json.get(start + 1..end).map(Cow::Borrowed)
     }
+
+    /// A value that is wanted.
+    fn field(&mut self) -> Option<Field<'t>> {
+        if self.byte()? == b'"' {
+            return self.text().map(Field::Text);
+        }
+        let start = self.at;
+        self.pass(DEEPEST)?;
+        let value: Value = serde_json::from_str(self.json.get(start..self.at)?).ok()?;
+        Some(value.into())
+    }
+
+    /// A value that nobody wants.
+    fn pass(&mut self, levels: usize) -> Option<()> {
+        match self.byte()? {
+            b'"' => self.text().map(drop),
+            b'{' => {
+                let levels = levels.checked_sub(1)?;
+                self.members(&mut |reader, _| reader.pass(levels))
+            }
+            b'[' => self.items(levels.checked_sub(1)?),
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(),
+        }
+    }
+
+    fn items(&mut self, levels: usize) -> Option<()> {
+        self.at += 1;
+        if self.takes(b']') {
+            return Some(());
+        }
+        loop {
+            self.space();
+            self.pass(levels)?;
+            if !self.takes(b',') {
+                return self.takes(b']').then_some(());
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        let rest = self.json.as_bytes().get(self.at..)?;
+        self.at += word.len();
+        rest.starts_with(word.as_bytes()).then_some(())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let rest = self.json.get(self.at..)?;
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.bytes().position(|byte| !is_part(&byte)).unwrap_or(rest.len());
+        self.at += length;
+        let number = rest.get(..length)?;
+        // A whole number that is neither long nor begins with a zero needs no second look.
+        let plain =
+            (1..18).contains(&length) && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+        if plain { Some(()) } else { serde_json::from_str::<Number>(number).ok().map(drop) }
+    }
+}
+
+/// How many bytes come before a quotation mark, a backslash or a control character.
+fn plain_length(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const TOPS: u64 = ONES << 7;
+    // The lowest top bit that is set is that of the first byte below the limit; those above it may be wrong.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & TOPS;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = below(word, 0x20) | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            return index * 8 + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
+        }
+    }
+    let ends = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    words.len() * 8 + rest.iter().position(ends).unwrap_or(rest.len())
 }
