@@ -26,7 +26,7 @@ go:
 bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 	python/build.sh release
 	tests/bench/install.sh
-	cargo build --release --locked -p rollkeeper-tests -p rollkeeper-ffi
+	cargo build --release --locked -p rollkeeper-tests
 	tests/bench/build.sh
 	ROLLKEEPER_PYTHON=.build/release/bin/python .build/release/bin/python tests/bench/bench.py $(if $(ONLY),--only $(ONLY))
 

@@ -3,6 +3,8 @@
 # expression crates. A peer that cannot be built is reported as missing by the benchmarks.
 set -eu
 cd "$(dirname "$(readlink -f "$0")")/../.."
+# As a shared library alone, so that what it is made of is what the other programs are made of.
+cargo rustc --quiet --release --locked -p rollkeeper-ffi --crate-type cdylib
 target=$(readlink -f "${CARGO_TARGET_DIR:-target}")
 cc -O2 -Wall -Wextra -Iinclude tests/bench/mapping.c -L"$target/release" -lrollkeeper -Wl,-rpath,"$target/release" \
     -o "$target/release/mapping-c"

@@ -199,12 +199,19 @@ fn record(chance: &mut Chance) -> String {
         format!("\"{key}\" : {value}")
     });
     let members: Vec<String> = members.collect();
-    match chance.below(60) {
-        0 => format!("[{}]", members.join(",")),
-        1 => format!("{{{}}} x", members.join(",")),
-        2 => String::new(),
-        _ => format!(" {{{}}}\r", members.join(",\n")),
+    let mut text = format!(" {{{}}}\r", members.join(",\n"));
+    if chance.one_in(20) {
+        // Something is lost or comes in between, which mostly leaves no JSON.
+        let place = chance.below(text.chars().count());
+        let place = text.char_indices().nth(place).unwrap().0;
+        match chance.below(3) {
+            0 => drop(text.remove(place)),
+            1 => text
+                .insert_str(place, chance.of(&["\"", "\\", ",", ":", "{", "]", "0", "-", ".", "e", "t", "\u{1}", "ü"])),
+            _ => text.truncate(place),
+        }
     }
+    text
 }
 
 fn ordinary(mapping: &Mapping, record: &str, now: Timestamp) -> Option<Result<String, Vec<Fault>>> {
