@@ -3,6 +3,7 @@
 //! once; each crate gets only the members that the rules read, in its own form.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::Path;
@@ -49,7 +50,8 @@ fn by_minijinja() -> Outcome<Map> {
     let rules = texts.into_iter().map(|text| environment.compile_expression_owned(text)).collect::<Result<Vec<_>, _>>()?;
     Ok(Box::new(move |user| {
         let read = READ.iter().map(|name| (*name, user[*name].as_str()));
-        let context: minijinja::Value = read.map(|(name, text)| (name, minijinja::Value::from(text))).collect();
+        let members = read.map(|(name, text)| (name.to_owned(), minijinja::Value::from(text)));
+        let context = minijinja::Value::from(members.collect::<BTreeMap<String, minijinja::Value>>());
         let value = |rule: &minijinja::Expression<'_, '_>| Ok(rule.eval(&context)?.as_str().unwrap_or_default().to_owned());
         account(rules.iter().map(value).collect::<Outcome<_>>()?)
     }))
