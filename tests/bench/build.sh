@@ -6,6 +6,8 @@ cd "$(dirname "$(readlink -f "$0")")/../.."
 # As a shared library alone, so that what it is made of is what the other programs are made of.
 cargo rustc --quiet --release --locked -p rollkeeper-ffi --crate-type cdylib
 target=$(readlink -f "${CARGO_TARGET_DIR:-target}")
+# The program asks for the library by its SONAME.
+ln -sf librollkeeper.so "$target/release/librollkeeper.so.1"
 cc -O2 -Wall -Wextra -Iinclude tests/bench/mapping.c -L"$target/release" -lrollkeeper -Wl,-rpath,"$target/release" \
     -o "$target/release/mapping-c"
 cargo build --quiet --release --locked --manifest-path tests/bench/crates/Cargo.toml --target-dir "$target/bench-crates" ||
