@@ -28,6 +28,7 @@ bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 	python/build.sh release
 	tests/bench/install.sh
 	cargo build --release --locked -p rollkeeper-tests
+	tests/bench/build.sh
 	ROLLKEEPER_PYTHON=.build/release/bin/python .build/release/bin/python tests/bench/bench.py $(if $(ONLY),--only $(ONLY))
 
 torture:                # kill -9 against a Python host; KILLS=n

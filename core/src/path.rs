@@ -89,6 +89,16 @@ impl Path {
         &self.text
     }
 
+    /// The extension whose attribute it is.
+    pub(crate) fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The names, each with what its filter asks of an element; where there is no filter, nothing.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = (&str, &[(String, Value)])> {
+        self.steps.iter().map(|step| (step.name.as_str(), step.filter.as_slice()))
+    }
+
     /// The path without filters, as schemas and queries name it: `emails.value`.
     pub fn attribute(&self) -> String {
         let names: Vec<&str> = self.steps.iter().map(|step| step.name.as_str()).collect();
@@ -293,7 +303,7 @@ pub(crate) fn same_name(left: &str, right: &str) -> bool {
     left == right || left.eq_ignore_ascii_case(right)
 }
 
-fn same_value(left: &Value, right: &Value) -> bool {
+pub(crate) fn same_value(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::String(left), Value::String(right)) => left == right || fold_case(left) == fold_case(right),
         (left, right) => left == right,

@@ -4,6 +4,10 @@
 //! `serde_json` keeps object keys sorted unless somebody in the program switches on its `preserve_order` feature;
 //! [`canonical`] sorts by itself and is right in both cases.
 
+mod record;
+
+pub(crate) use record::{Field, Keys, Record};
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
@@ -94,7 +98,8 @@ pub fn fold_case(text: &str) -> String {
     text.nfc().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
 }
 
-fn write(value: &Value, text: &mut String) {
+/// [`canonical`], at the end of a text.
+pub(crate) fn write(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => write_object(object, text),
         Value::Array(items) => {
@@ -114,15 +119,22 @@ fn write(value: &Value, text: &mut String) {
     }
 }
 
-/// Most texts need no escape; the library writes the others.
-fn write_text(plain: &str, text: &mut String) {
-    if plain.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-        text.push('"');
-        text.push_str(plain);
-        text.push('"');
+/// A text as JSON. Most texts need no escape; the library writes the others.
+pub(crate) fn write_text(plain: &str, text: &mut String) {
+    // To the end whatever is found: without a way out the loop is done for many bytes at once.
+    let escapes = plain.bytes().fold(false, |found, byte| found | (byte < b' ') | (byte == b'"') | (byte == b'\\'));
+    if !escapes {
+        write_plain(plain, text);
     } else {
         text.push_str(&Value::from(plain).to_string());
     }
+}
+
+/// A text as JSON, where it is known that it needs no escape.
+pub(crate) fn write_plain(plain: &str, text: &mut String) {
+    text.push('"');
+    text.push_str(plain);
+    text.push('"');
 }
 
 fn write_object(object: &Attributes, text: &mut String) {

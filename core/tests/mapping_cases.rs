@@ -1,9 +1,9 @@
 //! Runs the cases of `tests/data/mapping`, which the other languages run too.
 #![expect(clippy::unwrap_used, reason = "tests stop at what they did not expect")]
 
-use rollkeeper::Timestamp;
-use rollkeeper::mapping::render;
-use rollkeeper::value::Attributes;
+use rollkeeper::mapping::{Mapping, render};
+use rollkeeper::value::{Attributes, canonical, canonical_object};
+use rollkeeper::{Fault, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;
@@ -50,6 +50,10 @@ fn check(case: &Case) -> Option<String> {
         Ok(rendered) => (rendered, Vec::new()),
         Err(faults) => (Value::Null, faults),
     };
+    let payload = payload(case, now);
+    if case.current.is_none() && case.last.is_none() && payload != wanted_payload(&rendered, &faults) {
+        return Some(format!("{}: gave the payload {payload:?}", case.description));
+    }
     let mut faults: Vec<Value> = faults.iter().map(|fault| serde_json::to_value(fault).unwrap()).collect();
     for (fault, expected) in faults.iter_mut().zip(&case.faults) {
         if expected.get("message").is_none() {
@@ -58,4 +62,15 @@ fn check(case: &Case) -> Option<String> {
     }
     (rendered != case.rendered || faults != case.faults)
         .then(|| format!("{}: gave {rendered} {}", case.description, serde_json::to_string(&faults).unwrap()))
+}
+
+/// The same by a compiled mapping, where an account is created.
+fn payload(case: &Case, now: Timestamp) -> Result<String, Vec<Fault>> {
+    let mut payload = String::new();
+    let mapping = Mapping::from_json(canonical(&case.mapping).as_bytes())?;
+    mapping.payload(canonical_object(&case.user).as_bytes(), now, &mut payload).map(|()| payload)
+}
+
+fn wanted_payload(rendered: &Value, faults: &[Fault]) -> Result<String, Vec<Fault>> {
+    if faults.is_empty() { Ok(canonical(&rendered["attributes"])) } else { Err(faults.to_vec()) }
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -61,7 +62,31 @@ func (c dataCase) answer() (json.RawMessage, error) {
 		return document
 	}
 	rendering, err := Render(c.Mapping, user, given(c.Current), given(c.Last), now)
+	if c.Current != nil || c.Last != nil {
+		return rendering.Raw, err
+	}
+	payload, compiledErr := renderCompiled(c.Mapping, user, now)
+	if !bytes.Equal(payload, rendering.Attributes) || !errors.Is(compiledErr, codeOf(err)) {
+		return nil, fmt.Errorf("compiled, it gave %s and %v", payload, compiledErr)
+	}
 	return rendering.Raw, err
+}
+
+func renderCompiled(rules, user json.RawMessage, now time.Time) (json.RawMessage, error) {
+	mapping, err := CompileMapping(rules)
+	if err != nil {
+		return nil, err
+	}
+	return mapping.Render(user, now)
+}
+
+// codeOf gives the code of an error, nil for none.
+func codeOf(err error) error {
+	var failure *Error
+	if errors.As(err, &failure) {
+		return failure.Code
+	}
+	return err
 }
 
 // canonical writes JSON as the library does: sorted keys, no white space, nothing escaped that need not be.

@@ -20,6 +20,7 @@ type (
 	cEngine   = C.rollkeeper_engine
 	cIterator = C.rollkeeper_iterator
 	cError    = C.rollkeeper_error
+	cMapping  = C.rollkeeper_mapping
 )
 
 // arguments holds what is handed to C for the time of one call, and the first thing that is wrong with it.

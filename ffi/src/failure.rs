@@ -31,7 +31,7 @@ impl Failure {
 
 /// Text for C. A NUL inside would end it early, so it is shown as U+FFFD instead.
 pub(crate) fn c_text(text: &str) -> CString {
-    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+    CString::new(text).or_else(|_| CString::new(text.replace('\0', "\u{fffd}"))).unwrap_or_default()
 }
 
 /// The failure's number, one of the ROLLKEEPER_* constants; 0 for NULL.

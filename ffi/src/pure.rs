@@ -237,7 +237,7 @@ fn state(name: &str, argument: &str) -> Result<State, Fault> {
     State::from_name(name).ok_or_else(|| Fault::new(Code::UnknownState, "there is no such state").at(argument))
 }
 
-fn time(now: Option<&str>) -> Result<Timestamp, Fault> {
+pub(crate) fn time(now: Option<&str>) -> Result<Timestamp, Fault> {
     match now {
         Some(text) => Timestamp::parse(text).map_err(|fault| fault.at("now")),
         None => Ok(engine::time::SystemClock.now()),

@@ -108,6 +108,11 @@ fn a_connector_in_c_passes_the_conformance_suite_and_serves_an_engine() {
 }
 
 #[test]
+fn a_compiled_mapping_writes_into_the_callers_buffer_and_maps_many_users_at_once() {
+    Installed::new().compile_and_run("mapping.c", &[]);
+}
+
+#[test]
 fn every_pair_of_states_and_every_event_is_as_in_the_files() {
     let data = here("../tests/data");
     Installed::new().compile_and_run("csv.c", &[data.join("transitions.csv"), data.join("events.csv")]);

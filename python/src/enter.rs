@@ -192,6 +192,22 @@ pub(crate) fn enter<T: Send>(
     finish(py, INTERRUPT.with(RefCell::take), result)
 }
 
+/// Does `work` without the interpreter lock, where it needs no engine and calls nothing back: so from a callback too.
+///
+/// # Errors
+/// `closed` at the end of the interpreter; `panic` where `work` panicked.
+pub(crate) fn without_lock<T: Send>(
+    py: Python<'_>,
+    operation: &'static str,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<T> {
+    let nobody = Caller { owner: 0, engine: None };
+    let guard = Guard::new(&nobody, operation).map_err(|error| errors::exception(py, &error))?;
+    let result = py.detach(|| catch(operation, || Ok(work())));
+    drop(guard);
+    finish(py, None, result)
+}
+
 /// Does a run on another thread and polls for signals meanwhile; `poll` is called at each look, `cancel` once one of the
 /// `interrupts` is set. The first of them is this run's own.
 ///

@@ -12,6 +12,7 @@ mod engine;
 mod enter;
 mod errors;
 mod impact;
+mod mapping;
 mod pure;
 mod testing;
 
@@ -24,6 +25,8 @@ mod _native {
     use crate::enter::_shutdown;
     #[pymodule_export]
     use crate::impact::Impact;
+    #[pymodule_export]
+    use crate::mapping::Mapping;
     #[pymodule_export]
     use crate::pure::{
         can_change, canonical, check_expression, codes, evaluate, match_accounts, next_state, parse_time, render,

@@ -62,11 +62,11 @@ pub(crate) fn match_accounts<'py>(
     json(py, answer.map_err(|faults| errors::exception(py, &Error::of_faults("match_accounts", faults)))?)
 }
 
-fn time(now: Option<&Bound<'_, PyAny>>) -> PyResult<Timestamp> {
+pub(crate) fn time(now: Option<&Bound<'_, PyAny>>) -> PyResult<Timestamp> {
     now.map_or_else(|| Ok(SystemClock.now()), to_timestamp)
 }
 
-fn json(py: Python<'_>, text: String) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn json(py: Python<'_>, text: String) -> PyResult<Bound<'_, PyAny>> {
     let value = serde_json::from_str(&text).map_err(|_| PyValueError::new_err("not JSON"))?;
     to_python(py, &value)
 }

@@ -56,6 +56,11 @@ def test_a_mapping_gives_what_its_case_says(case: dict[str, Any]) -> None:
     assert set(case) <= {"description", "mapping", "user", "current", "last", "rendered", "faults"}
     current, last = case.get("current"), case.get("last")
     check(case, lambda: rollkeeper.render(case["mapping"], case["user"], current=current, last=last, now=NOW))
+    if current is None and last is None:
+        wanted = {**case, "rendered": case.get("rendered", {}).get("attributes")}
+        check(wanted, lambda: rollkeeper.Mapping(case["mapping"]).render(case["user"], now=NOW))
+        text = json.dumps(case["user"])
+        check(wanted, lambda: json.loads(rollkeeper.Mapping(case["mapping"]).render(text, now=NOW)))
 
 
 @pytest.mark.parametrize("case", cases("matching"))

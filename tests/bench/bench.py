@@ -11,6 +11,7 @@ ROLLKEEPER_PYTHON names (this one by default).
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import statistics
@@ -25,6 +26,7 @@ ROOT = HERE.parent.parent
 RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 PEERS = ROOT / ".build" / "bench" / "bin" / "python"
 WHEEL = os.environ.get("ROLLKEEPER_PYTHON", sys.executable)
+CRATES = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "bench-crates" / "release" / "bench-crates"
 LIMIT = 600
 
 
@@ -53,6 +55,8 @@ class Row:
     limit: callable = None
     gate: str = ""
     notes: str = ""
+    # Peers more than five times slower: run once, on a tenth of the size.
+    slow: dict = field(default_factory=dict)
 
 
 def line_of(command):
@@ -90,6 +94,41 @@ def bench(name, **arguments):
             return rate(RELEASE / "bench", name, "--folder", folder, *words)()
 
     return measure
+
+
+@functools.cache
+def workload():
+    """The folder with the users, mapping and accounts that other programs work on."""
+    folder = ROOT / ".build" / "bench-workload"
+    done = subprocess.run([RELEASE / "bench", "workload", "--folder", folder], check=False)
+    if done.returncode != 0:
+        raise Missing("the workload could not be written")
+    return folder
+
+
+def on_workload(*command, n):
+    """A party that is given the folder of the workload, and how many users to map."""
+    return lambda: rate(*command, workload(), *n)()
+
+
+def peer(name, n=200_000):
+    """A mapper in Python."""
+    return on_workload(PEERS, HERE / "peer_mapping.py", name, n=("--n", n))
+
+
+def crate(name, n=200_000):
+    """A mapper with an expression crate."""
+    return on_workload(CRATES, name, n=(n,))
+
+
+def wheel(way):
+    """The wheel's compiled mapping."""
+    return on_workload(WHEEL, HERE / "wheel_mapping.py", way, n=("--n", 200_000))
+
+
+def in_c(what, n=200_000):
+    """A program in C."""
+    return on_workload(RELEASE / "mapping-c", what, n=(n,))
 
 
 def against_stub(party):
@@ -132,11 +171,62 @@ ROWS = [
         "users/s",
         "higher",
         bench("map", n=200_000),
-        peers={"orjson + Python": rate(PEERS, HERE / "peer_orjson.py", "--n", 200_000)},
+        peers={"orjson + Python": peer("orjson"), **{name: crate(name) for name in ("minijinja", "rhai", "cel")}},
+        slow={
+            "Jinja2": peer("jinja2", 20_000),
+            "common-expression-language": peer("rust-cel", 20_000),
+            "cel-python": peer("python-cel", 2_000),
+        },
         limit=bench("map-by-hand", n=200_000),
-        gate="≥ 2 × orjson + Python, ≥ 0.5 × limit",
-        notes="limit: a Rust function written for these ten rules",
+        gate="≥ 2 × orjson + Python, ≥ 50 × Jinja2, ≥ 2 × best expression crate, ≥ 0.5 × limit",
+        notes="users of 1.2 kB; limit: a Rust function written for these ten rules",
     ),
+    Row(
+        "P1lines",
+        "the same, 1,000 users a call",
+        "users/s",
+        "higher",
+        bench("map-lines", n=200_000),
+        limit=bench("map-by-hand", n=200_000),
+    ),
+    Row(
+        "P1rendered",
+        "the same by `render`, record by record",
+        "users/s",
+        "higher",
+        bench("map-rendered", n=50_000),
+        limit=bench("map-by-hand", n=200_000),
+    ),
+    Row(
+        "P2",
+        "mapped users through the wheel",
+        "users/s",
+        "higher",
+        wheel("bytes"),
+        limit=in_c("render"),
+        gate="≥ 0.77 × limit (time ≤ 1.3 ×)",
+        notes="bytes in, bytes out, one user a call; limit: the C interface from C",
+    ),
+    Row(
+        "P2lines",
+        "the same, 1,000 users a call",
+        "users/s",
+        "higher",
+        wheel("lines"),
+        limit=in_c("render"),
+        gate="≥ 0.77 × limit (time ≤ 1.3 ×)",
+        notes="the interpreter lock is released; limit: the C interface from C, one user a call",
+    ),
+    Row(
+        "P2c",
+        "mapped users through the C interface",
+        "users/s",
+        "higher",
+        in_c("render"),
+        limit=bench("map", n=200_000),
+        notes="limit: the same from Rust",
+    ),
+    Row("P2noop", "a call from C that does nothing", "ns", "lower", in_c("noop", 50_000_000), gate="≤ 5 ns"),
     Row(
         "P6enqueue",
         "enqueued requests, 1,000 a call",
@@ -176,11 +266,11 @@ ROWS = [
 
 def measure(row, rounds):
     """The row's finished entry and what went wrong with it."""
-    parties = {"ours": row.ours, **row.peers, **({"limit": row.limit} if row.limit else {})}
+    parties = {"ours": row.ours, **row.peers, **({"limit": row.limit} if row.limit else {}), **row.slow}
     figures, missing = {party: [] for party in parties}, {}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for party, run in parties.items():
-            if party not in missing:
+            if party not in missing and not (party in row.slow and turn > 0):
                 try:
                     figures[party].append(run())
                 except Missing as reason:
@@ -190,11 +280,12 @@ def measure(row, rounds):
     ratios = {}
     if "ours" in values:
         for party in values.keys() - {"ours"}:
-            pairs = zip(values["ours"], values[party], strict=True)
+            pairs = zip(values["ours"], values[party], strict=party not in row.slow)
             ratios[party] = statistics.median(ours / theirs for ours, theirs in pairs)
     peaks = [one.peak_mib for one in figures["ours"] if one.peak_mib is not None]
     notes = [row.notes] if row.notes else []
     notes += [f"gate {row.gate}"] if row.gate else []
+    notes += [f"{party}: once, on a tenth of the size or less" for party in row.slow]
     notes += [f"{party} is missing: {reason}" for party, reason in missing.items()]
     return {
         "id": row.id,
@@ -202,7 +293,7 @@ def measure(row, rounds):
         "unit": row.unit,
         "better": row.better,
         "ours": medians.get("ours"),
-        "peers": {party: medians.get(party) for party in row.peers},
+        "peers": {party: medians.get(party) for party in (*row.peers, *row.slow)},
         "limit": medians.get("limit"),
         "ratios": ratios,
         "peak_mib": max(peaks, default=None),

@@ -6,11 +6,14 @@ use super::pattern::Pattern;
 use super::term::Term;
 use super::tree::{Access, Comprehension, ComprehensionKind, Element, Kind, Node, Operator};
 use super::{Inputs, Variable};
-use crate::value::Attributes;
+use crate::value::{Attributes, Field, Record};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::rc::Rc;
+
+/// What a text that is being put together gets beyond what it needs, so that it does not grow with every part.
+const ROOM: usize = 32;
 
 const MICROS_OUT_OF_RANGE: &str = "a time is out of range";
 
@@ -20,7 +23,7 @@ const MICROS_OUT_OF_RANGE: &str = "a time is out of range";
 /// As for [`super::Expression::evaluate`].
 pub(super) fn evaluate(tree: &Node, inputs: &Inputs<'_>) -> Result<Option<Value>, Failure> {
     let empty = Attributes::new();
-    let mut evaluation = Evaluation { inputs, empty: &empty, locals: Vec::new(), budget: Budget::new() };
+    let mut evaluation = Evaluation { inputs, record: None, empty: &empty, locals: Vec::new(), budget: Budget::new() };
     let term = evaluation.node(tree)?;
     term.into_json(&mut evaluation.budget).map_err(|failure| failure.or_at(tree.position))
 }
@@ -28,7 +31,7 @@ pub(super) fn evaluate(tree: &Node, inputs: &Inputs<'_>) -> Result<Option<Value>
 /// The steps that [`evaluate`] takes, whatever comes of it.
 pub(super) fn steps(tree: &Node, inputs: &Inputs<'_>) -> u32 {
     let empty = Attributes::new();
-    let mut evaluation = Evaluation { inputs, empty: &empty, locals: Vec::new(), budget: Budget::new() };
+    let mut evaluation = Evaluation { inputs, record: None, empty: &empty, locals: Vec::new(), budget: Budget::new() };
     if let Ok(term) = evaluation.node(tree) {
         // What becomes of the result does not matter here.
         let _ = term.into_json(&mut evaluation.budget);
@@ -36,8 +39,20 @@ pub(super) fn steps(tree: &Node, inputs: &Inputs<'_>) -> u32 {
     evaluation.budget.taken()
 }
 
+/// Evaluates a tree for a record that was read in part, in place of `inputs.user`.
+///
+/// # Errors
+/// As for [`super::Expression::evaluate`].
+pub(super) fn field<'a>(tree: &'a Node, record: &'a Record<'a>, inputs: &'a Inputs<'a>) -> Result<Field<'a>, Failure> {
+    let budget = Budget::new();
+    let mut evaluation = Evaluation { inputs, record: Some(record), empty: inputs.user, locals: Vec::new(), budget };
+    evaluation.node(tree)?.into_field(&mut evaluation.budget)
+}
+
 struct Evaluation<'a> {
     inputs: &'a Inputs<'a>,
+    /// The user, where it was read in part: nothing of it is asked for then but members that were read.
+    record: Option<&'a Record<'a>>,
     empty: &'a Attributes,
     locals: Vec<Term<'a>>,
     budget: Budget,
@@ -78,16 +93,39 @@ impl<'a> Evaluation<'a> {
     }
 
     fn member(&mut self, node: &'a Node, of: &'a Node, name: &'a str, access: Access) -> Result<Term<'a>, Failure> {
+        if let (Some(record), Kind::Variable(Variable::User)) = (self.record, &of.kind) {
+            return self.attribute(node, record, name, access);
+        }
         let of = self.step(of, access)?;
         let found = self.optional(of, access, |term, budget| term.member(name, budget))?;
         found.ok_or_else(|| Failure::missing(&node.describe()))
     }
 
     fn index(&mut self, node: &'a Node, of: &'a Node, index: &'a Node, access: Access) -> Result<Term<'a>, Failure> {
+        if let (Some(record), Kind::Variable(Variable::User), Kind::Text(name)) = (self.record, &of.kind, &index.kind) {
+            self.budget.charge(1)?;
+            return self.attribute(node, record, name, access);
+        }
         let of = self.step(of, access)?;
         let key = self.node(index)?;
         let found = self.optional(of, access, |term, budget| term.get(&key, budget))?;
         found.ok_or_else(|| Failure::missing(&node.describe()))
+    }
+
+    /// A member of the user, where it was read in part. It costs what it costs by way of the whole user.
+    fn attribute(
+        &mut self,
+        node: &'a Node,
+        record: &'a Record<'a>,
+        name: &'a str,
+        access: Access,
+    ) -> Result<Term<'a>, Failure> {
+        self.budget.charge(1)?;
+        let found = record.member(name).map(Term::from_field).transpose()?.flatten();
+        match access {
+            Access::Certain => found.ok_or_else(|| Failure::missing(&node.describe())),
+            Access::Optional => Ok(Term::Optional(found.map(Box::new))),
+        }
     }
 
     fn conditional(&mut self, parts: &'a [Node; 3]) -> Result<Term<'a>, Failure> {
@@ -303,7 +341,17 @@ impl<'a> Evaluation<'a> {
             return Err(Failure::new("`+` would make a text longer than 64 KiB"));
         }
         self.budget.charge(length / 16)?;
-        let mut text = left.into_owned();
+        let mut text = match left {
+            Cow::Owned(text) => text,
+            Cow::Borrowed(left) => {
+                let mut text = String::with_capacity(length + ROOM);
+                text.push_str(left);
+                text
+            }
+        };
+        if text.capacity() < length {
+            text.reserve(right.len() + ROOM);
+        }
         text.push_str(right);
         Ok(Term::Text(Cow::Owned(text)))
     }

@@ -30,7 +30,7 @@ pub use reads::Reads;
 use crate::fault::{Code, Fault};
 use crate::model::ExpressionReport;
 use crate::time::Timestamp;
-use crate::value::Attributes;
+use crate::value::{Attributes, Field, Record};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -212,6 +212,12 @@ impl Expression {
     /// `cost` of its [report](Expression::report).
     pub fn steps(&self, inputs: &Inputs<'_>) -> u32 {
         evaluate::steps(&self.tree, inputs)
+    }
+
+    /// Computes the value for a record that was read in part, in place of `inputs.user`, which must be empty. The roots of
+    /// [`Expression::reads`] must have been read. Gives nothing where [`Expression::evaluate`] fails, which then tells why.
+    pub(crate) fn field<'a>(&'a self, record: &'a Record<'a>, inputs: &'a Inputs<'a>) -> Option<Field<'a>> {
+        evaluate::field(&self.tree, record, inputs).ok()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::failure::{Budget, Failure};
 use crate::time::{Period, Timestamp};
-use crate::value::Attributes;
+use crate::value::{Attributes, Field};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -44,18 +44,51 @@ impl<'a> Term<'a> {
         Ok(match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(*value),
-            Value::Number(number) => match number.as_i64() {
-                Some(number) => Self::Int(number),
-                None if number.is_u64() => return Err(Failure::new("a whole number is larger than 64 bits can hold")),
-                None => match number.as_f64().filter(|number| number.is_finite()) {
-                    Some(number) => Self::Double(number),
-                    None => return Err(Failure::new("a number is larger than 64 bits can hold")),
-                },
-            },
+            Value::Number(number) => Self::from_number(number)?,
             Value::String(text) => Self::Text(Cow::Borrowed(text)),
             Value::Array(items) => Self::Array(items),
             Value::Object(object) => Self::Object(object),
         })
+    }
+
+    /// The value of a record's field; `None` where there is none.
+    ///
+    /// # Errors
+    /// As for [`Term::from_json`].
+    pub(super) fn from_field(field: &'a Field<'a>) -> Result<Option<Self>, Failure> {
+        Ok(Some(match field {
+            Field::Absent => return Ok(None),
+            Field::Bool(value) => Self::Bool(*value),
+            Field::Number(number) => Self::from_number(number)?,
+            Field::Text(text) => Self::Text(Cow::Borrowed(text)),
+            Field::Tree(value) => Self::from_json(value)?,
+        }))
+    }
+
+    fn from_number(number: &Number) -> Result<Self, Failure> {
+        match number.as_i64() {
+            Some(number) => Ok(Self::Int(number)),
+            None if number.is_u64() => Err(Failure::new("a whole number is larger than 64 bits can hold")),
+            None => match number.as_f64().filter(|number| number.is_finite()) {
+                Some(number) => Ok(Self::Double(number)),
+                None => Err(Failure::new("a number is larger than 64 bits can hold")),
+            },
+        }
+    }
+
+    /// The result as a field. Text is handed on as it is.
+    ///
+    /// # Errors
+    /// As for [`Term::into_json`].
+    pub(super) fn into_field(self, budget: &mut Budget) -> Result<Field<'a>, Failure> {
+        match self {
+            Self::Text(text) => {
+                budget.charge(1)?;
+                budget.charge_text(&text)?;
+                Ok(Field::Text(text))
+            }
+            term => term.to_json(budget, 0).map(Field::from),
+        }
     }
 
     /// The result as JSON; `None` where there is no value. Nulls are dropped from objects.

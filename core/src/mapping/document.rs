@@ -36,7 +36,7 @@ pub fn render(
         .map_err(|_| vec![Fault::new(Code::Internal, "the rendered mapping cannot be written as JSON")])
 }
 
-fn rules(mapping: &Value) -> Result<Vec<Rule>, Fault> {
+pub(super) fn rules(mapping: &Value) -> Result<Vec<Rule>, Fault> {
     serde_path_to_error::deserialize(mapping).map_err(|error| {
         let path = error.path().to_string();
         let place = if path == "." { "mapping".to_owned() } else { format!("mapping{path}") };

@@ -2,11 +2,16 @@
 //! rule means is told in `core/docs/mapping.md`. A [`Mapping`] that exists is sound: its paths, its expressions and its
 //! fit to the target's schema were checked. Rendering reports every fault, not the first, and gives nothing half-mapped.
 
+#[cfg(test)]
+mod alike;
 mod compare;
 mod cover;
+mod direct;
 mod document;
 mod kept;
+mod layout;
 mod list;
+mod payload;
 mod reference;
 mod render;
 mod review;
@@ -25,6 +30,7 @@ use crate::expression::{Reads, Tables};
 use crate::fault::{Code, Fault};
 use crate::model::{Apply, ExpressionReport, Rule, SchemaAttribute};
 use crate::path::Path;
+use direct::Direct;
 use rule::CompiledRule;
 use schema::Schema;
 
@@ -34,6 +40,8 @@ pub struct Mapping {
     rules: Vec<CompiledRule>,
     schema: Option<Schema>,
     reads: Reads,
+    /// The direct way to a new account's JSON, where there is one.
+    direct: Option<Direct>,
 }
 
 impl Mapping {
@@ -85,7 +93,8 @@ impl Mapping {
         }
         let rules: Vec<CompiledRule> = compiled.into_iter().map(|(_, rule)| rule).collect();
         let reads = rules.iter().fold(Reads::none(), |reads, rule| reads.and(&rule.reads()));
-        Ok(Self { rules, schema, reads })
+        let direct = if schema.is_none() { Direct::new(&rules, &reads) } else { None };
+        Ok(Self { rules, schema, reads, direct })
     }
 
     /// The user attributes that the rules read.

@@ -18,7 +18,7 @@ pub(super) struct CompiledRule {
     pub(super) required: bool,
     default: Option<(Value, DefaultWhen)>,
     pub(super) on_null: OnNull,
-    blank: Blank,
+    pub(super) blank: Blank,
     pub(super) apply: Apply,
     pub(super) strength: Strength,
     pub(super) multi: Multi,
@@ -162,7 +162,7 @@ impl CompiledRule {
     }
 
     /// The default, where it is used. `on_null: default` asks for it on update too, whatever `when` says.
-    fn default(&self, creating: bool) -> Option<&Value> {
+    pub(super) fn default(&self, creating: bool) -> Option<&Value> {
         let (value, when) = self.default.as_ref()?;
         let used = creating || *when == DefaultWhen::Always || self.on_null == OnNull::Default;
         (used && !value.is_null()).then_some(value)

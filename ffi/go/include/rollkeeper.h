@@ -111,6 +111,11 @@ typedef struct rollkeeper_impact rollkeeper_impact;
 typedef struct rollkeeper_iterator rollkeeper_iterator;
 
 /**
+ * A compiled mapping. It may be used from any thread and from several at once.
+ */
+typedef struct rollkeeper_mapping rollkeeper_mapping;
+
+/**
  * A target in memory. It may be used from any thread.
  */
 typedef struct rollkeeper_mock_target rollkeeper_mock_target;
@@ -1233,6 +1238,72 @@ rollkeeper_status rollkeeper_engine_launcher(const struct rollkeeper_engine *eng
                                              const char *user,
                                              struct rollkeeper_iterator **tiles,
                                              struct rollkeeper_error **error);
+
+/**
+ * Compiles a mapping, a JSON list of rules as an app has it, to be rendered many times.
+ *
+ * Fails with one error that lists every fault: ROLLKEEPER_INVALID_JSON, ROLLKEEPER_INVALID_DOCUMENT and
+ * ROLLKEEPER_UNKNOWN_KEY, and the codes of mappings and expressions.
+ *
+ * # Safety
+ * `rules` leads to `rules_length` bytes; `mapping` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mapping_compile(const char *rules,
+                                             size_t rules_length,
+                                             struct rollkeeper_mapping **mapping,
+                                             struct rollkeeper_error **error);
+
+/**
+ * Writes the attributes of a new account for a user into `buffer`, as JSON that ends with NUL: the `attributes` of
+ * rollkeeper_render, and much faster. `length` gets the length without the NUL. Where that is not less than `capacity`
+ * the text did not fit, and nothing is written to `buffer`: call again with more. `buffer` may be NULL where `capacity`
+ * is 0. `now` is as for rollkeeper_evaluate.
+ *
+ * Fails with one error that lists every fault.
+ *
+ * # Safety
+ * `mapping` is valid; `user` leads to `user_length` bytes; `now` is NULL or ends with NUL; `buffer` may be written for
+ * `capacity` bytes; `length` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mapping_render(const struct rollkeeper_mapping *mapping,
+                                            const char *user,
+                                            size_t user_length,
+                                            const char *now,
+                                            char *buffer,
+                                            size_t capacity,
+                                            size_t *length,
+                                            struct rollkeeper_error **error);
+
+/**
+ * Does so for many users, one a line, and gives one line for each, in their order: `{"attributes":…}`, or
+ * `{"faults":[…]}` with the faults of that user alone. A line break at the very end begins no further line; a line
+ * without a user is one with a fault. `lines` is freed with rollkeeper_string_free; `lines_length` may be NULL.
+ *
+ * # Safety
+ * `mapping` is valid; `users` leads to `users_length` bytes; `now` is NULL or ends with NUL; `lines` may be written;
+ * `lines_length` is NULL or may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mapping_render_lines(const struct rollkeeper_mapping *mapping,
+                                                  const char *users,
+                                                  size_t users_length,
+                                                  const char *now,
+                                                  char **lines,
+                                                  size_t *lines_length,
+                                                  struct rollkeeper_error **error);
+
+/**
+ * Frees a compiled mapping. NULL is fine.
+ *
+ * # Safety
+ * `mapping` is NULL or valid, and nobody else uses it; it is not valid afterwards.
+ */
+ROLLKEEPER_API void rollkeeper_mapping_free(struct rollkeeper_mapping *mapping);
 
 /**
  * Opens an engine.

@@ -8,6 +8,7 @@
 static struct {
     rollkeeper_engine *engine;
     rollkeeper_impact *impact;
+    rollkeeper_mapping *mapping;
     rollkeeper_mock_target *mock_target;
     rollkeeper_virtual_clock *virtual_clock;
     rollkeeper_reply *reply;
@@ -18,8 +19,11 @@ static struct {
 static struct {
     char *char_value;
     bool bool_value;
+    char buffer[2];
+    size_t length;
     rollkeeper_iterator *iterator;
     rollkeeper_impact *impact;
+    rollkeeper_mapping *mapping;
     rollkeeper_mock_target *mock_target;
     rollkeeper_virtual_clock *virtual_clock;
 } made;
@@ -33,7 +37,8 @@ static void test(void *context, const char *request, size_t request_length, roll
     valid.reply = reply;
 #include "calls.h"
     CHECK(made.char_value == NULL && !made.bool_value && made.iterator == NULL);
-    CHECK(made.impact == NULL && made.mock_target == NULL && made.virtual_clock == NULL);
+    CHECK(made.buffer[0] == 0 && made.length == 0 && made.mapping == NULL && made.impact == NULL);
+    CHECK(made.mock_target == NULL && made.virtual_clock == NULL);
     tried++;
 }
 
@@ -42,6 +47,7 @@ int main(void)
     MUST(rollkeeper_engine_open(NULL, &valid.engine, &error));
     const char *app = "{\"id\": \"crm\", \"connector\": {\"kind\": \"mock\"}}";
     MUST(rollkeeper_engine_impact(valid.engine, DOCUMENT(app), NULL, 0, &valid.impact, &error));
+    MUST(rollkeeper_mapping_compile(DOCUMENT("[]"), &valid.mapping, &error));
     MUST(rollkeeper_mock_target_new(NULL, 0, &valid.mock_target, &error));
     MUST(rollkeeper_virtual_clock_new("2026-11-20T09:00:00Z", &valid.virtual_clock, &error));
     valid.connector.struct_size = sizeof valid.connector;
@@ -52,6 +58,7 @@ int main(void)
     CHECK(tried > 0);
     rollkeeper_string_free(report);
     rollkeeper_virtual_clock_free(valid.virtual_clock);
+    rollkeeper_mapping_free(valid.mapping);
     rollkeeper_mock_target_free(valid.mock_target);
     rollkeeper_impact_free(valid.impact);
     rollkeeper_engine_free(valid.engine);

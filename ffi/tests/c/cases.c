@@ -34,6 +34,27 @@ static rollkeeper_status match_accounts(json one, json user, char **answer, roll
                                      accounts.length, answer, error);
 }
 
+/* A compiled mapping gives the same attributes, or fails with the same code. */
+static void render_compiled(json one, json user, const char *answer, const rollkeeper_error *expected)
+{
+    json rules = json_member(one, "mapping");
+    rollkeeper_mapping *mapping = NULL;
+    rollkeeper_error *error = NULL;
+    char text[4096] = "";
+    size_t length = 0;
+    rollkeeper_status status = rollkeeper_mapping_compile(rules.start, rules.length, &mapping, &error);
+    if (status == ROLLKEEPER_OK)
+        status = rollkeeper_mapping_render(mapping, user.start, user.length, NOW, text, sizeof text, &length, &error);
+    CHECK(status == rollkeeper_error_number(expected));
+    if (answer != NULL) {
+        const char *attributes = answer + strlen("{\"attributes\":");
+        CHECK(length < sizeof text && strlen(text) == length && strncmp(attributes, text, length) == 0);
+        CHECK(strncmp(attributes + length, ",\"changes\":[]", 13) == 0);
+    }
+    rollkeeper_error_free(error);
+    rollkeeper_mapping_free(mapping);
+}
+
 static void answer_case(json one)
 {
     json user = json_member(one, "user");
@@ -49,6 +70,8 @@ static void answer_case(json one)
     else
         status = evaluate(one, user, &answer, &error);
     CHECK((status == ROLLKEEPER_OK) == (answer != NULL) && (status == ROLLKEEPER_OK) == (error == NULL));
+    if (renders && json_member(one, "current").start == NULL && json_member(one, "last").start == NULL)
+        render_compiled(one, user, answer, error);
     puts(answer != NULL ? answer : rollkeeper_error_json(error));
     rollkeeper_string_free(answer);
     rollkeeper_error_free(error);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit as _atexit
 
 from . import _native, testing
+from ._native import Mapping
 from .connector import Connector
 from .engine import Engine
 from .errors import (
@@ -77,6 +78,7 @@ __all__ = [
     "InternalError",
     "LogEntry",
     "LogVerdict",
+    "Mapping",
     "MappingSuggestion",
     "NotFound",
     "Preview",

@@ -4,11 +4,15 @@
 //! | name | measures | unit |
 //! |---|---|---|
 //! | `map` | users mapped by ten rules, JSON in and JSON out, one core | users/s |
+//! | `map-lines` | the same, 1,000 users a call, one a line | users/s |
+//! | `map-rendered` | the same by way of the whole record and the whole account | users/s |
 //! | `map-by-hand` | the same by a function written for these rules | users/s |
 //! | `enqueue` | requests that users put into a fresh file ask for, `--batch` users a call (1 by default) | requests/s |
 //! | `deliver` | accounts created at `--url` and stored, by a run of `--threads` workers | requests/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
+//!
+//! `bench workload --folder PATH` measures nothing and writes the files that other programs map.
 
 mod engine;
 mod limits;
@@ -18,6 +22,7 @@ mod workload;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The arguments after the name.
@@ -55,8 +60,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = words.next().ok_or("which measurement?")?;
     let arguments = Arguments::read(words)?;
     let n = arguments.number("n", 10_000)?;
+    if name == "workload" {
+        return mapping::write_workload(Path::new(arguments.text("folder")?));
+    }
     let took = match name.as_str() {
         "map" => mapping::compiled(n)?,
+        "map-lines" => mapping::lines(n)?,
+        "map-rendered" => mapping::rendered(n)?,
         "map-by-hand" => mapping::by_hand(n)?,
         "enqueue" => engine::enqueue(n, &arguments)?,
         "deliver" => engine::deliver(n, &arguments)?,

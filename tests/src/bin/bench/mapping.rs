@@ -7,19 +7,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::error::Error;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Duration;
 
 /// How many different records there are; each is mapped again and again.
 const RECORDS: usize = 1000;
 
 /// One way to map a record.
-type Map<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, Box<dyn Error>> + 'a;
+type Map<'a> = dyn FnMut(&[u8]) -> Result<Vec<u8>, Box<dyn Error>> + 'a;
 
 /// Maps `n` records through a compiled mapping.
 pub(crate) fn compiled(n: usize) -> Result<Duration, Box<dyn Error>> {
-    let rules = serde_json::from_value::<Vec<rollkeeper::model::Rule>>(workload::ten_rules())?;
-    let mapping = Mapping::compile(&rules, None).map_err(first)?;
-    repeat(n, &|json| {
+    let mapping = Mapping::from_json(workload::ten_rules().to_string().as_bytes()).map_err(first)?;
+    let mut payload = String::new();
+    repeat(n, &mut |json| {
+        mapping.payload(json, Timestamp::default(), &mut payload).map_err(first)?;
+        Ok(payload.as_bytes().to_vec())
+    })
+}
+
+/// Maps `n` records through a compiled mapping, [`RECORDS`] in a call.
+pub(crate) fn lines(n: usize) -> Result<Duration, Box<dyn Error>> {
+    let mapping = Mapping::from_json(workload::ten_rules().to_string().as_bytes()).map_err(first)?;
+    let users: String = (0..RECORDS).map(|number| format!("{}\n", workload::full_record(number))).collect();
+    let mut payloads = String::new();
+    mapping.payload_lines(users.as_bytes(), Timestamp::default(), &mut payloads);
+    for (number, line) in payloads.lines().enumerate() {
+        if serde_json::from_str::<Value>(line)?.get("attributes") != Some(&workload::account(number)) {
+            return Err(format!("record {number} is mapped wrongly").into());
+        }
+    }
+    timed(|| {
+        for _ in 0..n / RECORDS {
+            mapping.payload_lines(black_box(users.as_bytes()), Timestamp::default(), &mut payloads);
+        }
+        Ok(())
+    })
+}
+
+/// Maps `n` records the ordinary way, by way of the whole record and the whole account.
+pub(crate) fn rendered(n: usize) -> Result<Duration, Box<dyn Error>> {
+    let mapping = Mapping::from_json(workload::ten_rules().to_string().as_bytes()).map_err(first)?;
+    repeat(n, &mut |json| {
         let user = serde_json::from_str(std::str::from_utf8(json)?)?;
         let rendered = mapping.render(&RenderInputs::create(&user, Timestamp::default())).map_err(first)?;
         Ok(serde_json::to_vec(&rendered.attributes)?)
@@ -28,14 +57,26 @@ pub(crate) fn compiled(n: usize) -> Result<Duration, Box<dyn Error>> {
 
 /// Maps `n` records with a function written for these ten rules by hand, which is as fast as it can be.
 pub(crate) fn by_hand(n: usize) -> Result<Duration, Box<dyn Error>> {
-    repeat(n, &|json| Ok(serde_json::to_vec(&Account::of(&serde_json::from_str(std::str::from_utf8(json)?)?))?))
+    repeat(n, &mut |json| Ok(serde_json::to_vec(&Account::of(&serde_json::from_str(std::str::from_utf8(json)?)?))?))
+}
+
+/// Writes what the parties that are other programs work on: `users.ndjson`, `mapping.json` and, to check their results by,
+/// `accounts.ndjson`.
+pub(crate) fn write_workload(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let lines = |line: fn(usize) -> Value| (0..RECORDS).map(|number| format!("{}\n", line(number))).collect::<String>();
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("users.ndjson"), lines(workload::full_record))?;
+    std::fs::write(folder.join("accounts.ndjson"), lines(workload::account))?;
+    std::fs::write(folder.join("mapping.json"), workload::ten_rules().to_string())?;
+    Ok(())
 }
 
 /// Does so `n` times, after it was made sure that the result is right.
-fn repeat(n: usize, map: &Map<'_>) -> Result<Duration, Box<dyn Error>> {
-    let records: Vec<Vec<u8>> = (0..RECORDS).map(|number| workload::record(number).to_string().into_bytes()).collect();
+fn repeat(n: usize, map: &mut Map<'_>) -> Result<Duration, Box<dyn Error>> {
+    let records: Vec<Vec<u8>> =
+        (0..RECORDS).map(|number| workload::full_record(number).to_string().into_bytes()).collect();
     for (number, record) in records.iter().enumerate() {
-        if serde_json::from_slice::<Value>(&map(record)?)? != expected(number) {
+        if serde_json::from_slice::<Value>(&map(record)?)? != workload::account(number) {
             return Err(format!("record {number} is mapped wrongly").into());
         }
     }
@@ -44,22 +85,6 @@ fn repeat(n: usize, map: &Map<'_>) -> Result<Duration, Box<dyn Error>> {
             black_box(map(black_box(record))?);
         }
         Ok(())
-    })
-}
-
-/// What a record must become.
-fn expected(number: usize) -> Value {
-    let kinds = ["nurse", "physician", "staff", "external"];
-    serde_json::json!({
-        "userName": format!("user{number}@example.com"),
-        "name": {"givenName": format!("Given{number}"), "familyName": format!("Family{number}")},
-        "title": "Charge Nurse",
-        "department": format!("Ward {}", number % 40),
-        "externalId": format!("e{number}"),
-        "timezone": "Europe/Zurich",
-        "preferredLanguage": if number.is_multiple_of(2) { "de" } else { "en" },
-        "email": format!("given{number}.family{number}@example.com"),
-        "userType": kinds.get(number % kinds.len()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The record of the person with that number in the source directory, as `tests/bench/peer_orjson.py` has it.
+/// The record of the person with that number in the source directory.
 pub(crate) fn record(number: usize) -> Value {
     let profiles = ["Nurses", "Doctors", "Administration", "Contractors"];
     json!({
@@ -20,6 +20,55 @@ pub(crate) fn record(number: usize) -> Value {
         "country": "CH",
         "language": if number.is_multiple_of(2) { Value::from("de") } else { Value::Null },
         "manager": format!("e{}", number / 10),
+    })
+}
+
+/// The same person as a directory with everything in it has them: 1.2 kB of JSON, of which the ten rules read eight members.
+pub(crate) fn full_record(number: usize) -> Value {
+    let mut full = json!({
+        "badge": {"number": format!("B{number:06}"), "issued": "2021-03-01", "zones": ["A", "C", "lab"]},
+        "birthDate": "1984-07-16",
+        "building": "Nord 2",
+        "company": "Universitätsspital Zürich",
+        "contract": {"kind": "permanent", "percent": 80, "until": null},
+        "displayName": format!("Given{number} Family{number}"),
+        "email": format!("user{number}@example.com"),
+        "employeeType": "internal",
+        "emergencyContact": {"name": "Alex Muster", "phone": "+41 44 555 99 99", "relation": "partner"},
+        "fax": null,
+        "groups": ["all-staff", "vpn-users", format!("ward-{}", number % 40), "mfa-enrolled", "library"],
+        "hireDate": "2014-10-01",
+        "lastLogin": "2026-11-19T07:41:22Z",
+        "locale": "de-CH",
+        "lockers": [{"building": "Nord 2", "number": 17}, {"building": "West", "number": 204}],
+        "mobile": format!("+41 79 555 {:04}", number % 10_000),
+        "organization": {"id": format!("o{}", number % 40), "name": format!("Ward {}", number % 40), "path": "/hospital/care/wards"},
+        "permission_sets": ["CRM", "Reports"],
+        "photo": format!("https://directory.example.com/people/e{number}/photo.jpg"),
+        "postalCode": "8091",
+        "room": format!("{}.{:02}", number % 7, number % 60),
+        "street": "Rämistrasse 100",
+        "timezone": "Europe/Zurich",
+    });
+    if let (Value::Object(full), Value::Object(record)) = (&mut full, record(number)) {
+        full.extend(record);
+    }
+    full
+}
+
+/// The account that the ten rules make of a record.
+pub(crate) fn account(number: usize) -> Value {
+    let kinds = ["nurse", "physician", "staff", "external"];
+    json!({
+        "userName": format!("user{number}@example.com"),
+        "name": {"givenName": format!("Given{number}"), "familyName": format!("Family{number}")},
+        "title": "Charge Nurse",
+        "department": format!("Ward {}", number % 40),
+        "externalId": format!("e{number}"),
+        "timezone": "Europe/Zurich",
+        "preferredLanguage": if number.is_multiple_of(2) { "de" } else { "en" },
+        "email": format!("given{number}.family{number}@example.com"),
+        "userType": kinds.get(number % kinds.len()),
     })
 }
 
