@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockTarget;
-use rollkeeper::model::{AccountFilter, App, LogVerdict, User};
+use rollkeeper::model::{AccountFilter, App, LogVerdict, SchemaSource, User};
 use rollkeeper::{Code, Engine, RunOptions};
 use rusqlite::Connection;
 use std::path::Path;
@@ -71,4 +71,5 @@ fn a_file_of_version_1_is_brought_to_this_one_and_keeps_everything() {
     second.run(&RunOptions::default()).unwrap();
     let names: Vec<_> = target.accounts().into_iter().filter_map(|account| account.username).collect();
     assert_eq!(names, ["ann", "ann2"]);
+    assert_eq!(second.discover("crm").unwrap().target.source, SchemaSource::Connector);
 }

@@ -184,19 +184,6 @@ fn what_was_discovered_outlives_the_engine_and_is_seen_by_others() {
     assert_eq!(codes(&validate(&open(), &moved).findings), [("unknown_attribute", Some("mapping[1].target"))]);
 }
 
-#[test]
-fn a_file_of_the_first_version_is_brought_up_to_date() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.db");
-    let open = |path: &Path| Engine::builder().path(path).open().unwrap();
-    open(&path).put_app(app(json!({})), None).unwrap();
-    let file = rusqlite::Connection::open(&path).unwrap();
-    file.execute_batch("DROP TABLE target_schema; PRAGMA user_version = 1").unwrap();
-    drop(file);
-    let engine = open(&path);
-    assert_eq!(engine.discover("crm").unwrap().target.source, SchemaSource::BuiltIn);
-}
-
 /// A connector that says what its test wants, or nothing at all.
 struct Scripted(Box<dyn Fn() -> Result<Vec<SchemaAttribute>, ConnectorError> + Send + Sync>);
 

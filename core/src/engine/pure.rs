@@ -127,7 +127,11 @@ pub fn render(
 /// Every fault of the rules at once, with its place; `invalid_json`, `unknown_key` and `invalid_document` for the documents.
 pub fn match_accounts(matching: &[u8], user: &[u8], accounts: &[u8]) -> std::result::Result<String, Vec<Fault>> {
     let read = || -> std::result::Result<(MatchingDefinition, Attributes, Vec<TargetAccount>), Fault> {
-        Ok((read_part(&read_json(matching)?, "matching")?, object(user, "user")?, read_part(&read_json(accounts)?, "accounts")?))
+        Ok((
+            read_part(&read_json(matching)?, "matching")?,
+            object(user, "user")?,
+            read_part(&read_json(accounts)?, "accounts")?,
+        ))
     };
     let (definition, user, accounts) = read().map_err(|fault| vec![fault])?;
     let judgement = Matching::compile(&definition)?.judge(&user, &accounts);

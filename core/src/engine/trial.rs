@@ -88,8 +88,8 @@ impl Shared {
         let capabilities = known.map(|live| live.capabilities.clone()).unwrap_or_default();
         let described =
             self.store().read(self.clock.now(), |tx| tx.target_schema(&app)).map_err(|fault| vec![fault])?;
-        let attributes = known_attributes(&app, None, described.as_ref())
-            .or_else(|| known.and_then(|live| live.attributes.clone()));
+        let attributes =
+            known_attributes(&app, None, described.as_ref()).or_else(|| known.and_then(|live| live.attributes.clone()));
         let definition = Definition::compile(app, attributes.as_deref())?;
         Ok(LiveApp { definition, connector, capabilities, described, attributes })
     }

@@ -333,7 +333,10 @@ impl Lowering<'_> {
             return None;
         };
         let Some(pattern) = Pattern::new(pattern) else {
-            let message = format!("the pattern of `{}` is no regular expression, or too large a one; correct it or make it shorter", function.name);
+            let message = format!(
+                "the pattern of `{}` is no regular expression, or too large a one; correct it or make it shorter",
+                function.name
+            );
             self.refuse(argument.position, message);
             return None;
         };

@@ -67,7 +67,9 @@ pub fn warnings(rules: &[Rule], matching: &MatchingDefinition, attributes: &[Sch
     for (index, rule) in matching.rules.iter().enumerate() {
         for (number, pair) in rule.all.iter().enumerate() {
             let unknown = Path::parse(&pair.account).ok().and_then(|path| schema.unknown(&path.attribute()));
-            warnings.extend(unknown.map(|fault| fault.at(format!("{}[{index}].all[{number}].account", matching.rules_key()))));
+            warnings.extend(
+                unknown.map(|fault| fault.at(format!("{}[{index}].all[{number}].account", matching.rules_key()))),
+            );
         }
     }
     warnings

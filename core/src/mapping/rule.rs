@@ -68,8 +68,9 @@ impl CompiledRule {
             let default = rule.default.as_ref().map(|default| &default.value);
             // What a reference is given are users' ids; what it gives is checked when it is rendered.
             for (key, value) in [("constant", rule.constant.as_ref()), ("default", default)] {
-                let value =
-                    value.filter(|value| !value.is_null() && !reference).map(|value| wanted(Cow::Borrowed(value), rule.multi));
+                let value = value
+                    .filter(|value| !value.is_null() && !reference)
+                    .map(|value| wanted(Cow::Borrowed(value), rule.multi));
                 let mismatch = value.and_then(|value| check_value(target, &value, schema));
                 faults.extend(mismatch.map(|fault| fault.at(key)));
             }

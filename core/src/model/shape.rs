@@ -39,7 +39,9 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
         }
     }
     let weighed = app.get("matching").and_then(|matching| matching.get("rules"));
-    for (list, items) in [("mapping", app.get("mapping")), ("matching", app.get("matching")), ("matching.rules", weighed)] {
+    for (list, items) in
+        [("mapping", app.get("mapping")), ("matching", app.get("matching")), ("matching.rules", weighed)]
+    {
         for (index, item) in items.and_then(Value::as_array).into_iter().flatten().enumerate() {
             let parts = [("", Some(item)), (".default", item.get("default"))];
             let wrong = parts.into_iter().find(|(_, value)| value.is_some_and(Value::is_array));
