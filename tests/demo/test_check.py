@@ -94,7 +94,7 @@ class CheckSeesWhatIsWrong(unittest.TestCase):
             accounts, cls.ids[app] = dict(cls.hospital.accounts[app]), {}
             while accounts:  # whoever has no manager in the app first, then those whose manager is there
                 for identity, account in list(accounts.items()):
-                    if account.attributes["manager"] not in accounts:
+                    if account.attributes.get("manager") not in accounts:
                         body = resource(identity, accounts.pop(identity), cls.ids[app])
                         cls.ids[app][identity] = cls.plain[app].call("POST", "/Users", body)["id"]
         path = Path(cls.folder) / "tickets.db"
