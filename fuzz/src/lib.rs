@@ -8,7 +8,7 @@ use std::time::Duration;
 const BOUND: Duration = Duration::from_millis(10);
 
 /// How often a slow case is tried again: what the machine does beside it must not count.
-const TRIES: usize = 5;
+const TRIES: usize = 20;
 
 /// Runs a case. Stops the fuzzer where it computes for more than 10 ms however often it is tried.
 ///
