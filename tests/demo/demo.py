@@ -1,6 +1,6 @@
 """Plays a hospital's joiners, movers and leavers against real targets and tells what happened.
 
-    .build/demo/bin/python tests/demo/demo.py        (`make demo` installs and runs it)
+    .build/python/bin/python tests/demo/demo.py      (`make demo` installs and runs it)
 
 The story is data (`story.json`), the CRM and the ward records are two scim2-server processes, the ticket system is a
 file kept by `ticket_system.py`. Time in the story is a virtual clock; what it prints in ms and s was measured.

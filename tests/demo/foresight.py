@@ -59,7 +59,8 @@ class Foresight:
         for one in found.suggestions:
             rule = found.mapping[one.rule]
             told[one.target] = rule.get("source")
-            self._tell(f"{_name(one.target):<36}{rule.get('source'):<12}{one.confidence:<6}{one.because.replace(SCHEMA, '')}")
+            because = one.because.replace(SCHEMA, "")
+            self._tell(f"{_name(one.target):<36}{rule.get('source'):<12}{one.confidence:<6}{because}")
         self._compare(foretold.of_suggestions(told, step["rules"]), "the proposals are what a person would choose")
 
     def by_hand(self, step):
@@ -87,7 +88,7 @@ class Foresight:
         operation = {"op": "replace", "path": "emails", "value": [{"type": "work", "value": mail}]}
         body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
         answer(target, f"/Users/{account}", body, method="PATCH")
-        self._tell(f"a person writes the mail address of {step['user']} into the account `{step['account']}`, and retries")
+        self._tell(f"a person writes {step['user']}'s mail address into the account `{step['account']}`, and retries")
         failed = next(iter(self._engine.requests(app=step["app"], user=step["user"], state="Failed")))
         self._engine.retry(failed.id, by="demo")
 
@@ -117,7 +118,8 @@ class Foresight:
         made = {(request.user, request.operation) for request in self._engine.put_app(self._changed, by="demo")}
         self._apps[step["app"]] = self._changed
         self._compare(
-            foretold.of_requests(self._impact[1], made), f"stored; {len(made)} requests are made, those that were foretold"
+            foretold.of_requests(self._impact[1], made),
+            f"stored; {len(made)} requests are made, those that were foretold",
         )
 
     def compare_impact(self, step):

@@ -1,4 +1,4 @@
-"""The demo ends with success, tells what happened, leaves nothing running, and notices an engine that tells what is not so."""
+"""The demo ends with success, tells what happened, leaves nothing running, and notices an engine that is wrong."""
 
 import os
 import subprocess

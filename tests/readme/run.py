@@ -8,7 +8,8 @@ Where the parts are comes from options or from the environment:
   --go        ROLLKEEPER_GO_DIR        folder of the Go package; ffi/go where it is left out
   --python    ROLLKEEPER_PYTHON        interpreter that has the wheel and the extra `cli`; this one where it is left out
 
-A language is one of python, bash (the command line), c, go and rust; without any all are run. Ends with 1 and names each language that fails.
+A language is one of python, bash (the command line), c, go and rust; without any all are run. Ends with 1 and names each
+language that fails.
 """
 
 from __future__ import annotations
