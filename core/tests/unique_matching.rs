@@ -174,3 +174,26 @@ fn a_leaver_whose_update_waits_loses_access_at_once() {
     world.run();
     assert_eq!(world.accounts(), ["ann active"], "{:?}", world.requests());
 }
+
+#[test]
+fn a_preview_tells_that_a_create_waits() {
+    let world = World::new(&json!({"mapping": [{"target": "userName", "source": "username"},
+        {"target": MANAGER, "source": "manager", "required": true}]}));
+    user(&world, "ann", &json!({"manager": "boss"}));
+    let preview = world.engine.preview("crm", "ann").unwrap();
+    assert!(preview.operations.is_empty(), "{preview:?}");
+    assert_eq!(preview.withheld.len(), 1, "{preview:?}");
+    assert!(preview.create.requests.is_empty(), "{preview:?}");
+}
+
+#[test]
+fn a_preview_tells_that_a_value_is_taken_and_has_no_other_candidate() {
+    let world = World::new(&json!({"mapping": [{"target": "userName", "source": "username", "unique": true}]}));
+    user(&world, "u1", &json!({"username": "ann"}));
+    world.run();
+    user(&world, "u2", &json!({"username": "ann"}));
+    let preview = world.engine.preview("crm", "u2").unwrap();
+    assert!(preview.faults.iter().any(|fault| fault.code.name() == "unique_taken"), "{preview:?}");
+    let impact: Vec<_> = world.engine.explain("crm", "u2").unwrap().steps;
+    assert!(format!("{impact:?}").contains("taken"), "{impact:?}");
+}

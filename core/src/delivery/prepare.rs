@@ -1,11 +1,12 @@
 //! From a due request to the work that is asked of the target, or to the reason why there is none.
 
 use super::candidate::{Rendering, hold, reserve};
+use super::kept::is_in_vain;
 use super::{Work, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
-use crate::mapping::{RenderedChange, UniqueValue};
+use crate::mapping::UniqueValue;
 use crate::model::{Change, FreezeFallback};
 use crate::operation::Operation;
 use crate::scope::Standing;
@@ -253,22 +254,6 @@ fn rendered(
         mark_as_ours(&mut attributes, &stored.user.id);
     }
     Ok(Ok(Payload { attributes, changes, unique: candidate.wanted, first }))
-}
-
-/// Whether a change would send once more what the target did not keep when it was sent last.
-fn is_in_vain(
-    tx: &Tx<'_>,
-    app: &LiveApp,
-    account: Option<&AccountRow>,
-    wanted: &Attributes,
-    change: &RenderedChange,
-) -> Result<bool, Fault> {
-    let Some(last) = account.and_then(|row| row.applied.as_ref()) else { return Ok(false) };
-    if !app.definition.mapping.repeats(change, wanted, last) {
-        return Ok(false);
-    }
-    let (attribute, mark) = app.definition.rule_mark(change.rule);
-    tx.is_not_kept(&app.definition.app.id, &attribute, &mark)
 }
 
 /// An account that is made carries its user's id, unless the mapping says otherwise.
