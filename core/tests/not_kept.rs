@@ -5,7 +5,7 @@
 mod world;
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, TargetAccount, mock::MockTarget};
-use rollkeeper::model::LogFilter;
+use rollkeeper::model::{LogFilter, User};
 use rollkeeper::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -115,6 +115,10 @@ fn what_the_answer_lacks_is_told_once_and_not_sent_again_by_itself() {
     assert_eq!(stage.changed(), ["title"], "what changed in the record is sent");
     stage.put(&json!({"title": "doctor", "nick": "ann"}));
     assert_eq!(stage.changed(), ["nickName"]);
+    let next = json!({"id": "u1", "username": "ann", "profile": "Employees", "title": "doctor", "nick": "annie"});
+    let preview = stage.world.engine.preview("crm", User::from_json(next.to_string().as_bytes()).unwrap()).unwrap();
+    let paths: Vec<&str> = preview.update.changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(paths, ["nickName"], "a preview shows what would be sent");
     stage.put(&json!({"id": "u2", "username": "bea", "title": "nurse"}));
     assert_eq!(stage.told(), 1);
     assert!(!stage.world.logged("not_kept", "nurse"), "names are told, and no values");

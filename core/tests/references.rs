@@ -206,6 +206,35 @@ fn world_with_boss() -> World {
 }
 
 #[test]
+fn another_manager_who_is_there_is_not_waited_for() {
+    let mapping = json!([{"target": "userName", "source": "username"}, {"target": MANAGER, "source": "manager", "required": true}]);
+    let world = World::new(&json!({"mapping": [{"target": "userName", "source": "username"}]}));
+    put(&world, "boss", &json!({}));
+    world.run();
+    world.put_app(&json!({"mapping": mapping}));
+    put(&world, "ann", &json!({"manager": "nobody"}));
+    world.run();
+    assert!(world.requests().contains(&"Create New dependency".to_owned()), "{:?}", world.requests());
+    put(&world, "ann", &json!({"manager": "boss"}));
+    world.run();
+    assert_eq!(world.accounts(), ["boss active", "ann active"], "{:?}", world.requests());
+}
+
+#[test]
+fn what_waits_for_a_reference_goes_on_when_it_is_no_longer_required() {
+    let mapping = |required: bool| {
+        json!([{"target": "userName", "source": "username"},
+        {"target": MANAGER, "source": "manager", "required": required}])
+    };
+    let world = World::new(&json!({"mapping": mapping(true)}));
+    put(&world, "ann", &json!({"manager": "nobody"}));
+    world.run();
+    world.put_app(&json!({"mapping": mapping(false)}));
+    world.run();
+    assert_eq!(world.accounts(), ["ann active"], "{:?}", world.requests());
+}
+
+#[test]
 fn a_create_that_waits_is_taken_back_when_nobody_wants_it_any_more() {
     let world = World::new(&json!({"mapping": mapping(true)}));
     put(&world, "ann", &json!({"manager": "boss"}));

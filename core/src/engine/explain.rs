@@ -164,11 +164,10 @@ impl Explaining<'_> {
 
     fn evaluate(&self) -> ExplanationStep {
         let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
-        let inputs = self.terms.inputs(self.subject, definition, account.is_none(), self.tx.now);
         let last = self.requests.iter().rev().find(|request| request.state == State::Failed);
         let last = last.filter(|request| matches!(request.operation, Operation::Create | Operation::Update));
         let last_faults = last.map(|request| &request.faults);
-        match definition.mapping.render(&inputs) {
+        match self.terms.render(self.subject, definition, account.is_none(), self.tx.now) {
             Err(faults) => {
                 let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
                 let found = json!({"faults": faults, "last_faults": last_faults});

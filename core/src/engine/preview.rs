@@ -2,10 +2,10 @@
 
 use super::trial::{StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
-use crate::delivery::mark_as_ours;
+use crate::delivery::{is_in_vain, mark_as_ours};
 use crate::fault::Fault;
 use crate::intake::{LiveApp, not_stored};
-use crate::mapping::RenderInputs;
+use crate::mapping::{RenderInputs, Rendered, RenderedChange};
 use crate::model::{
     App, ConnectorDefinition, Preview, PreviewCreate, PreviewOperation, PreviewUpdate, TargetCall, TargetRequest, User,
     WithheldOperation,
@@ -13,7 +13,7 @@ use crate::model::{
 use crate::operation::Operation;
 use crate::scim;
 use crate::scope::{Projected, decide};
-use crate::store::AccountRow;
+use crate::store::{AccountRow, Tx};
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Map, Value, json};
@@ -21,6 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Stands for the account's id where there is no account.
 const UNKNOWN_ID: &str = "EXTERNAL-ID";
+
+const AWAITS: &str = "it waits until the users to whom the record refers have accounts in the app";
 
 impl Engine {
     /// What would be sent for a user, and how each value came about. The app and the user are given by id, or as documents
@@ -61,17 +63,37 @@ impl Engine {
         let found = self.view(|tx| {
             let subject = Subject::find(tx, &live, user)?;
             let terms = Terms::find(tx, &live, &subject)?;
-            Ok((subject, terms, tx.now))
+            let in_vain = in_vain(tx, &live, &subject, &terms)?;
+            Ok((subject, terms, in_vain, tx.now))
         });
-        let (subject, terms, now) = found.map_err(|fault| failed(vec![fault]))?;
-        Ok(Previewing { live: &live, subject: &subject, terms: &terms, now }.preview())
+        let (subject, terms, in_vain, now) = found.map_err(|fault| failed(vec![fault]))?;
+        Ok(Previewing { live: &live, subject: &subject, terms: &terms, in_vain, now }.preview())
     }
+}
+
+/// The changes that are not sent, since the target did not keep them the last time.
+fn in_vain(
+    tx: &Tx<'_>,
+    live: &LiveApp,
+    subject: &Subject,
+    terms: &Terms,
+) -> std::result::Result<Vec<RenderedChange>, Fault> {
+    let account = subject.account.as_ref();
+    let rendered = terms.render(subject, &live.definition, account.is_none(), tx.now).unwrap_or_default();
+    let mut found = Vec::new();
+    for change in rendered.changes {
+        if is_in_vain(tx, live, account, &rendered.attributes, &change)? {
+            found.push(change);
+        }
+    }
+    Ok(found)
 }
 
 struct Previewing<'a> {
     live: &'a LiveApp,
     subject: &'a Subject,
     terms: &'a Terms,
+    in_vain: Vec<RenderedChange>,
     now: Timestamp,
 }
 
@@ -90,27 +112,30 @@ impl Previewing<'_> {
             create: self.create(),
             update: self.update(),
         };
-        match definition.mapping.render(&inputs) {
+        let mut waits = None;
+        match self.render(self.subject.account.is_none()) {
             Ok(rendered) => {
+                waits = definition.mapping.awaits(&rendered).then(|| AWAITS.to_owned());
                 preview.attributes = rendered.attributes;
                 definition.mapping.cover(&mut preview.attributes);
             }
             Err(faults) => preview.faults = faults,
         }
-        if let Err(fault) = self.operations(&mut preview) {
+        if let Err(fault) = self.operations(&mut preview, waits) {
             preview.faults.push(fault);
         }
         preview
     }
 
-    fn operations(&self, preview: &mut Preview) -> std::result::Result<(), Fault> {
+    fn operations(&self, preview: &mut Preview, waits: Option<String>) -> std::result::Result<(), Fault> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
         let standing = definition.standing(self.subject.present(), self.now)?;
         let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
         let print = &self.terms.print;
         for decision in decide(&definition.app, &standing, &projected, print, "as the user is stored", self.now) {
             let renders = matches!(decision.operation, Operation::Create | Operation::Update);
-            let withheld = decision.withheld.or_else(|| not_stored(definition, stored).filter(|_| renders));
+            let withheld =
+                decision.withheld.or_else(|| not_stored(definition, stored).or(waits.clone()).filter(|_| renders));
             let (operation, why) = (decision.operation, decision.why);
             if let Some(withheld) = withheld {
                 preview.withheld.push(WithheldOperation { operation, why, withheld });
@@ -130,14 +155,23 @@ impl Previewing<'_> {
         self.terms.inputs(self.subject, &self.live.definition, creating, self.now)
     }
 
+    fn render(&self, creating: bool) -> std::result::Result<Rendered, Vec<Fault>> {
+        self.terms.render(self.subject, &self.live.definition, creating, self.now)
+    }
+
     fn create(&self) -> PreviewCreate {
         let mapping = &self.live.definition.mapping;
-        let mut attributes = match mapping.render(&self.inputs(true)) {
-            Ok(rendered) => rendered.attributes,
+        let rendered = match self.render(true) {
+            Ok(rendered) => rendered,
             Err(faults) => return PreviewCreate { faults, ..PreviewCreate::default() },
         };
+        let awaits = mapping.awaits(&rendered);
+        let mut attributes = rendered.attributes;
         mark_as_ours(&mut attributes, &self.subject.stored.user.id);
         mapping.cover(&mut attributes);
+        if awaits {
+            return PreviewCreate { attributes, ..PreviewCreate::default() };
+        }
         let arguments = json!({"attributes": attributes});
         let requests = self.requests("create", TargetCall::Create { attributes: &attributes }, arguments);
         PreviewCreate { requests, attributes, faults: Vec::new() }
@@ -145,13 +179,15 @@ impl Previewing<'_> {
 
     fn update(&self) -> PreviewUpdate {
         let mapping = &self.live.definition.mapping;
-        let mut changes = match mapping.render(&self.inputs(false)) {
-            Ok(rendered) => rendered.target_changes(),
+        let mut rendered = match self.render(false) {
+            Ok(rendered) => rendered,
             Err(faults) => return PreviewUpdate { faults, ..PreviewUpdate::default() },
         };
+        rendered.changes.retain(|change| !self.in_vain.contains(change));
+        let mut changes = rendered.target_changes();
         changes.iter_mut().for_each(|change| mapping.cover_change(change));
-        if changes.is_empty() {
-            return PreviewUpdate::default();
+        if changes.is_empty() || mapping.awaits(&rendered) {
+            return PreviewUpdate { changes, ..PreviewUpdate::default() };
         }
         let account = self.subject.account.as_ref().map(|row| &row.account);
         let external_id = account.map_or(UNKNOWN_ID, |account| account.external_id.as_str());

@@ -7,7 +7,7 @@ use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, watched_print};
-use crate::mapping::{References, RenderInputs, token};
+use crate::mapping::{References, RenderInputs, Rendered, token};
 use crate::model::{App, ConnectorDefinition, TargetCall, User};
 use crate::scim;
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
@@ -144,6 +144,8 @@ pub(super) struct Terms {
     references: References,
     iteration: u32,
     token: String,
+    /// Why there is no candidate.
+    faults: Vec<Fault>,
     /// The fingerprint of everything whose change asks for an Update.
     pub(super) print: String,
 }
@@ -152,12 +154,28 @@ impl Terms {
     /// Looks up the accounts to which the record refers, and the candidate for unique values that would be sent.
     pub(super) fn find(tx: &Tx<'_>, live: &LiveApp, subject: &Subject) -> Result<Self, Fault> {
         let rendering = Rendering::new(tx, live, &subject.stored, subject.account.as_ref())?;
-        let iteration = match live.definition.mapping.has_unique() {
-            true => rendering.candidate(tx, None)?.map_or(0, |candidate| candidate.iteration),
-            false => 0,
+        let (iteration, faults) = match live.definition.mapping.has_unique() {
+            true => match rendering.candidate(tx, None)? {
+                Ok(candidate) => (candidate.iteration, Vec::new()),
+                Err(faults) => (0, faults),
+            },
+            false => (0, Vec::new()),
         };
         let print = watched_print(tx, &live.definition, &subject.stored)?;
-        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), print })
+        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), faults, print })
+    }
+
+    /// What the mapping gives, or what is wrong: with the record, or because others have its unique values.
+    pub(super) fn render(
+        &self,
+        subject: &Subject,
+        definition: &Definition,
+        creating: bool,
+        now: Timestamp,
+    ) -> Result<Rendered, Vec<Fault>> {
+        let rendered = definition.mapping.render(&self.inputs(subject, definition, creating, now))?;
+        let is_due = creating == subject.account.is_none();
+        if is_due && !self.faults.is_empty() { Err(self.faults.clone()) } else { Ok(rendered) }
     }
 
     /// What a mapping is rendered from.
