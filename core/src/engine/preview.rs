@@ -1,6 +1,6 @@
 //! What would be sent, and how each value came about.
 
-use super::trial::{StoredOr, Subject, Terms};
+use super::trial::{NotKept, StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::delivery::mark_as_ours;
 use crate::fault::Fault;
@@ -61,10 +61,11 @@ impl Engine {
         let found = self.view(|tx| {
             let subject = Subject::find(tx, &live, user)?;
             let terms = Terms::find(tx, &live, &subject)?;
-            Ok((subject, terms, tx.now))
+            let not_kept = NotKept::find(tx, &live.definition)?;
+            Ok((subject, terms, not_kept, tx.now))
         });
-        let (subject, terms, now) = found.map_err(|fault| failed(vec![fault]))?;
-        Ok(Previewing { live: &live, subject: &subject, terms: &terms, now }.preview())
+        let (subject, terms, not_kept, now) = found.map_err(|fault| failed(vec![fault]))?;
+        Ok(Previewing { live: &live, subject: &subject, terms: &terms, not_kept, now }.preview())
     }
 }
 
@@ -72,6 +73,7 @@ struct Previewing<'a> {
     live: &'a LiveApp,
     subject: &'a Subject,
     terms: &'a Terms,
+    not_kept: NotKept,
     now: Timestamp,
 }
 
@@ -144,16 +146,17 @@ impl Previewing<'_> {
     }
 
     fn update(&self) -> PreviewUpdate {
-        let mapping = &self.live.definition.mapping;
+        let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
+        let mapping = &definition.mapping;
         let mut changes = match mapping.render(&self.inputs(false)) {
-            Ok(rendered) => rendered.target_changes(),
+            Ok(rendered) => self.not_kept.worthwhile(&rendered, definition, account),
             Err(faults) => return PreviewUpdate { faults, ..PreviewUpdate::default() },
         };
         changes.iter_mut().for_each(|change| mapping.cover_change(change));
         if changes.is_empty() {
             return PreviewUpdate::default();
         }
-        let account = self.subject.account.as_ref().map(|row| &row.account);
+        let account = account.map(|row| &row.account);
         let external_id = account.map_or(UNKNOWN_ID, |account| account.external_id.as_str());
         let mut shown = account.map(|account| account.attributes.clone()).unwrap_or_default();
         mapping.cover(&mut shown);
