@@ -95,6 +95,14 @@ impl Stage {
         last.into_iter().map(|change| change.path).collect()
     }
 
+    /// What an update would change, as the preview and as the explanation have it.
+    fn foretold(&self) -> (Vec<Change>, Value) {
+        let explanation = self.world.engine.explain("crm", "u1").unwrap();
+        let evaluate = explanation.steps.into_iter().find(|step| step.step == "evaluate").unwrap();
+        let preview = self.world.engine.preview("crm", "u1").unwrap();
+        (preview.update.changes, evaluate.found["changes"].clone())
+    }
+
     fn not_kept(&self) -> Vec<String> {
         self.world.engine.explain("crm", "u1").unwrap().not_kept
     }
@@ -109,6 +117,7 @@ fn what_the_answer_lacks_is_told_once_and_not_sent_again_by_itself() {
     let stage = stage(loses("title"));
     stage.put(&json!({"title": "nurse"}));
     assert_eq!((stage.told(), stage.not_kept()), (1, vec!["title".to_owned()]));
+    assert_eq!(stage.foretold(), (Vec::new(), json!([])), "it would not be sent again");
     stage.put(&json!({"title": "nurse", "nick": "annie"}));
     assert_eq!(stage.changed(), ["nickName"], "the title was sent before, and in vain");
     stage.put(&json!({"title": "doctor", "nick": "annie"}));

@@ -1,11 +1,11 @@
 //! What would be sent, and how each value came about.
 
-use super::trial::{StoredOr, Subject, Terms};
+use super::trial::{NotKept, StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
-use crate::delivery::{is_in_vain, mark_as_ours};
+use crate::delivery::mark_as_ours;
 use crate::fault::Fault;
 use crate::intake::{LiveApp, not_stored};
-use crate::mapping::{RenderInputs, Rendered, RenderedChange};
+use crate::mapping::{RenderInputs, Rendered};
 use crate::model::{
     App, ConnectorDefinition, Preview, PreviewCreate, PreviewOperation, PreviewUpdate, TargetCall, TargetRequest, User,
     WithheldOperation,
@@ -13,7 +13,7 @@ use crate::model::{
 use crate::operation::Operation;
 use crate::scim;
 use crate::scope::{Projected, decide};
-use crate::store::{AccountRow, Tx};
+use crate::store::AccountRow;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Map, Value, json};
@@ -63,37 +63,19 @@ impl Engine {
         let found = self.view(|tx| {
             let subject = Subject::find(tx, &live, user)?;
             let terms = Terms::find(tx, &live, &subject)?;
-            let in_vain = in_vain(tx, &live, &subject, &terms)?;
-            Ok((subject, terms, in_vain, tx.now))
+            let not_kept = NotKept::find(tx, &live.definition)?;
+            Ok((subject, terms, not_kept, tx.now))
         });
-        let (subject, terms, in_vain, now) = found.map_err(|fault| failed(vec![fault]))?;
-        Ok(Previewing { live: &live, subject: &subject, terms: &terms, in_vain, now }.preview())
+        let (subject, terms, not_kept, now) = found.map_err(|fault| failed(vec![fault]))?;
+        Ok(Previewing { live: &live, subject: &subject, terms: &terms, not_kept, now }.preview())
     }
-}
-
-/// The changes that are not sent, since the target did not keep them the last time.
-fn in_vain(
-    tx: &Tx<'_>,
-    live: &LiveApp,
-    subject: &Subject,
-    terms: &Terms,
-) -> std::result::Result<Vec<RenderedChange>, Fault> {
-    let account = subject.account.as_ref();
-    let rendered = terms.render(subject, &live.definition, account.is_none(), tx.now).unwrap_or_default();
-    let mut found = Vec::new();
-    for change in rendered.changes {
-        if is_in_vain(tx, live, account, &rendered.attributes, &change)? {
-            found.push(change);
-        }
-    }
-    Ok(found)
 }
 
 struct Previewing<'a> {
     live: &'a LiveApp,
     subject: &'a Subject,
     terms: &'a Terms,
-    in_vain: Vec<RenderedChange>,
+    not_kept: NotKept,
     now: Timestamp,
 }
 
@@ -178,18 +160,18 @@ impl Previewing<'_> {
     }
 
     fn update(&self) -> PreviewUpdate {
-        let mapping = &self.live.definition.mapping;
-        let mut rendered = match self.render(false) {
+        let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
+        let mapping = &definition.mapping;
+        let rendered = match self.render(false) {
             Ok(rendered) => rendered,
             Err(faults) => return PreviewUpdate { faults, ..PreviewUpdate::default() },
         };
-        rendered.changes.retain(|change| !self.in_vain.contains(change));
-        let mut changes = rendered.target_changes();
+        let mut changes = self.not_kept.worthwhile(&rendered, definition, account);
         changes.iter_mut().for_each(|change| mapping.cover_change(change));
         if changes.is_empty() || mapping.awaits(&rendered) {
             return PreviewUpdate { changes, ..PreviewUpdate::default() };
         }
-        let account = self.subject.account.as_ref().map(|row| &row.account);
+        let account = account.map(|row| &row.account);
         let external_id = account.map_or(UNKNOWN_ID, |account| account.external_id.as_str());
         let mut shown = account.map(|account| account.attributes.clone()).unwrap_or_default();
         mapping.cover(&mut shown);

@@ -7,8 +7,8 @@ use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, watched_print};
-use crate::mapping::{References, RenderInputs, Rendered, token};
-use crate::model::{App, ConnectorDefinition, TargetCall, User};
+use crate::mapping::{References, RenderInputs, Rendered, RenderedChange, token};
+use crate::model::{App, Change, ConnectorDefinition, TargetCall, User};
 use crate::scim;
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
 use crate::time::Timestamp;
@@ -136,6 +136,41 @@ impl Subject {
     /// The record, where the user is in the directory.
     pub(super) fn present(&self) -> Option<&User> {
         (self.stored.state == UserState::Present).then_some(&self.stored.user)
+    }
+}
+
+/// The rules of a mapping whose attribute the target was seen not to keep.
+pub(super) struct NotKept(Vec<usize>);
+
+impl NotKept {
+    pub(super) fn find(tx: &Tx<'_>, definition: &Definition) -> Result<Self, Fault> {
+        let mut found = Vec::new();
+        for rule in 0..definition.app.mapping.len() {
+            let (attribute, mark) = definition.rule_mark(rule);
+            if tx.is_not_kept(&definition.app.id, &attribute, &mark)? {
+                found.push(rule);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    pub(super) fn attributes(&self, definition: &Definition) -> Vec<String> {
+        self.0.iter().map(|rule| definition.rule_mark(*rule).0).collect()
+    }
+
+    /// The changes that would be sent: a value that was sent before and not kept is not sent again.
+    pub(super) fn worthwhile(
+        &self,
+        rendered: &Rendered,
+        definition: &Definition,
+        account: Option<&AccountRow>,
+    ) -> Vec<Change> {
+        let last = account.and_then(|row| row.applied.as_ref());
+        let in_vain = |change: &RenderedChange| {
+            self.0.contains(&change.rule)
+                && last.is_some_and(|last| definition.mapping.repeats(change, &rendered.attributes, last))
+        };
+        rendered.changes.iter().filter(|change| !in_vain(change)).map(RenderedChange::change).collect()
     }
 }
 
