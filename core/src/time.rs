@@ -41,7 +41,9 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         text.parse::<jiff::Timestamp>()
             .map(|time| Self(time.as_microsecond()))
-            .map_err(|_| Fault::new(Code::InvalidTime, "a time must be RFC 3339, such as `2026-11-20T09:00:00Z`"))
+            .ok()
+            .or_else(|| Self::read_late(text))
+            .ok_or_else(|| Fault::new(Code::InvalidTime, "a time must be RFC 3339, such as `2026-11-20T09:00:00Z`"))
     }
 
     /// This moment and `period` later, at the end of representable time where it would be beyond.
@@ -60,7 +62,10 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(time) => write!(formatter, "{time}"),
-            Err(_) => write!(formatter, "{}us", self.0),
+            Err(_) => match self.clock() {
+                Some(clock) => write!(formatter, "{clock}Z"),
+                None => write!(formatter, "{}us", self.0),
+            },
         }
     }
 }

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::model::{App, User};
-use rollkeeper::{Code, Engine, Fault, RunOptions};
+use rollkeeper::value::Attributes;
+use rollkeeper::{Code, Engine, Fault, RunOptions, Timestamp, mapping};
+use serde_json::json;
 use std::path::Path;
 
 const APP: &str = r#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["Employees"]},
@@ -214,4 +216,26 @@ fn faulty_users_of_a_list_are_told_by_place_and_the_rest_stand() {
         [(1, Code::InvalidJson), (2, Code::InvalidDocument), (3, Code::MissingId), (4, Code::InvalidDocument)];
     assert_eq!(faults, expected);
     assert_eq!(engine.users(&Default::default()).unwrap().len(), 2);
+}
+
+#[test]
+fn rules_by_themselves_are_refused_as_those_of_an_app_and_no_value_is_shown() {
+    for (rules, message) in [
+        (
+            json!([{"target": "a", "requird": true}]),
+            "`mapping[0]` has an unknown key `requird`; did you mean `required`?",
+        ),
+        (json!([{"target": "a", "on_null": "s3cret"}]), "`mapping[0].on_null` must be `skip`, `clear` or `default`"),
+        (json!([{"target": "a", "required": "s3cret"}]), "`mapping[0].required` must be true or false"),
+        (json!([{"target": "a", "required": "s3cret ISO 8601"}]), "`mapping[0].required` must be true or false"),
+        (json!([{"target": "a", "required": "s3cret 1 to 256"}]), "`mapping[0].required` must be true or false"),
+        (json!([["a", "s3cret"]]), "`mapping[0]` must be an object"),
+        (json!([{"target": "a", "default": ["s3cret"]}]), "`mapping[0].default` must be an object"),
+        (json!("s3cret"), "`mapping` must be a list"),
+    ] {
+        let app = json!({"id": "crm", "connector": {"kind": "mock"}, "mapping": rules});
+        assert_eq!(app_fault(&app.to_string()).message, message);
+        let alone = mapping::render(&rules, &Attributes::new(), None, None, Timestamp::default()).unwrap_err();
+        assert_eq!(alone, [app_fault(&app.to_string())]);
+    }
 }

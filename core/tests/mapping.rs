@@ -169,3 +169,21 @@ fn a_weak_rule_overwrites_nothing_that_nobody_has_seen() {
     let normal = compile(json!([{"target": "userName", "source": "u"}])).unwrap();
     assert_eq!(normal.render(&unseen).unwrap().changes[0].kind, ChangeKind::Replace);
 }
+
+#[test]
+fn values_in_values_are_compared_once_each() {
+    let nested = |inner: &str| (0..100).fold(json!(inner), |value, _| json!({"value": value}));
+    let user = object(json!({"l": [nested("a")]}));
+    for multi in ["replace", "merge"] {
+        let mapping = compile(json!([{"target": "emails", "source": "l", "multi": multi}])).unwrap();
+        for (current, changes) in [(nested("a"), 0), (nested("b"), 1)] {
+            let current = object(json!({"emails": [current]}));
+            let inputs = RenderInputs {
+                creating: false,
+                current: Some(&current),
+                ..RenderInputs::create(&user, Timestamp::default())
+            };
+            assert_eq!(mapping.render(&inputs).unwrap().changes.len(), changes, "{multi}");
+        }
+    }
+}

@@ -88,6 +88,12 @@ def test_json_that_no_parser_should_read_ends_with_a_flaw() -> None:
     assert isinstance(row, Row)
 
 
+def test_small_records_after_a_long_one_are_not_copied_again_and_again() -> None:
+    text = json.dumps({"id": "u0", "note": "x" * (1 << 21)}) + '{"id": "u"}\n' * 100_000
+    found = list(rows_json.values(io.StringIO(text)))
+    assert len(found) == 100_001 and found[-1] == Row(100_000, b'{"id": "u"}')
+
+
 @pytest.mark.parametrize("ending", ["csv", "ndjson", "json"])
 def test_a_large_file_needs_little_memory(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"users.{ending}"

@@ -75,15 +75,17 @@ impl Comparison<'_> {
             }
             Value::Object(object) => {
                 let members = object.iter().filter(|(_, value)| !is_empty(value));
-                let mut forms: Vec<String> = members
-                    .map(|(name, value)| {
-                        format!("{:?}:{}", name.to_ascii_lowercase(), self.form(&below(attribute, name), value))
-                    })
+                let mut forms: Vec<(String, String)> = members
+                    .map(|(name, value)| (name.to_ascii_lowercase(), self.form(&below(attribute, name), value)))
                     .collect();
                 forms.sort();
-                match (forms.as_slice(), member(object, "value")) {
-                    ([_], Some(bare)) if !is_empty(bare) => self.form(&below(attribute, "value"), bare),
-                    _ => format!("{{{}}}", forms.join(",")),
+                match forms.as_slice() {
+                    [(name, bare)] if name == "value" => bare.clone(),
+                    _ => {
+                        let members: Vec<String> =
+                            forms.iter().map(|(name, form)| format!("{name:?}:{form}")).collect();
+                        format!("{{{}}}", members.join(","))
+                    }
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Mapping, RenderInputs};
 use crate::fault::{Code, Fault};
-use crate::model::Rule;
+pub(super) use crate::model::read_rules as rules;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::Value;
@@ -34,21 +34,4 @@ pub fn render(
     let rendered = mapping.render(&inputs)?;
     serde_json::to_value(rendered)
         .map_err(|_| vec![Fault::new(Code::Internal, "the rendered mapping cannot be written as JSON")])
-}
-
-pub(super) fn rules(mapping: &Value) -> Result<Vec<Rule>, Fault> {
-    serde_path_to_error::deserialize(mapping).map_err(|error| {
-        let path = error.path().to_string();
-        let place = if path == "." { "mapping".to_owned() } else { format!("mapping{path}") };
-        // Other messages show the value that was found, and a constant may be a secret.
-        let message = error.inner().to_string();
-        let fault = if message.starts_with("unknown field") {
-            Fault::new(Code::UnknownKey, message)
-        } else if message.starts_with("missing field") || message.starts_with("unknown variant") {
-            Fault::new(Code::InvalidDocument, message)
-        } else {
-            Fault::new(Code::InvalidDocument, "the value has not the type that it must have")
-        };
-        fault.at(place)
-    })
 }

@@ -167,9 +167,12 @@ fn pair(one: usize, options: &[Vec<usize>], taken: &mut [Option<usize>], tried: 
     })
 }
 
+/// Whether it has a `value` that tells it from the others, which a list or an object does not.
 fn has_value(item: &Value) -> bool {
     match item {
-        Value::Object(members) => member(members, "value").is_some_and(|value| !is_empty(value)),
+        Value::Object(members) => {
+            member(members, "value").is_some_and(|value| !is_empty(value) && !value.is_array() && !value.is_object())
+        }
         Value::Array(_) => false,
         _ => true,
     }

@@ -24,7 +24,7 @@ pub use user::*;
 pub(crate) use shape::read as read_part;
 
 use crate::fault::{Code, Fault};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Reads any JSON value.
 pub(crate) fn read_json(json: &[u8]) -> Result<Value, Fault> {
@@ -35,6 +35,12 @@ pub(crate) fn read_json(json: &[u8]) -> Result<Value, Fault> {
         let (line, column) = (error.line(), error.column());
         Fault::new(Code::InvalidJson, format!("the text is not JSON at line {line}, column {column}"))
     })
+}
+
+/// Reads the rules of a mapping as an app has them.
+pub(crate) fn read_rules(mapping: &Value) -> Result<Vec<Rule>, Fault> {
+    shape::list_for_object(&json!({"mapping": mapping}))?;
+    shape::read(mapping, "mapping")
 }
 
 impl App {

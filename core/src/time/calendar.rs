@@ -2,9 +2,11 @@
 //! fixed offset, because which offset a city has is not told by a library that knows no clock and no files.
 
 use super::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Span, Unit, Zoned};
+use jiff::{SignedDuration, Span, Unit};
 
 /// From 1601-01-01, where Windows counts from, to 1970-01-01.
 const FILE_TIME_EPOCH: i64 = 11_644_473_600_000_000;
@@ -21,10 +23,18 @@ impl Timestamp {
     pub(crate) fn read_as(text: &str, form: &str) -> Option<Self> {
         let parts = BrokenDownTime::parse(form, text).ok()?;
         let time = match parts.offset() {
-            None if parts.timestamp().is_none() => Offset::UTC.to_timestamp(parts.to_datetime().ok()?).ok()?,
-            _ => parts.to_timestamp().ok()?,
+            None if parts.timestamp().is_some() => Self(parts.to_timestamp().ok()?.as_microsecond()),
+            offset => Self::of_clock(parts.to_datetime().ok()?, offset.unwrap_or(Offset::UTC))?,
         };
-        Some(Self(time.as_microsecond()))
+        Some(time)
+    }
+
+    /// Reads RFC 3339 text of the last hours of the year 9999, by which source systems say *never* and which
+    /// [`jiff::Timestamp`] does not hold.
+    pub(super) fn read_late(text: &str) -> Option<Self> {
+        let parts = Pieces::parse(text).ok()?;
+        let offset = parts.to_numeric_offset().filter(|_| parts.time_zone_annotation().is_none())?;
+        Self::of_clock(parts.date().to_datetime(parts.time()?), offset)
     }
 
     /// Writes the time in that form, which [`is_form`] accepts, as clocks at that offset (`+02:00`, `Z`) show it.
@@ -33,19 +43,25 @@ impl Timestamp {
             None | Some("Z") => Offset::UTC,
             Some(text) => BrokenDownTime::parse("%:z", text).ok()?.offset()?,
         };
-        strtime::format(form, &self.zoned(TimeZone::fixed(offset))?).ok()
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(time) => strtime::format(form, &time.to_zoned(TimeZone::fixed(offset))).ok(),
+            Err(_) => {
+                let shift = SignedDuration::from_secs(i64::from(offset.seconds()));
+                strtime::format(form, self.clock()?.checked_add(shift).ok()?).ok()
+            }
+        }
     }
 
     /// This many months later, on the last day of the month where it has not that many days.
     pub(crate) fn plus_months(self, months: i64) -> Option<Self> {
         let span = Span::new().try_months(months).ok()?;
-        Some(Self(self.zoned(TimeZone::UTC)?.checked_add(span).ok()?.timestamp().as_microsecond()))
+        Self::of_clock(self.clock()?.checked_add(span).ok()?, Offset::UTC)
     }
 
     /// Whole months from this time to the other, below zero where the other is earlier.
     pub(crate) fn months_until(self, other: Self) -> Option<i64> {
-        let (from, to) = (self.zoned(TimeZone::UTC)?, other.zoned(TimeZone::UTC)?);
-        Some(i64::from(from.until((Unit::Month, &to)).ok()?.get_months()))
+        let (from, to) = (self.clock()?, other.clock()?);
+        Some(i64::from(from.until((Unit::Month, to)).ok()?.get_months()))
     }
 
     /// From the number of 100-nanosecond steps since 1601 that Windows and Active Directory count.
@@ -58,8 +74,17 @@ impl Timestamp {
         self.0.checked_add(FILE_TIME_EPOCH)?.checked_mul(10)
     }
 
-    fn zoned(self, zone: TimeZone) -> Option<Zoned> {
-        Some(jiff::Timestamp::from_microsecond(self.0).ok()?.to_zoned(zone))
+    /// What clocks in UTC show; none beyond the years -9999 to 9999.
+    pub(super) fn clock(self) -> Option<DateTime> {
+        DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(SignedDuration::from_micros(self.0)).ok()
+    }
+
+    /// The time at which clocks at that offset show this.
+    fn of_clock(clock: DateTime, offset: Offset) -> Option<Self> {
+        let since = clock.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0));
+        let since = since.checked_sub(SignedDuration::from_secs(i64::from(offset.seconds())))?;
+        let time = Self(i64::try_from(since.as_micros()).ok()?);
+        time.clock().map(|_| time)
     }
 }
 

@@ -43,7 +43,7 @@ def rows(text: TextIO) -> Iterator[Union[Row, Flaw]]:
     """The rows. Without a readable header there is only a flaw; a faulty row leaves the rest alone."""
     csv.field_size_limit(_LONGEST_CELL)
     first, before = text.readline(), 0
-    if re.fullmatch(r"sep=.\s*", first):
+    if re.fullmatch(r'sep=[^"\r\n]\s*', first):
         delimiter, first, before = first[4], text.readline(), 1
     else:
         delimiter = _delimiter_of(first)

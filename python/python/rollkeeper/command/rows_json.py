@@ -6,6 +6,7 @@ The text of each record goes on as it stands, so that what is in it is judged in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TextIO, Union
 
@@ -17,6 +18,7 @@ _PIECE = 1 << 16
 _LARGEST = 1 << 24
 _LONGEST_WORD = 16
 _BLANK = " \t\r\n"
+_BLANKS = re.compile(f"[{_BLANK}]*")
 # Numbers are not looked at here, and Python refuses very long ones.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 
@@ -80,46 +82,50 @@ class _Pieces:
     """Text that is read piece by piece, and the number of the line that comes next."""
 
     def __init__(self, text: TextIO) -> None:
-        self._text, self._buffer = text, ""
+        self._text, self._buffer, self._next = text, "", 0
         self.line = 1
 
     def _more(self) -> bool:
         # As much again as there is, so that a long record is not looked at too often.
-        piece = self._text.read(max(_PIECE, len(self._buffer)))
-        self._buffer += piece
+        piece = self._text.read(max(_PIECE, len(self._buffer) - self._next))
+        self._buffer, self._next = self._buffer[self._next :] + piece, 0
         return bool(piece)
 
     def take(self, length: int) -> str:
-        """Takes so many letters away."""
-        taken, self._buffer = self._buffer[:length], self._buffer[length:]
+        """Takes so many letters away. What is taken stays in the buffer until more is read: copying the rest each time
+        would take the longer the more there is.
+        """
+        taken = self._buffer[self._next : self._next + length]
+        self._next += length
         self.line += taken.count("\n")
         return taken
 
     def mark(self) -> str:
         """The next letter that is not blank, or nothing at the end. It stays."""
         while True:
-            self.take(len(self._buffer) - len(self._buffer.lstrip(_BLANK)))
-            if self._buffer or not self._more():
-                return self._buffer[:1]
+            blank = _BLANKS.match(self._buffer, self._next)
+            self.take(blank.end() - self._next if blank else 0)
+            if self._next < len(self._buffer) or not self._more():
+                return self._buffer[self._next : self._next + 1]
 
     def value(self) -> Row:
         """Takes one value."""
         while True:
             try:
-                _, end = _DECODER.raw_decode(self._buffer)
+                _, end = _DECODER.raw_decode(self._buffer, self._next)
             except RecursionError:
                 raise _Unreadable("it is nested too deeply") from None
             except json.JSONDecodeError as error:
                 if not self._is_cut(error) or not self._more():
                     raise _Unreadable("it is not JSON") from None
-                if len(self._buffer) > _LARGEST:
+                if len(self._buffer) - self._next > _LARGEST:
                     raise _Unreadable("a record is too large") from None
                 continue
             if end == len(self._buffer) and self._more():
                 continue  # a number may go on
             line = self.line
             # A line break can only stand between the parts of a value, where a blank means the same.
-            return Row(line, _bytes(self.take(end).replace("\n", " ").replace("\r", " ")))
+            return Row(line, _bytes(self.take(end - self._next).replace("\n", " ").replace("\r", " ")))
 
     def _is_cut(self, error: json.JSONDecodeError) -> bool:
         """Whether the value may only be cut off at the end of what was read so far."""
