@@ -88,7 +88,7 @@ fn origin(rule: &CompiledRule, keys: &Keys) -> Option<DirectOrigin> {
     Some(match &rule.origin {
         Origin::Source(path) => {
             let mut steps = path.split('.');
-            DirectOrigin::Field(keys.number(steps.next()?)?, steps.map(str::to_owned).collect())
+            DirectOrigin::Field(keys.number(steps.next()?.as_bytes())?, steps.map(str::to_owned).collect())
         }
         // Its list is found in any letter case, which is for the whole record to tell.
         Origin::Element(_) => return None,
