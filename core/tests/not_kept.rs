@@ -100,7 +100,7 @@ impl Stage {
         let explanation = self.world.engine.explain("crm", "u1").unwrap();
         let evaluate = explanation.steps.into_iter().find(|step| step.step == "evaluate").unwrap();
         let preview = self.world.engine.preview("crm", "u1").unwrap();
-        (preview.update.changes, evaluate.found["changes"].clone())
+        (preview.update.changes, evaluate.found.get("changes").cloned().unwrap_or_default())
     }
 
     fn not_kept(&self) -> Vec<String> {
