@@ -204,13 +204,18 @@ impl Settling<'_, '_> {
         if self.account()?.is_some_and(|known| known.account.external_id != found.external_id) {
             return self.conflict(row, Code::ConflictDuplicate, "the user has another account in the app already");
         }
+        // A search may show less than the account has (RFC 7644 §3.4.2).
+        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
+            note_kept(self.tx, self.app, &row, sent, None, &found)?;
+        }
+        let attributes = match &sent {
+            Some(sent) if found.attributes.is_empty() => sent.clone(),
+            _ => found.named(),
+        };
         let username = found.username.or_else(|| {
             let sent = sent.as_ref()?.get("userName")?;
             sent.as_str().map(str::to_owned)
         });
-        let found_attributes = found.attributes;
-        let attributes =
-            if found_attributes.is_empty() { sent.clone().unwrap_or_default() } else { found_attributes.clone() };
         hold(self.tx, self.app, self.stored, &row.request.id, sent.as_ref().unwrap_or(&attributes))?;
         let account = Account {
             app: self.app.definition.app.id.clone(),
@@ -227,10 +232,6 @@ impl Settling<'_, '_> {
             attributes,
             version: found.version,
         };
-        // A search may show less than the account has (RFC 7644 §3.4.2).
-        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
-            note_kept(self.tx, self.app, &row, sent, None, &found_attributes)?;
-        }
         // Where we did not send what the account holds, its fingerprint is unknown: an Update compares and follows.
         let fingerprint = sent.as_ref().and(row.fingerprint.clone());
         self.tx.put_account(&AccountRow { account, applied: sent, fingerprint }, &self.stored.key)?;
@@ -257,13 +258,13 @@ impl Settling<'_, '_> {
     ) -> Result<(), Fault> {
         hold(self.tx, self.app, self.stored, &row.request.id, &wanted)?;
         if let Some(seen) = &seen {
-            note_kept(self.tx, self.app, &row, &wanted, Some(changes), &seen.attributes)?;
+            note_kept(self.tx, self.app, &row, &wanted, Some(changes), seen)?;
         }
         if let Some(mut account) = self.account()? {
             let known = &mut account.account;
             match seen {
                 Some(seen) if !seen.attributes.is_empty() => {
-                    known.attributes = seen.attributes;
+                    known.attributes = seen.named();
                     known.username = seen.username.or(known.username.take());
                     known.version = seen.version;
                 }
@@ -298,8 +299,8 @@ impl Settling<'_, '_> {
             let known = &mut account.account;
             known.status = if seen.active { AccountStatus::Active } else { AccountStatus::Deactivated };
             known.frozen = known.frozen || seen.frozen;
+            known.attributes = seen.named();
             known.username = seen.username.or(known.username.take());
-            known.attributes = seen.attributes;
             known.version = seen.version;
             self.put(account)?;
         }
