@@ -13,7 +13,7 @@ use crate::matching::Candidate;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
 use crate::retry::{self, Facts, Next, after_failure};
-use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -139,9 +139,19 @@ impl Settling<'_, '_> {
     /// what is wanted is decided afresh.
     fn missing(&mut self, row: RequestRow) -> Result<(), Fault> {
         if row.request.operation == Operation::Create {
-            let message = "no account was found, and none is wanted any more";
+            let present = (self.stored.state == UserState::Present).then_some(&self.stored.user);
+            let standing = self.app.definition.standing(present, self.tx.now);
+            let (message, why) = match standing.is_ok_and(|standing| standing.wants_account()) {
+                true => {
+                    ("no account was found", "superseded: no account was found, and what is wanted is decided afresh")
+                }
+                false => (
+                    "no account was found, and none is wanted any more",
+                    "superseded: the user may no longer have this access, and no account was found",
+                ),
+            };
             self.close(&row, "not_applied", Code::Cancelled.name(), message)?;
-            return self.take_back(row);
+            return self.take_back(row, why);
         }
         let message = "the account no longer exists at the target";
         self.close(&row, "rejected", Code::AccountMissing.name(), message)?;
@@ -154,12 +164,12 @@ impl Settling<'_, '_> {
         self.decide("the account no longer exists at the target")
     }
 
-    /// A Create of which is known now that it made nothing, and that is no longer wanted.
-    fn take_back(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+    /// A Create of which is known now that it made nothing, and that cannot go on as it is.
+    fn take_back(&mut self, mut row: RequestRow, why: &str) -> Result<(), Fault> {
         row.sending = false;
         row.unsettled = false;
         row.request.faults.clear();
-        cancel(self.tx, row, None, "superseded: the user may no longer have this access, and no account was found")?;
+        cancel(self.tx, row, None, why)?;
         self.decide("no account was found")
     }
 
