@@ -179,8 +179,10 @@ impl Settling<'_, '_> {
         if !self.may_link(&account.external_id)? {
             return self.conflict(row, Code::ConflictOwned, "the matching account belongs to another user");
         }
+        // A request that takes over from another does not know what that one had sent.
+        let own = ours && row.unsettled && row.request.parent_id.is_none();
         let sent = match work {
-            Work::Create { attributes, .. } if ours && row.unsettled => Some(attributes),
+            Work::Create { attributes, .. } if own => Some(attributes),
             _ => None,
         };
         let kind = if sent.is_some() { "created before" } else { "adopted" };
