@@ -110,7 +110,9 @@ fn a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is
                 .arg("--exact")
                 .arg("a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is_killed");
             command.env(FOLDER, folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-            dies_at.into_iter().for_each(|number| drop(command.env(DIES_AT, number.to_string())));
+            if let Some(number) = dies_at {
+                command.env(DIES_AT, number.to_string());
+            }
             command.spawn().unwrap()
         };
         let mut workers = [spawn(dies_at), spawn(None)];

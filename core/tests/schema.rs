@@ -6,7 +6,6 @@ use rollkeeper::model::{App, LogFilter, SchemaChangeKind, SchemaSource, User, Va
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Engine, Fault, RunOptions};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 
 fn app(more: Value) -> App {
