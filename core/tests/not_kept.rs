@@ -204,3 +204,11 @@ fn passwords_and_sensitive_values_are_taken_and_not_shown() {
     stage.put(&json!({"id": "u2", "username": "bea", "title": "secret"}));
     assert_eq!(stage.told(), 0);
 }
+
+#[test]
+fn a_name_that_is_shown_beside_the_attributes_is_kept() {
+    let stage = stage(loses("userName"));
+    stage.put(&json!({"title": "nurse"}));
+    stage.put(&json!({"username": "anna", "title": "nurse"}));
+    assert_eq!((stage.told(), stage.not_kept().len()), (0, 0));
+}

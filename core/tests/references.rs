@@ -337,3 +337,26 @@ fn rendering_without_an_engine_knows_no_accounts() {
         rollkeeper::mapping::render(&mapping, user.as_object().unwrap(), None, None, Timestamp::default()).unwrap();
     assert_eq!(rendered, json!({"attributes": {}, "changes": [], "skipped": [{"rule": 0, "reason": "reference"}]}));
 }
+
+#[test]
+fn an_account_in_doubt_is_looked_for_though_its_record_waits_or_is_faulty() {
+    for (manager, leaves) in [(Some("boss"), true), (Some("boss"), false), (None, true), (None, false)] {
+        let world = world();
+        world.script(&json!([{"on": "create", "fault": "lost_reply"}, {"on": "find", "fault": "rejected"}]));
+        put(&world, "ann", &json!({"manager": "boss"}));
+        world.run_days(1);
+        assert_eq!(world.requests(), ["Create Failed uncertain"]);
+        world.put_app(&json!({"mapping": mapping(true)}));
+        let record = |active: bool| json!({"manager": manager, "active": active});
+        put(&world, "ann", &record(true));
+        world.engine.retry(world.all()[0].id.as_str(), "op").unwrap();
+        if leaves {
+            world.run();
+            put(&world, "ann", &record(false));
+        }
+        world.run_days(3);
+        let wanted = if leaves { "ann disabled" } else { "ann active" };
+        assert_eq!(world.accounts(), [wanted], "{manager:?} {:?}", world.requests());
+        assert_eq!(world.records().len(), 1, "{manager:?} {leaves} {:?}", world.requests());
+    }
+}

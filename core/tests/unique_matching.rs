@@ -197,3 +197,16 @@ fn a_preview_tells_that_a_value_is_taken_and_has_no_other_candidate() {
     let impact: Vec<_> = world.engine.explain("crm", "u2").unwrap().steps;
     assert!(format!("{impact:?}").contains("taken"), "{impact:?}");
 }
+
+#[test]
+fn an_account_that_an_earlier_request_made_is_brought_up_to_date() {
+    let world = World::new(&json!({}));
+    world.script(&json!([{"on": "create", "fault": "lost_reply"}, {"on": "find", "fault": "rejected"}]));
+    user(&world, "u1", &json!({"username": "ann", "title": "nurse"}));
+    world.run_days(1);
+    assert_eq!(world.requests(), ["Create Failed uncertain"]);
+    user(&world, "u1", &json!({"username": "ann", "title": "doctor"}));
+    world.engine.retry(world.all()[0].id.as_str(), "op").unwrap();
+    world.run_days(1);
+    assert_eq!(world.mock().accounts()[0].attributes["title"], json!("doctor"), "{:?}", world.requests());
+}

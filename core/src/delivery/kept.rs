@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::intake::LiveApp;
 use crate::mapping::RenderedChange;
-use crate::model::Change;
+use crate::model::{Change, TargetAccount};
 use crate::store::{AccountRow, LogEvent, RequestRow, Tx};
 use crate::value::Attributes;
 use serde_json::json;
@@ -15,7 +15,7 @@ pub(super) fn note_kept(
     row: &RequestRow,
     sent: &Attributes,
     changes: Option<&[Change]>,
-    shown: &Attributes,
+    shown: &TargetAccount,
 ) -> Result<(), Fault> {
     let id = &app.definition.app.id;
     let mut lost = Vec::new();

@@ -7,7 +7,6 @@ use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::value::Attributes;
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -297,13 +296,4 @@ fn report(found: Found) -> Report {
         Found::Several(candidates) => Report::Several(candidates),
         Found::Unsure(candidates) => Report::Unsure(candidates),
     }
-}
-
-/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
-pub(super) fn with_username(account: &TargetAccount) -> Attributes {
-    let mut attributes = account.attributes.clone();
-    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
-        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
-    }
-    attributes
 }

@@ -121,11 +121,19 @@ fn create(
         let message = "creating needs a matching rule or `create_without_match`";
         return Ok(Prepared::Faulty(vec![Fault::new(Code::MatchingRequired, message).at("matching")]));
     }
+    let mut sendable = true;
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
     let (attributes, mut unique, first) = match frozen {
         Some(attributes) => (attributes, Vec::new(), None),
         None => match rendered(tx, app, row, stored, None)? {
             Ok(payload) => (payload.attributes, payload.unique, payload.first),
+            // What may have been made is looked for all the same, where it is known by the user's id.
+            Err(_)
+                if row.unsettled && can_look && !definition.mapping.targets().any(|target| target.is("externalId")) =>
+            {
+                sendable = false;
+                (Attributes::new(), Vec::new(), None)
+            }
             Err(instead) => return Ok(instead),
         },
     };
@@ -145,14 +153,14 @@ fn create(
         key: tx.root_of(&row.request.id)?,
         look_up: can_look && must_look,
         look_where_taken: can_look && told && first.is_none(),
-        make: !look.unwanted,
+        make: sendable && !look.unwanted,
         in_doubt,
         user: stored.user.record.clone(),
         external_id: external_id.to_owned(),
         attributes: attributes.clone(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(attributes)))
+    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable)))
 }
 
 /// Whether the request takes over, at whatever remove, from one of which nobody knows whether it made the account.
