@@ -352,9 +352,7 @@ impl Rendering<'_> {
             };
             self.change(index, kind, rule.target.as_str(), Some(Value::Array(value)));
         }
-        if !(wanted.is_empty() && rule.target.list().is_some()) {
-            rule.target.put(&mut self.rendered.attributes, Value::Array(union.all));
-        }
+        rule.target.put(&mut self.rendered.attributes, Value::Array(union.all));
     }
 
     /// Whether the rule has something to change: a normal one where what it wants is not what it wanted last, and any
