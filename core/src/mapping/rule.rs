@@ -79,7 +79,8 @@ impl CompiledRule {
                 faults.push(Fault::new(Code::InvalidPath, message).at("target"));
             }
             if rule.multi == Multi::Merge && target.list().is_some() {
-                let message = format!("`merge` joins lists, and `{target}` is in one element of a list; leave `multi` out");
+                let message =
+                    format!("`merge` joins lists, and `{target}` is in one element of a list; leave `multi` out");
                 faults.push(Fault::new(Code::InvalidDocument, message).at("multi"));
             }
             // What joins a list may be a single value.
