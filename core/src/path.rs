@@ -153,11 +153,6 @@ impl Path {
         }
     }
 
-    /// Whether the path ends with a filter, and so names an element itself.
-    pub(crate) fn ends_with_filter(&self) -> bool {
-        self.steps.last().is_some_and(|step| !step.filter.is_empty())
-    }
-
     /// Whether the path writes what its own filter says already: `emails[type eq "work"].type`.
     pub(crate) fn repeats_its_filter(&self) -> bool {
         self.steps.iter().zip(self.steps.iter().skip(1)).any(|(step, next)| step.says(&next.name).is_some())

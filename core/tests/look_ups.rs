@@ -74,7 +74,7 @@ fn an_uncertain_create_that_is_tried_again_looks_first() {
     assert_eq!(world.requests(), ["Create Failed uncertain"]);
     world.engine.retry(made[0].id.as_str(), "op").unwrap();
     world.run_days(1);
-    assert_eq!(world.requests(), ["Create Retried uncertain", "Create Completed"]);
+    assert_eq!(world.requests(), ["Create Retried uncertain", "Create Completed", "Update Completed"]);
     assert_eq!(world.calls(), ["create", "find", "find"]);
     assert_eq!(world.accounts(), ["ann active"]);
 }

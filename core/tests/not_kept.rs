@@ -5,7 +5,7 @@
 mod world;
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, TargetAccount, mock::MockTarget};
-use rollkeeper::model::LogFilter;
+use rollkeeper::model::{LogFilter, User};
 use rollkeeper::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -95,6 +95,14 @@ impl Stage {
         last.into_iter().map(|change| change.path).collect()
     }
 
+    /// What an update would change, as the preview and as the explanation have it.
+    fn foretold(&self) -> (Vec<Change>, Value) {
+        let explanation = self.world.engine.explain("crm", "u1").unwrap();
+        let evaluate = explanation.steps.into_iter().find(|step| step.step == "evaluate").unwrap();
+        let preview = self.world.engine.preview("crm", "u1").unwrap();
+        (preview.update.changes, evaluate.found.get("changes").cloned().unwrap_or_default())
+    }
+
     fn not_kept(&self) -> Vec<String> {
         self.world.engine.explain("crm", "u1").unwrap().not_kept
     }
@@ -109,12 +117,17 @@ fn what_the_answer_lacks_is_told_once_and_not_sent_again_by_itself() {
     let stage = stage(loses("title"));
     stage.put(&json!({"title": "nurse"}));
     assert_eq!((stage.told(), stage.not_kept()), (1, vec!["title".to_owned()]));
+    assert_eq!(stage.foretold(), (Vec::new(), json!([])), "it would not be sent again");
     stage.put(&json!({"title": "nurse", "nick": "annie"}));
     assert_eq!(stage.changed(), ["nickName"], "the title was sent before, and in vain");
     stage.put(&json!({"title": "doctor", "nick": "annie"}));
     assert_eq!(stage.changed(), ["title"], "what changed in the record is sent");
     stage.put(&json!({"title": "doctor", "nick": "ann"}));
     assert_eq!(stage.changed(), ["nickName"]);
+    let next = json!({"id": "u1", "username": "ann", "profile": "Employees", "title": "doctor", "nick": "annie"});
+    let preview = stage.world.engine.preview("crm", User::from_json(next.to_string().as_bytes()).unwrap()).unwrap();
+    let paths: Vec<&str> = preview.update.changes.iter().map(|change| change.path.as_str()).collect();
+    assert_eq!(paths, ["nickName"], "a preview shows what would be sent");
     stage.put(&json!({"id": "u2", "username": "bea", "title": "nurse"}));
     assert_eq!(stage.told(), 1);
     assert!(!stage.world.logged("not_kept", "nurse"), "names are told, and no values");
@@ -190,4 +203,12 @@ fn passwords_and_sensitive_values_are_taken_and_not_shown() {
     stage.put_app(&json!({"target": "pin", "source": "title", "sensitive": true}));
     stage.put(&json!({"id": "u2", "username": "bea", "title": "secret"}));
     assert_eq!(stage.told(), 0);
+}
+
+#[test]
+fn a_name_that_is_shown_beside_the_attributes_is_kept() {
+    let stage = stage(loses("userName"));
+    stage.put(&json!({"title": "nurse"}));
+    stage.put(&json!({"username": "anna", "title": "nurse"}));
+    assert_eq!((stage.told(), stage.not_kept().len()), (0, 0));
 }

@@ -206,6 +206,35 @@ fn world_with_boss() -> World {
 }
 
 #[test]
+fn another_manager_who_is_there_is_not_waited_for() {
+    let mapping = json!([{"target": "userName", "source": "username"}, {"target": MANAGER, "source": "manager", "required": true}]);
+    let world = World::new(&json!({"mapping": [{"target": "userName", "source": "username"}]}));
+    put(&world, "boss", &json!({}));
+    world.run();
+    world.put_app(&json!({"mapping": mapping}));
+    put(&world, "ann", &json!({"manager": "nobody"}));
+    world.run();
+    assert!(world.requests().contains(&"Create New dependency".to_owned()), "{:?}", world.requests());
+    put(&world, "ann", &json!({"manager": "boss"}));
+    world.run();
+    assert_eq!(world.accounts(), ["boss active", "ann active"], "{:?}", world.requests());
+}
+
+#[test]
+fn what_waits_for_a_reference_goes_on_when_it_is_no_longer_required() {
+    let mapping = |required: bool| {
+        json!([{"target": "userName", "source": "username"},
+        {"target": MANAGER, "source": "manager", "required": required}])
+    };
+    let world = World::new(&json!({"mapping": mapping(true)}));
+    put(&world, "ann", &json!({"manager": "nobody"}));
+    world.run();
+    world.put_app(&json!({"mapping": mapping(false)}));
+    world.run();
+    assert_eq!(world.accounts(), ["ann active"], "{:?}", world.requests());
+}
+
+#[test]
 fn a_create_that_waits_is_taken_back_when_nobody_wants_it_any_more() {
     let world = World::new(&json!({"mapping": mapping(true)}));
     put(&world, "ann", &json!({"manager": "boss"}));
@@ -307,4 +336,27 @@ fn rendering_without_an_engine_knows_no_accounts() {
     let rendered =
         rollkeeper::mapping::render(&mapping, user.as_object().unwrap(), None, None, Timestamp::default()).unwrap();
     assert_eq!(rendered, json!({"attributes": {}, "changes": [], "skipped": [{"rule": 0, "reason": "reference"}]}));
+}
+
+#[test]
+fn an_account_in_doubt_is_looked_for_though_its_record_waits_or_is_faulty() {
+    for (manager, leaves) in [(Some("boss"), true), (Some("boss"), false), (None, true), (None, false)] {
+        let world = world();
+        world.script(&json!([{"on": "create", "fault": "lost_reply"}, {"on": "find", "fault": "rejected"}]));
+        put(&world, "ann", &json!({"manager": "boss"}));
+        world.run_days(1);
+        assert_eq!(world.requests(), ["Create Failed uncertain"]);
+        world.put_app(&json!({"mapping": mapping(true)}));
+        let record = |active: bool| json!({"manager": manager, "active": active});
+        put(&world, "ann", &record(true));
+        world.engine.retry(world.all()[0].id.as_str(), "op").unwrap();
+        if leaves {
+            world.run();
+            put(&world, "ann", &record(false));
+        }
+        world.run_days(3);
+        let wanted = if leaves { "ann disabled" } else { "ann active" };
+        assert_eq!(world.accounts(), [wanted], "{manager:?} {:?}", world.requests());
+        assert_eq!(world.records().len(), 1, "{manager:?} {leaves} {:?}", world.requests());
+    }
 }

@@ -6,7 +6,6 @@ use rollkeeper::model::{App, LogFilter, SchemaChangeKind, SchemaSource, User, Va
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Engine, Fault, RunOptions};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 
 fn app(more: Value) -> App {
@@ -234,4 +233,5 @@ fn an_app_that_cannot_be_asked_is_told() {
     let scim = json!({"kind": "scim", "base_url": "https://x.example", "auth": auth});
     engine.put_app(app(json!({"enabled": false, "connector": scim})), None).unwrap();
     assert_eq!(engine.discover("crm").unwrap_err().code(), Code::SecretMissing);
+    assert_eq!(engine.test_app("crm").unwrap().fault.unwrap().code, Code::SecretMissing);
 }

@@ -69,4 +69,4 @@ def test_matching_decides_as_its_case_says(case: dict[str, Any]) -> None:
 
 
 def test_there_are_many_cases() -> None:
-    assert len(cases("expression")) > 100 and len(cases("mapping")) > 500 and len(cases("matching")) > 90
+    assert len(cases("expression")) > 600 and len(cases("mapping")) > 500 and len(cases("matching")) > 90

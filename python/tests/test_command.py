@@ -84,6 +84,10 @@ def test_check_tells_findings_with_code_and_place(command: Command) -> None:
     assert "broken.json: 1 finding" in ended.out and "late.json: not ready\n" in ended.out
     assert "unknown_variable  mapping[4].expression, character 0  there is no variable `usr`" in ended.out
     assert "no  matching" in ended.out
+    assert "mapping[1].expression  title  upper" in ended.out
+    pair = {"all": [{"user": "username", "account": "emials.value"}]}
+    warned = command("check", "-", stdin=json.dumps({**CRM, "matching": [pair]}))
+    assert warned.code == 0 and "warnings\n" in warned.out and "matching[0].all[0].account" in warned.out
     whole, *_ = command("check", "crm.json", "--json").documents
     with rollkeeper.Engine.open() as engine:
         assert whole == {"file": "crm.json", **engine.validate_app(CRM).to_dict()}
@@ -101,13 +105,13 @@ def test_what_a_later_engine_tells_besides_is_shown_too(command: Command, monkey
         """An engine whose records have more than is known here."""
 
         def validate_app(self, app: Any) -> Any:
-            more = {"warnings": [{"code": "slow", "message": "it may take long"}], "expressions": {"cost": 12}}
+            more = {"outlook": [{"code": "slow", "message": "it may take long"}], "bounds": {"cost": 12}}
             return rollkeeper.Validation({**super().validate_app(app).to_dict(), **more})
 
-        def preview(self, app: str, user: str) -> Any:
+        def preview(self, app: Any, user: Any) -> Any:
             found = super().preview(app, user).to_dict()
             found["rules"][0]["candidate"] = 3
-            return rollkeeper.Preview({**found, "create": {"attributes": {"a": 1}}, "update": [{"op": "remove"}]})
+            return rollkeeper.Preview({**found, "adopt": {"attributes": {"a": 1}}, "merge": [{"op": "remove"}]})
 
     text = json.dumps(CRM)
     command("app", "put", "-", stdin=text)
@@ -115,16 +119,16 @@ def test_what_a_later_engine_tells_besides_is_shown_too(command: Command, monkey
     monkeypatch.setattr("rollkeeper.command.check.Engine", Later)
     monkeypatch.setattr("rollkeeper.command.options.Engine", Later)
     shown = command("check", "-", stdin=text).out
-    assert "warnings\ncode  message\nslow  it may take long\n" in shown and "expressions\ncost  12\n" in shown
+    assert "outlook\ncode  message\nslow  it may take long\n" in shown and "bounds\ncost  12\n" in shown
     shown = command("preview", "crm", "u1").out
     assert '{"candidate":3}' in shown
-    assert 'create\nattributes  {"a":1}\n' in shown and "update\nop\nremove\n" in shown
+    assert 'adopt\nattributes  {"a":1}\n' in shown and "merge\nop\nremove\n" in shown
 
 
 def test_preview_shows_each_rule_with_inputs_result_and_why_it_was_skipped(filled: Command) -> None:
     ended = filled("preview", "crm", "u1")
     assert ended.code == 0 and "Create would be sent: entitled by profile `Nurses`" in ended.out
-    rules = [line.split("  ") for line in ended.out.partition("rules\n")[2].splitlines()]
+    rules = [line.split("  ") for line in ended.out.partition("rules\n")[2].partition("\n\n")[0].splitlines()]
     cells = [[cell.strip() for cell in rule if cell] for rule in rules]
     assert cells == [
         ["target", "kind", "inputs", "result", "note"],
@@ -133,6 +137,8 @@ def test_preview_shows_each_rule_with_inputs_result_and_why_it_was_skipped(fille
         ["displayName", "source", "shown=null", "skipped: missing"],
         ["nickName", "source", "sensitive: not shown"],
     ]
+    assert 'what create would send\ncreate  {"attributes":{"externalId":"u1",' in ended.out
+    assert 'what update would send\nupdate  {"changes":[' in ended.out and '"external_id":"EXTERNAL-ID"}' in ended.out
     ended = filled("preview", "crm", "u2")
     assert ended.code == 1 and "Create cannot be sent" in ended.out and "expression_failed: `user.title`" in ended.out
     with rollkeeper.Engine.open("state.db", read_only=True) as engine:
@@ -228,6 +234,7 @@ def test_explain_tells_why(filled: Command) -> None:
     filled("run")
     shown = filled("explain", "crm", "u2").out
     assert shown.startswith("u2 has no account in crm; wanted is active") and "expression_failed" in shown
+    assert "scope      entitled  entitled by profile" in shown
     assert "external_id  1" in filled("explain", "crm", "u1").out
     assert filled("explain", "crm", "u1", "--json").documents[0]["wanted"] == "active"
 

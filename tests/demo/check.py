@@ -12,66 +12,10 @@ import argparse
 import json
 import sqlite3
 import sys
-import urllib.parse
-import urllib.request
 from collections import Counter, defaultdict
 
 import expected
-
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-PAGE = 50
-
-
-def scim_accounts(target):
-    """Every account of a SCIM server as (external id, active, frozen, attributes)."""
-    found, total = [], None
-    while total is None or len(found) < total:
-        query = urllib.parse.urlencode({"startIndex": len(found) + 1, "count": PAGE})
-        request = urllib.request.Request(
-            f"{target['base_url']}/Users?{query}", headers={"Authorization": f"Bearer {target['token']}"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            page = json.load(answer)
-        total = page["totalResults"]
-        resources = page.get("Resources", [])
-        if not resources and len(found) < total:
-            raise OSError(f"the server listed {len(found)} of {total} accounts")
-        found += resources
-    return [(user.get("externalId"), user.get("active"), False, _flat(user)) for user in found]
-
-
-def _flat(user):
-    enterprise = user.get(ENTERPRISE, {})
-    name = user.get("name", {})
-    plain = ("userName", "displayName", "title", "userType", "preferredLanguage", "timezone")
-    return {
-        **{key: user.get(key) for key in plain},
-        "givenName": name.get("givenName"),
-        "familyName": name.get("familyName"),
-        "workEmail": _work(user.get("emails", [])),
-        "workPhone": _work(user.get("phoneNumbers", [])),
-        **{key: enterprise.get(key) for key in ("department", "costCenter", "employeeNumber")},
-    }
-
-
-def _work(values):
-    """The only value, which must be of type work; anything else is shown as it is, to be reported as a difference."""
-    if not values:
-        return None
-    if len(values) == 1 and values[0].get("type") == "work":
-        return values[0].get("value")
-    return values
-
-
-def ticket_accounts(target):
-    """Every agent of the ticket system as (reference, active, frozen, attributes)."""
-    connection = sqlite3.connect(f"file:{urllib.parse.quote(str(target['path']))}?mode=ro", uri=True)
-    rows = connection.execute(
-        "SELECT reference, login, full_name, mail, team, level, closed, suspended FROM agents"
-    ).fetchall()
-    connection.close()
-    names = ("login", "fullName", "mail", "team", "level")
-    return [(row[0], not row[6], bool(row[7]), dict(zip(names, row[1:6], strict=True))) for row in rows]
+from targets import READERS
 
 
 def differences(app, accounts, hospital):
@@ -103,9 +47,6 @@ def differences(app, accounts, hospital):
             yield f"{app}: the login {same[0]} exists {len(same)} times"
     for reference in sorted(wanted.keys() - times.keys()):
         yield f"{app}: {hospital.names[reference]} has no account and should have one"
-
-
-READERS = {"crm": scim_accounts, "care": scim_accounts, "tickets": ticket_accounts}
 
 
 def main():

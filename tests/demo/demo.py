@@ -1,6 +1,6 @@
 """Plays a hospital's joiners, movers and leavers against real targets and tells what happened.
 
-    .build/demo/bin/python tests/demo/demo.py        (`make demo` installs and runs it)
+    .build/python/bin/python tests/demo/demo.py      (`make demo` installs and runs it)
 
 The story is data (`story.json`), the CRM and the ward records are two scim2-server processes, the ticket system is a
 file kept by `ticket_system.py`. Time in the story is a virtual clock; what it prints in ms and s was measured.
@@ -23,6 +23,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "servers")]
 import rollkeeper  # noqa: E402
 import rollkeeper.testing  # noqa: E402
 from expected import duration, moment  # noqa: E402
+from foresight import Foresight  # noqa: E402
 from scim_server import ScimServer  # noqa: E402
 from ticket_connector import TicketConnector  # noqa: E402
 from ticket_system import TicketSystem  # noqa: E402
@@ -48,7 +49,9 @@ class DemoFailed(Exception):
 class Play:
     """One performance of the story."""
 
-    def __init__(self, story, engine, clock, servers, targets):
+    def __init__(self, story, engine, apps, clock, servers, targets):
+        self._apps = {app["id"]: app for app in apps}
+        self._foresight = Foresight(engine, self._apps, targets, tell, DemoFailed)
         self._story, self._engine, self._clock = story, engine, clock
         self._servers, self._targets = servers, targets
         self._names, self._told, self._scene = {}, {}, 0
@@ -58,11 +61,17 @@ class Play:
     def perform(self):
         """Plays every step; raises DemoFailed at the first that does not come out as it must."""
         for number, step in enumerate(self._story["steps"], start=1):
-            getattr(self, f"_{step['do']}")(step | {"number": number})
+            scene = getattr(self._foresight, step["do"], None) or getattr(self, f"_{step['do']}")
+            scene(step | {"number": number})
 
     def _say(self, step):
         self._scene += 1
         print(f"\n{self._scene:>2}  {step['text']:<58}{self._now:%a %d %b %H:%M}")
+
+    def _put_apps(self, _step):
+        for app in self._apps.values():
+            self._engine.put_app(app, by=BY)
+        tell(f"{len(self._apps)} definitions are stored")
 
     def _put_users(self, step):
         users = [json.loads(line) for line in (HERE / step["file"]).read_text("utf-8").splitlines()]
@@ -131,9 +140,11 @@ class Play:
     def _expect_failed(self, step):
         failed = list(self._engine.requests(state="Failed"))
         places = {(request.app, request.user, request.faults[0].code) for request in failed}
-        if places != {(step["app"], step["user"], step["code"])}:
-            raise DemoFailed(f"failed: {sorted(map(str, places))}, should be {step['user']} in {step['app']} alone")
-        tell(f"{self._names[step['user']]}: {step['app']} failed alone, {failed[0].faults[0].code}: {failed[0].faults[0].message}")
+        if places != {(step["app"], user, code) for user, code in step["failed"].items()}:
+            raise DemoFailed(f"failed: {sorted(map(str, places))}, should be {step['failed']} in {step['app']} alone")
+        for request in failed:
+            fault = request.faults[0]
+            tell(f"{self._names[request.user]}: {request.app} failed alone, {fault.code}: {fault.message}")
 
     def _expect_waiting(self, step):
         waiting = {request.user for request in self._engine.requests(app=step["app"], state="Requested")}
@@ -201,14 +212,13 @@ def main():
         for app in apps:
             if app["connector"]["kind"] == "scim":
                 app["connector"]["base_url"] = servers[app["id"]].base_url
-            engine.put_app(app, by=BY)
 
         print(f"{story['title']}: three apps, two of them real SCIM servers")
         for app in apps:
             place = app["connector"].get("base_url", "a Python connector over the product's own file")
             print(f"      {app['id']:<9}{app['label']:<16}{place}")
         try:
-            Play(story, engine, clock, servers, targets).perform()
+            Play(story, engine, apps, clock, servers, targets).perform()
         except DemoFailed as failure:
             print(f"\nFAILED: {failure}")
             return 1

@@ -7,9 +7,12 @@ it with the targets.
 
 import json
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from targets import flat, reference
 
 HERE = Path(__file__).resolve().parent
 STORY = HERE / "story.json"
@@ -22,6 +25,20 @@ class Account:
     attributes: dict
     active: bool = True
     frozen: bool = False
+
+
+@dataclass
+class OneOf:
+    """One of several names, each of which one person of many with the same name has."""
+
+    names: tuple
+    place: int
+
+    def __eq__(self, other):
+        return other in self.names
+
+    def __repr__(self):
+        return " or ".join(map(repr, self.names))
 
 
 class NotEnough(Exception):
@@ -61,6 +78,7 @@ def care(person):
         "timezone": "Europe/Zurich",
         "department": person["department"],
         "employeeNumber": person["id"],
+        "manager": person.get("manager"),
     }
 
 
@@ -78,6 +96,9 @@ def tickets(person):
 KNOWS = {"crm": crm, "care": care, "tickets": tickets}
 ONLY_AT_FIRST = {"crm": {"preferredLanguage": "en"}}
 CAN_FREEZE = {"tickets"}
+# What is said or looked at in the story, and changes nothing.
+TOLD = """say check explain preview put_apps discover suggest logins impact compare_preview compare_impact
+expect_adopted expect_failed expect_waiting""".split()
 
 
 class Hospital:
@@ -90,15 +111,42 @@ class Hospital:
         self.names = {}
         self.down = set()
         self.accounts = {app: {} for app in self.grants}
+        self.by_hand = {app: {} for app in self.grants}
+        self.words = {app: {} for app in self.grants}
 
     def put(self, person):
         """A record comes in, in the place of the one before."""
         self.people[person["id"]] = person
         self.names[person["id"]] = f"{person['firstName']} {person['lastName']} ({person['username']})"
 
+    def found(self, app, accounts):
+        """These accounts were made by hand before: each somebody's, certainly or perhaps, or nobody's."""
+        for entry in accounts:
+            account = Account(flat(entry["resource"], {}), entry["resource"]["active"])
+            self.by_hand[app][reference(entry["resource"])] = (entry["of"], entry["certain"], account)
+
+    def decide(self, app, person, login):
+        """A person says whose the account is."""
+        key = f"by hand: {login}"
+        self.by_hand[app][key] = (person, True, self.by_hand[app][key][2])
+
+    def finish(self):
+        """The accounts as a target should show them."""
+        for app, entries in self.by_hand.items():
+            self.names |= {key: key for key in entries}
+            self.accounts[app] |= {key: account for key, (_, _, account) in entries.items()}
+        people = defaultdict(list)
+        for account in self.accounts["care"].values():
+            people[account.attributes["userName"]].append(account)
+        for name, accounts in people.items():
+            names = (name, *(f"{name}{number}" for number in range(2, len(accounts) + 1)))
+            for place, account in enumerate(accounts if len(accounts) > 1 else ()):
+                account.attributes["userName"] = OneOf(names, place)
+        return self
+
     def settle(self):
-        """Everything that can be delivered now has been."""
-        for app in self.grants.keys() - self.down:
+        """Everything that can be delivered now has been; twice, for managers whose account came later."""
+        for app in sorted(self.grants.keys() - self.down) * 2:
             for identity in self.people.keys() | self.accounts[app].keys():
                 self._settle(app, identity)
 
@@ -113,6 +161,16 @@ class Hospital:
             wanted = KNOWS[app](person)
         except NotEnough:
             return
+        if wanted.get("manager") not in self.accounts[app]:
+            wanted.pop("manager", None)
+        wanted = {key: self.words[app].get((key, value), value) for key, value in wanted.items()}
+        by_hand = [(key, *entry[1:]) for key, entry in self.by_hand[app].items() if entry[0] == identity]
+        if account is None and by_hand:
+            key, certain, adopted = by_hand[0]
+            if not certain:
+                return
+            del self.by_hand[app][key]
+            account = self.accounts[app][identity] = adopted
         if account is None:
             at_first = ONLY_AT_FIRST.get(app, {})
             wanted = {key: at_first.get(key) if value is None else value for key, value in wanted.items()}
@@ -155,11 +213,17 @@ def after(steps=None, story=STORY):
                 hospital.down.discard(step["app"])
             case "run":
                 hospital.settle()
-            case "say" | "check" | "explain" | "expect_failed" | "expect_waiting":
+            case "by_hand":
+                hospital.found(step["app"], step["accounts"])
+            case "decide":
+                hospital.decide(step["app"], step["user"], step["account"])
+            case "change_app":
+                hospital.words[step["app"]] |= {(step["target"], old): new for old, new in step["words"].items()}
+            case word if word in TOLD:
                 pass
             case other:
                 raise ValueError(f"the story has an unknown step `{other}`")
-    return hospital
+    return hospital.finish()
 
 
 def moment(text):

@@ -21,7 +21,7 @@ from scim_server import ScimServer  # noqa: E402
 from ticket_system import TicketSystem  # noqa: E402
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-NURSE, LEAVER, BROKEN = "p012", "p095", "p187"
+NURSE, LEAVER, BROKEN, NAMESAKE, BY_HAND = "p012", "p095", "p187", "p203", "by hand: reception"
 
 
 class Plain:
@@ -43,10 +43,10 @@ class Plain:
     def alter(self, identity, path, value):
         """Replaces one attribute and gives the change that puts it back."""
         before = self.call("GET", f"/Users/{identity}").get(path)
-        self._replace(identity, path, value)
-        return lambda: self._replace(identity, path, before)
+        self.replace(identity, path, value)
+        return lambda: self.replace(identity, path, before)
 
-    def _replace(self, identity, path, value):
+    def replace(self, identity, path, value):
         operation = {"op": "replace", "path": path, "value": value}
         message = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
         self.call("PATCH", f"/Users/{identity}", message)
@@ -55,10 +55,12 @@ class Plain:
         self._connection.close()
 
 
-def resource(identity, account):
-    """The SCIM user that holds what is expected."""
+def resource(identity, account, people=()):
+    """The SCIM user that holds what is expected. `people` gives the server's ids, for the manager."""
     values = {name: value for name, value in account.attributes.items() if value is not None}
-    user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE], "externalId": identity}
+    user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE]}
+    if not identity.startswith("by hand: "):
+        user["externalId"] = identity
     user |= {"active": account.active, "name": {}, ENTERPRISE: {}}
     lists = {"workEmail": "emails", "workPhone": "phoneNumbers"}
     for name, value in values.items():
@@ -68,6 +70,11 @@ def resource(identity, account):
             user["name"][name] = value
         elif name in ("department", "costCenter", "employeeNumber"):
             user[ENTERPRISE][name] = value
+        elif name == "manager":
+            if value in people:
+                user[ENTERPRISE][name] = {"value": people[value]}
+        elif isinstance(value, expected.OneOf):
+            user[name] = value.names[value.place]
         else:
             user[name] = value
     return user
@@ -84,10 +91,12 @@ class CheckSeesWhatIsWrong(unittest.TestCase):
             cls.targets[app] = {"base_url": server.base_url, "token": server.token}
             cls.plain[app] = Plain(server)
             cls.addClassCleanup(cls.plain[app].close)
-            cls.ids[app] = {
-                identity: cls.plain[app].call("POST", "/Users", resource(identity, account))["id"]
-                for identity, account in cls.hospital.accounts[app].items()
-            }
+            accounts, cls.ids[app] = dict(cls.hospital.accounts[app]), {}
+            while accounts:  # whoever has no manager in the app first, then those whose manager is there
+                for identity, account in list(accounts.items()):
+                    if account.attributes.get("manager") not in accounts:
+                        body = resource(identity, accounts.pop(identity), cls.ids[app])
+                        cls.ids[app][identity] = cls.plain[app].call("POST", "/Users", body)["id"]
         path = Path(cls.folder) / "tickets.db"
         cls.targets["tickets"] = {"path": str(path)}
         cls.tickets = TicketSystem(path)
@@ -135,6 +144,28 @@ class CheckSeesWhatIsWrong(unittest.TestCase):
                     self.assert_named(app, identity, path)
                 finally:
                     undo()
+
+    def test_another_manager_is_named(self):
+        nurse, path = self.ids["care"][NURSE], f"{ENTERPRISE}:manager"
+        self.plain["care"].replace(nurse, path, {"value": self.ids["care"]["p001"]})
+        try:
+            self.assert_named("care", NURSE, "manager is 'p001', should be 'p004'")
+        finally:
+            self.plain["care"].replace(nurse, path, {"value": self.ids["care"]["p004"]})
+
+    def test_a_login_that_is_none_of_those_of_the_same_name_is_named(self):
+        undo = self.plain["care"].alter(self.ids["care"][NAMESAKE], "userName", "anna.mueller5")
+        try:
+            self.assert_named("care", NAMESAKE, "userName is 'anna.mueller5', should be 'anna.mueller' or")
+        finally:
+            undo()
+
+    def test_an_account_made_by_hand_that_was_touched_is_named(self):
+        undo = self.plain["crm"].alter(self.ids["crm"][BY_HAND], "displayName", "Somebody")
+        try:
+            self.assert_named("crm", BY_HAND, "displayName")
+        finally:
+            undo()
 
     def test_a_leaver_who_is_still_active_is_named(self):
         for app in ("crm", "care"):

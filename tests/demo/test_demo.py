@@ -1,4 +1,4 @@
-"""The demo ends with success, tells what happened, and leaves nothing running."""
+"""The demo ends with success, tells what happened, leaves nothing running, and notices an engine that is wrong."""
 
 import os
 import subprocess
@@ -7,7 +7,52 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "tests" / "demo" / "demo.py"
 PYTHON = ROOT / ".build" / "python" / "bin" / "python"
+
+LYING = """
+import json, runpy, sys, types
+from rollkeeper import Engine
+discover, suggest_mapping, preview, impact = Engine.discover, Engine.suggest_mapping, Engine.preview, Engine.impact
+accounts = Engine.accounts
+
+class Fewer:
+    def __init__(self, impact):
+        self._users, self.summary = list(impact)[1:], impact.summary
+    def __iter__(self):
+        return iter(self._users)
+
+def found(engine, app):
+    found = discover(engine, app).to_dict()
+    return types.SimpleNamespace(to_dict=lambda: found | {"attributes": found["attributes"][1:]})
+
+def proposed(engine, app):
+    proposal = suggest_mapping(engine, app)
+    return types.SimpleNamespace(mapping=proposal.mapping, suggestions=proposal.suggestions[1:])
+
+def other(engine, app, values):
+    return impact(engine, json.loads(json.dumps(app).replace("'Contractor'", "'Consultant'")), values=values)
+
+LIES = {
+    "an attribute is left out": ("discover", found),
+    "a proposal is left out": ("suggest_mapping", proposed),
+    "another title is foretold": ("preview", lambda engine, app, user: preview(engine, app, user | {"title": "Guest"})),
+    "nobody was adopted": ("accounts", lambda engine, **filters: []),
+    "a person is left out": ("impact", lambda engine, app, values: Fewer(impact(engine, app, values=values))),
+    "another value is foretold": ("impact", other),
+}
+setattr(Engine, *LIES[sys.argv[2]])
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+# Each with the last thing that is told before the demo ends.
+NOTICED = {
+    "an attribute is left out": "the server describes and not discovered: userName",
+    "a proposal is left out": "a person would choose and not proposed: ('userName', 'username')",
+    "another title is foretold": "title: foretold 'Guest', held 'Nurse'",
+    "nobody was adopted": "told and not there: p094",
+    "a person is left out": "there and not told: ",
+    "another value is foretold": "'Consultant'",
+}
 
 
 def processes_with(mark):
@@ -26,7 +71,7 @@ class Demo(unittest.TestCase):
     def test_it_succeeds_and_leaves_nothing_running(self):
         mark = f"demo-{uuid.uuid4()}"
         done = subprocess.run(
-            [PYTHON, ROOT / "tests" / "demo" / "demo.py"],
+            [PYTHON, DEMO],
             env=os.environ | {"ROLLKEEPER_DEMO_MARK": mark},
             start_new_session=True,
             capture_output=True,
@@ -37,7 +82,19 @@ class Demo(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("from the leaver event to confirmed deactivation", done.stdout)
         self.assertEqual(done.stdout.count("wanted: "), 2, "two people are explained")
+        self.assertIn("they are called anna.mueller, anna.mueller2, anna.mueller3, anna.mueller4", done.stdout)
+        self.assertIn("skipped: reference", done.stdout)
         self.assertEqual(processes_with(mark), [])
+
+    def test_an_engine_that_tells_what_is_not_so_is_noticed(self):
+        for lie, line in NOTICED.items():
+            with self.subTest(lie):
+                done = subprocess.run(
+                    [PYTHON, "-c", LYING, DEMO, lie], capture_output=True, encoding="utf-8", timeout=300, check=False
+                )
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertIn(line, done.stdout + done.stderr)
+                self.assertIn("FAILED: it did not come as it was told", done.stdout)
 
     def test_a_process_that_is_left_is_seen(self):
         mark = f"demo-{uuid.uuid4()}"

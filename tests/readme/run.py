@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the first programs of README.md, each as a new user would, and compares what they print with what it shows.
+"""Runs the programs of README.md, each as a new user would, and compares what they print with what it shows.
 
 Where the parts are comes from options or from the environment:
 
@@ -8,7 +8,8 @@ Where the parts are comes from options or from the environment:
   --go        ROLLKEEPER_GO_DIR        folder of the Go package; ffi/go where it is left out
   --python    ROLLKEEPER_PYTHON        interpreter that has the wheel and the extra `cli`; this one where it is left out
 
-A language is one of python, bash (the command line), c, go and rust; without any all are run. Ends with 1 and names each language that fails.
+A language is one of python, bash (the command line), c, go and rust; without any all are run. Ends with 1 and names each
+language that fails.
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ class Failure(Exception):
     """A program does not do what README.md says."""
 
 
-def block(text: str, language: str) -> tuple[str, str]:
-    """The one program of a language, and the output that is shown right after it."""
+def programs(text: str, language: str) -> list[tuple[str, str]]:
+    """The programs of a language, each with the output that is shown right after it."""
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    places = [place for place, (kind, _) in enumerate(blocks) if kind == language]
-    if len(places) != 1:
-        raise Failure(f"README.md has {len(places)} programs in this language")
-    shown = blocks[places[0] + 1 : places[0] + 2]
-    if [kind for kind, _ in shown] != ["text"]:
-        raise Failure("README.md does not show what the program prints")
-    return blocks[places[0]][1], shown[0][1]
+    found = []
+    for place, (kind, program) in enumerate(blocks):
+        if kind == language:
+            shown = blocks[place + 1 : place + 2]
+            if [kind for kind, _ in shown] != ["text"]:
+                raise Failure("README.md does not show what a program prints")
+            found.append((program, shown[0][1]))
+    if not found:
+        raise Failure("README.md has no program in this language")
+    return found
 
 
 def call(command: list[str], where: Path, **variables: str) -> str:
@@ -110,22 +114,22 @@ def rust(program: str, place: Path, options: argparse.Namespace) -> str:
 
 
 def check(language: str, text: str, options: argparse.Namespace) -> None:
-    """Runs one program and compares."""
-    program, expected = block(text, language)
-    lines = len(program.splitlines())
-    if lines > LONGEST:
-        raise Failure(f"the program has {lines} lines, more than {LONGEST}")
-    with tempfile.TemporaryDirectory() as folder:
-        printed = RUN[language](program, Path(folder), options)
-    if printed != expected:
-        raise Failure(f"README.md shows\n{expected}and the program printed\n{printed}")
+    """Runs the programs of a language and compares."""
+    for program, expected in programs(text, language):
+        lines = len(program.splitlines())
+        if lines > LONGEST:
+            raise Failure(f"the program has {lines} lines, more than {LONGEST}")
+        with tempfile.TemporaryDirectory() as folder:
+            printed = RUN[language](program, Path(folder), options)
+        if printed != expected:
+            raise Failure(f"README.md shows\n{expected}and the program printed\n{printed}")
 
 
 RUN = {"python": python, "bash": bash, "c": c, "go": go, "rust": rust}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Runs the first programs of README.md.")
+    parser = argparse.ArgumentParser(description="Runs the programs of README.md.")
     parser.add_argument("languages", nargs="*", help="python, bash, c, go, rust; all where none is given")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md", help="the file that shows the programs")
     parser.add_argument("--library", default=os.environ.get("ROLLKEEPER_LIBRARY_DIR"))

@@ -161,6 +161,11 @@ impl<'a> Rendering<'a> {
         Ok(Err(vec![Fault::new(Code::UniqueExhausted, message).at(attribute)]))
     }
 
+    /// What the first candidate holds.
+    pub(super) fn first(&self) -> Option<Attributes> {
+        self.render(0).ok().map(|candidate| candidate.rendered.attributes)
+    }
+
     fn render(&self, iteration: u32) -> Result<Candidate, Vec<Fault>> {
         let mapping = &self.app.definition.mapping;
         let rendered = mapping.render(&self.inputs(iteration, &token(iteration)))?;

@@ -146,7 +146,9 @@ fn begin(
     let request_time = app.definition.app.timeouts.request;
     // Looking up takes its own time before anything is sent.
     let looks = match &work {
-        Work::Create { look_up, unique, .. } => unique.len() + if *look_up { 2 } else { 0 },
+        Work::Create { look_up, look_where_taken, unique, .. } => {
+            unique.len() + if *look_up || *look_where_taken { 2 } else { 0 }
+        }
         Work::Update { unique, .. } => unique.len(),
         _ => 0,
     };

@@ -2,8 +2,9 @@
 
 use crate::fault::Fault;
 use crate::intake::LiveApp;
-use crate::model::Change;
-use crate::store::{LogEvent, RequestRow, Tx};
+use crate::mapping::RenderedChange;
+use crate::model::{Change, TargetAccount};
+use crate::store::{AccountRow, LogEvent, RequestRow, Tx};
 use crate::value::Attributes;
 use serde_json::json;
 
@@ -14,7 +15,7 @@ pub(super) fn note_kept(
     row: &RequestRow,
     sent: &Attributes,
     changes: Option<&[Change]>,
-    shown: &Attributes,
+    shown: &TargetAccount,
 ) -> Result<(), Fault> {
     let id = &app.definition.app.id;
     let mut lost = Vec::new();
@@ -35,4 +36,20 @@ pub(super) fn note_kept(
         request: Some(&row.request.id),
         ..LogEvent::new("not_kept", json!({"attributes": lost}))
     })
+}
+
+/// Whether a change would send once more what the target did not keep when it was sent last.
+pub(crate) fn is_in_vain(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    account: Option<&AccountRow>,
+    wanted: &Attributes,
+    change: &RenderedChange,
+) -> Result<bool, Fault> {
+    let Some(last) = account.and_then(|row| row.applied.as_ref()) else { return Ok(false) };
+    if !app.definition.mapping.repeats(change, wanted, last) {
+        return Ok(false);
+    }
+    let (attribute, mark) = app.definition.rule_mark(change.rule);
+    tx.is_not_kept(&app.definition.app.id, &attribute, &mark)
 }

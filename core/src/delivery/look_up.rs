@@ -21,7 +21,7 @@ pub(super) fn look_up(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Found, Con
     let by_id = match call.read(|connector| connector.find("externalId", &ours)) {
         Ok(accounts) => accounts,
         // A target that cannot search by externalId may still search by other attributes.
-        Err(error) if error.outcome == Outcome::Rejected && call.matching.rules() > 0 => Vec::new(),
+        Err(error) if error.outcome == Outcome::Rejected && finds(call, wanted) => Vec::new(),
         Err(error) => return Err(error),
     };
     let mut hits: Vec<TargetAccount> =
@@ -31,6 +31,13 @@ pub(super) fn look_up(call: &Call<'_>, wanted: &Wanted<'_>) -> Result<Found, Con
         (Some(_), false) => Ok(Found::Several(Vec::new())),
         (None, _) => by_rules(call, wanted),
     }
+}
+
+/// Whether the rules alone tell enough: where the account may have been made, one of them must be able to find it.
+fn finds(call: &Call<'_>, wanted: &Wanted<'_>) -> bool {
+    let (matching, user) = (call.matching, wanted.user);
+    let Some(made) = wanted.made else { return matching.rules() > 0 };
+    (0..matching.rules()).any(|rule| !matching.queries(rule, user).is_empty() && matching.matches(rule, user, made))
 }
 
 /// Asks for the accounts that each tier is about, until one is certain.

@@ -7,7 +7,6 @@ use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::value::Attributes;
-use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -19,8 +18,12 @@ pub(crate) enum Work {
         key: String,
         /// Look for the account before making it.
         look_up: bool,
+        /// Look for it where a unique value is taken: who has it may be the user.
+        look_where_taken: bool,
         /// Make it where it is not found; without, the account is only looked for.
         make: bool,
+        /// It may have been made before.
+        in_doubt: bool,
         user: Attributes,
         /// The `externalId` by which the account is known as ours.
         external_id: String,
@@ -96,9 +99,14 @@ pub(crate) enum Report {
 pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, send_by: Instant) -> Report {
     let call = Call { connector, matching, send_by };
     let result = match work {
-        Work::Create { attributes, key, look_up, make, user, external_id, unique } => {
-            let wanted = Wanted { user, external_id, unique };
-            call.create(attributes, key, Mode { look_up: *look_up, make: *make }, &wanted)
+        Work::Create { attributes, key, look_up, look_where_taken, make, in_doubt, user, external_id, unique } => {
+            let wanted = Wanted { user, external_id, unique, made: in_doubt.then_some(attributes) };
+            call.create(
+                attributes,
+                key,
+                Mode { look_up: *look_up, look_where_taken: *look_where_taken, make: *make },
+                &wanted,
+            )
         }
         Work::Update { external_id, changes, version, unique, .. } => {
             call.update(external_id, unique, |connector| connector.update(external_id, changes, version.as_deref()))
@@ -148,11 +156,14 @@ pub(super) struct Wanted<'a> {
     pub(super) user: &'a Attributes,
     pub(super) external_id: &'a str,
     pub(super) unique: &'a [UniqueValue],
+    /// What the account holds if it was made before.
+    pub(super) made: Option<&'a Attributes>,
 }
 
 #[derive(Clone, Copy)]
 struct Mode {
     look_up: bool,
+    look_where_taken: bool,
     make: bool,
 }
 
@@ -203,7 +214,13 @@ impl Call<'_> {
         match self.probe(wanted.unique, is_own)? {
             Probe::Free => {}
             Probe::Own(account) => return Ok(Report::Found { account, ours: true, by: None }),
-            Probe::Taken(values) => return Ok(Report::Taken { values, by_conflict: false }),
+            Probe::Taken(values) => {
+                let look = mode.look_where_taken && !mode.look_up;
+                return Ok(match if look { look_up(self, wanted)? } else { Found::Nothing } {
+                    Found::Nothing | Found::Foreign => Report::Taken { values, by_conflict: false },
+                    found => report(found),
+                });
+            }
         }
         match self.write(|connector| connector.create(attributes, key)) {
             Ok(account) => Ok(Report::Applied(Some(account))),
@@ -279,13 +296,4 @@ fn report(found: Found) -> Report {
         Found::Several(candidates) => Report::Several(candidates),
         Found::Unsure(candidates) => Report::Unsure(candidates),
     }
-}
-
-/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
-pub(super) fn with_username(account: &TargetAccount) -> Attributes {
-    let mut attributes = account.attributes.clone();
-    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
-        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
-    }
-    attributes
 }

@@ -1,11 +1,12 @@
 //! From a due request to the work that is asked of the target, or to the reason why there is none.
 
 use super::candidate::{Rendering, hold, reserve};
+use super::kept::is_in_vain;
 use super::{Work, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
-use crate::mapping::{RenderedChange, UniqueValue};
+use crate::mapping::UniqueValue;
 use crate::model::{Change, FreezeFallback};
 use crate::operation::Operation;
 use crate::scope::Standing;
@@ -120,41 +121,60 @@ fn create(
         let message = "creating needs a matching rule or `create_without_match`";
         return Ok(Prepared::Faulty(vec![Fault::new(Code::MatchingRequired, message).at("matching")]));
     }
+    let mut sendable = true;
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
-    let (attributes, mut unique) = match frozen {
-        Some(attributes) => (attributes, Vec::new()),
+    let (attributes, mut unique, first) = match frozen {
+        Some(attributes) => (attributes, Vec::new(), None),
         None => match rendered(tx, app, row, stored, None)? {
-            Ok(payload) => (payload.attributes, payload.unique),
+            Ok(payload) => (payload.attributes, payload.unique, payload.first),
+            // What may have been made is looked for all the same, where it is known by the user's id.
+            Err(_)
+                if row.unsettled && can_look && !definition.mapping.targets().any(|target| target.is("externalId")) =>
+            {
+                sendable = false;
+                (Attributes::new(), Vec::new(), None)
+            }
             Err(instead) => return Ok(instead),
         },
     };
-    if row.unsettled || takes_over_doubt(tx, row)? {
+    let in_doubt = row.unsettled || takes_over_doubt(tx, row)?;
+    if in_doubt {
         // What may have been sent before is not given up for another candidate.
         unique.clear();
     }
-    // A target that refuses a second holder of the matched attribute tells by itself that the account exists.
-    let told = definition.matching.is_told_by(&capabilities.unique_keys);
+    // A target that refuses a second holder of the matched value tells by itself that the account exists. Of several
+    // candidates the first was tried before the others, or is another user's.
+    let tried = first.as_ref().unwrap_or(&attributes);
+    let told = definition.matching.is_told_by(&capabilities.unique_keys, &stored.user.record, tried);
     let first_look = definition.matching.rules() > 0 && !told;
     let must_look = spent(tx, app, row)? > 0 || row.unsettled || first_look;
     let external_id = attributes.get("externalId").and_then(Value::as_str).unwrap_or(stored.user.id.as_str());
     let work = Work::Create {
         key: tx.root_of(&row.request.id)?,
         look_up: can_look && must_look,
-        make: !look.unwanted,
+        look_where_taken: can_look && told && first.is_none(),
+        make: sendable && !look.unwanted,
+        in_doubt,
         user: stored.user.record.clone(),
         external_id: external_id.to_owned(),
         attributes: attributes.clone(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(attributes)))
+    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable)))
 }
 
-/// Whether the request takes over from one of which nobody knows whether it made the account.
+/// Whether the request takes over, at whatever remove, from one of which nobody knows whether it made the account.
 fn takes_over_doubt(tx: &Tx<'_>, row: &RequestRow) -> Result<bool, Fault> {
-    let Some(parent) = &row.request.parent_id else { return Ok(false) };
-    let parent = tx.request(parent.as_str())?;
-    let code = parent.and_then(|parent| Some(parent.request.faults.first()?.code));
-    Ok(matches!(code, Some(Code::Uncertain | Code::ConflictGhost)))
+    let mut next = row.request.parent_id.clone();
+    while let Some(id) = next {
+        let Some(parent) = tx.request(id.as_str())? else { break };
+        let code = parent.request.faults.first().map(|fault| fault.code);
+        if matches!(code, Some(Code::Uncertain | Code::ConflictGhost)) {
+            return Ok(true);
+        }
+        next = parent.request.parent_id;
+    }
+    Ok(false)
 }
 
 fn update(
@@ -205,6 +225,8 @@ struct Payload {
     changes: Vec<Change>,
     /// The values that nobody else may have.
     unique: Vec<UniqueValue>,
+    /// The attributes of the first candidate, where this is another one.
+    first: Option<Attributes>,
 }
 
 /// Renders the request's payload, reserves its unique values, and notes to whom the record refers; or tells what is to be
@@ -234,27 +256,12 @@ fn rendered(
             changes.push(change.change());
         }
     }
+    let first = (candidate.iteration > 0).then(|| rendering.first()).flatten();
     let mut attributes = candidate.rendered.attributes;
     if account.is_none() {
         mark_as_ours(&mut attributes, &stored.user.id);
     }
-    Ok(Ok(Payload { attributes, changes, unique: candidate.wanted }))
-}
-
-/// Whether a change would send once more what the target did not keep when it was sent last.
-fn is_in_vain(
-    tx: &Tx<'_>,
-    app: &LiveApp,
-    account: Option<&AccountRow>,
-    wanted: &Attributes,
-    change: &RenderedChange,
-) -> Result<bool, Fault> {
-    let Some(last) = account.and_then(|row| row.applied.as_ref()) else { return Ok(false) };
-    if !app.definition.mapping.repeats(change, wanted, last) {
-        return Ok(false);
-    }
-    let (attribute, mark) = app.definition.rule_mark(change.rule);
-    tx.is_not_kept(&app.definition.app.id, &attribute, &mark)
+    Ok(Ok(Payload { attributes, changes, unique: candidate.wanted, first }))
 }
 
 /// An account that is made carries its user's id, unless the mapping says otherwise.

@@ -1,6 +1,6 @@
 //! Asking a target whether unique values are free, before they are sent.
 
-use super::perform::{Call, with_username};
+use super::perform::Call;
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::mapping::UniqueValue;
 
@@ -29,7 +29,7 @@ impl Call<'_> {
                 Err(error) if error.outcome == Outcome::Rejected => continue,
                 Err(error) => return Err(error),
             };
-            let mut holders = found.into_iter().filter(|account| value.is_held_by(&with_username(account)));
+            let mut holders = found.into_iter().filter(|account| value.is_held_by(&account.named()));
             match holders.next() {
                 Some(account) if is_own(&account) => return Ok(Probe::Own(account)),
                 Some(_) => taken.push(value.clone()),

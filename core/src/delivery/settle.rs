@@ -13,7 +13,7 @@ use crate::matching::Candidate;
 use crate::model::{Account, AccountStatus, LinkState, WaitingFor};
 use crate::operation::Operation;
 use crate::retry::{self, Facts, Next, after_failure};
-use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -139,9 +139,19 @@ impl Settling<'_, '_> {
     /// what is wanted is decided afresh.
     fn missing(&mut self, row: RequestRow) -> Result<(), Fault> {
         if row.request.operation == Operation::Create {
-            let message = "no account was found, and none is wanted any more";
+            let present = (self.stored.state == UserState::Present).then_some(&self.stored.user);
+            let standing = self.app.definition.standing(present, self.tx.now);
+            let (message, why) = match standing.is_ok_and(|standing| standing.wants_account()) {
+                true => {
+                    ("no account was found", "superseded: no account was found, and what is wanted is decided afresh")
+                }
+                false => (
+                    "no account was found, and none is wanted any more",
+                    "superseded: the user may no longer have this access, and no account was found",
+                ),
+            };
             self.close(&row, "not_applied", Code::Cancelled.name(), message)?;
-            return self.take_back(row);
+            return self.take_back(row, why);
         }
         let message = "the account no longer exists at the target";
         self.close(&row, "rejected", Code::AccountMissing.name(), message)?;
@@ -154,12 +164,12 @@ impl Settling<'_, '_> {
         self.decide("the account no longer exists at the target")
     }
 
-    /// A Create of which is known now that it made nothing, and that is no longer wanted.
-    fn take_back(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+    /// A Create of which is known now that it made nothing, and that cannot go on as it is.
+    fn take_back(&mut self, mut row: RequestRow, why: &str) -> Result<(), Fault> {
         row.sending = false;
         row.unsettled = false;
         row.request.faults.clear();
-        cancel(self.tx, row, None, "superseded: the user may no longer have this access, and no account was found")?;
+        cancel(self.tx, row, None, why)?;
         self.decide("no account was found")
     }
 
@@ -169,8 +179,10 @@ impl Settling<'_, '_> {
         if !self.may_link(&account.external_id)? {
             return self.conflict(row, Code::ConflictOwned, "the matching account belongs to another user");
         }
+        // A request that takes over from another does not know what that one had sent.
+        let own = ours && row.unsettled && row.request.parent_id.is_none();
         let sent = match work {
-            Work::Create { attributes, .. } if ours && row.unsettled => Some(attributes),
+            Work::Create { attributes, .. } if own => Some(attributes),
             _ => None,
         };
         let kind = if sent.is_some() { "created before" } else { "adopted" };
@@ -204,13 +216,18 @@ impl Settling<'_, '_> {
         if self.account()?.is_some_and(|known| known.account.external_id != found.external_id) {
             return self.conflict(row, Code::ConflictDuplicate, "the user has another account in the app already");
         }
+        // A search may show less than the account has (RFC 7644 §3.4.2).
+        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
+            note_kept(self.tx, self.app, &row, sent, None, &found)?;
+        }
+        let attributes = match &sent {
+            Some(sent) if found.attributes.is_empty() => sent.clone(),
+            _ => found.named(),
+        };
         let username = found.username.or_else(|| {
             let sent = sent.as_ref()?.get("userName")?;
             sent.as_str().map(str::to_owned)
         });
-        let found_attributes = found.attributes;
-        let attributes =
-            if found_attributes.is_empty() { sent.clone().unwrap_or_default() } else { found_attributes.clone() };
         hold(self.tx, self.app, self.stored, &row.request.id, sent.as_ref().unwrap_or(&attributes))?;
         let account = Account {
             app: self.app.definition.app.id.clone(),
@@ -227,10 +244,6 @@ impl Settling<'_, '_> {
             attributes,
             version: found.version,
         };
-        // A search may show less than the account has (RFC 7644 §3.4.2).
-        if let Some(sent) = sent.as_ref().filter(|_| !existed) {
-            note_kept(self.tx, self.app, &row, sent, None, &found_attributes)?;
-        }
         // Where we did not send what the account holds, its fingerprint is unknown: an Update compares and follows.
         let fingerprint = sent.as_ref().and(row.fingerprint.clone());
         self.tx.put_account(&AccountRow { account, applied: sent, fingerprint }, &self.stored.key)?;
@@ -257,13 +270,13 @@ impl Settling<'_, '_> {
     ) -> Result<(), Fault> {
         hold(self.tx, self.app, self.stored, &row.request.id, &wanted)?;
         if let Some(seen) = &seen {
-            note_kept(self.tx, self.app, &row, &wanted, Some(changes), &seen.attributes)?;
+            note_kept(self.tx, self.app, &row, &wanted, Some(changes), seen)?;
         }
         if let Some(mut account) = self.account()? {
             let known = &mut account.account;
             match seen {
                 Some(seen) if !seen.attributes.is_empty() => {
-                    known.attributes = seen.attributes;
+                    known.attributes = seen.named();
                     known.username = seen.username.or(known.username.take());
                     known.version = seen.version;
                 }
@@ -298,8 +311,8 @@ impl Settling<'_, '_> {
             let known = &mut account.account;
             known.status = if seen.active { AccountStatus::Active } else { AccountStatus::Deactivated };
             known.frozen = known.frozen || seen.frozen;
+            known.attributes = seen.named();
             known.username = seen.username.or(known.username.take());
-            known.attributes = seen.attributes;
             known.version = seen.version;
             self.put(account)?;
         }

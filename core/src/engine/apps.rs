@@ -1,5 +1,6 @@
 //! The verbs of apps.
 
+use super::schema::connector_of;
 use super::{Engine, Error, Result, no_app};
 use crate::connector::mock::MockTarget;
 use crate::connector::{Connector, ConnectorError};
@@ -119,9 +120,11 @@ impl Engine {
         let (apps, _) = self.shared.apps();
         let live = apps.values().find(|live| live.definition.app.id.as_str() == id);
         let live = live.ok_or_else(|| Error::new("test_app", no_app()).about("app", id))?;
-        let Some(connector) = &live.connector else {
-            let fault = Fault::new(Code::UnknownConnector, "the app's connector is not registered");
-            return Ok(AppTest { passed: false, fault: Some(fault), capabilities: live.capabilities.clone() });
+        let connector = match connector_of(live) {
+            Ok(connector) => connector,
+            Err(fault) => {
+                return Ok(AppTest { passed: false, fault: Some(fault), capabilities: live.capabilities.clone() });
+            }
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| (connector.test(), connector.capabilities())));
         let (tested, capabilities) = outcome.unwrap_or_else(|_| {

@@ -1,6 +1,6 @@
 //! Why a user has what they have in an app: the state of things, and the five steps that led to it.
 
-use super::trial::{StoredOr, Subject, Terms};
+use super::trial::{NotKept, StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, not_stored};
@@ -33,7 +33,7 @@ impl Engine {
             requests.sort_by(|one, other| one.id.cmp(&other.id));
             requests.iter_mut().for_each(|request| self.show_wait(request));
             let terms = Terms::find(tx, &live, &subject)?;
-            let not_kept = not_kept(tx, &live)?;
+            let not_kept = NotKept::find(tx, &live.definition)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;
             let matched = tx.last_logged(&live.definition.app.id, id, "matched")?;
             let (live, subject, requests) = (&live, &subject, &requests);
@@ -51,7 +51,7 @@ struct Explaining<'a> {
     requests: &'a [Request],
     linked: Option<LogEntry>,
     matched: Option<LogEntry>,
-    not_kept: Vec<String>,
+    not_kept: NotKept,
 }
 
 fn step(step: &str, result: &str, text: impl Into<String>, found: Value) -> ExplanationStep {
@@ -90,7 +90,7 @@ impl Explaining<'_> {
             account,
             matched: self.matched.as_ref().map(|entry| entry.details.clone()),
             requests: self.requests.to_vec(),
-            not_kept: self.not_kept.clone(),
+            not_kept: self.not_kept.attributes(&self.live.definition),
         }
     }
 
@@ -164,18 +164,18 @@ impl Explaining<'_> {
 
     fn evaluate(&self) -> ExplanationStep {
         let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
-        let inputs = self.terms.inputs(self.subject, definition, account.is_none(), self.tx.now);
         let last = self.requests.iter().rev().find(|request| request.state == State::Failed);
         let last = last.filter(|request| matches!(request.operation, Operation::Create | Operation::Update));
         let last_faults = last.map(|request| &request.faults);
-        match definition.mapping.render(&inputs) {
+        match self.terms.render(self.subject, definition, account.is_none(), self.tx.now) {
             Err(faults) => {
                 let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
                 let found = json!({"faults": faults, "last_faults": last_faults});
                 step("evaluate", "faulty", messages.join("; "), found)
             }
             Ok(rendered) => {
-                let changes: Vec<&str> = rendered.changes.iter().map(|change| change.path.as_str()).collect();
+                let changes = self.not_kept.worthwhile(&rendered, definition, account);
+                let changes: Vec<&str> = changes.iter().map(|change| change.path.as_str()).collect();
                 let skipped: Vec<Value> = rendered
                     .skipped
                     .iter()
@@ -184,6 +184,7 @@ impl Explaining<'_> {
                 let text = match (account.is_some(), changes.len()) {
                     (false, _) => "every rule that is used has its value".to_owned(),
                     (true, 0) => "the account is as the mapping wants it".to_owned(),
+                    (true, 1) => "1 attribute differs from what the mapping wants".to_owned(),
                     (true, count) => format!("{count} attributes differ from what the mapping wants"),
                 };
                 let found = json!({"changes": changes, "skipped": skipped, "last_faults": last_faults});
@@ -294,16 +295,4 @@ fn summary(
         }
     }
     text
-}
-
-/// The attributes of the mapping that the target was seen not to keep.
-fn not_kept(tx: &Tx<'_>, live: &LiveApp) -> std::result::Result<Vec<String>, Fault> {
-    let mut found = Vec::new();
-    for rule in 0..live.definition.app.mapping.len() {
-        let (attribute, mark) = live.definition.rule_mark(rule);
-        if tx.is_not_kept(&live.definition.app.id, &attribute, &mark)? {
-            found.push(attribute);
-        }
-    }
-    Ok(found)
 }

@@ -270,7 +270,7 @@ impl Wanted {
         }
         let mapping = &live.definition.mapping;
         let terms = Terms::find(tx, live, subject)?;
-        match mapping.render(&terms.inputs(subject, &live.definition, subject.account.is_none(), tx.now)) {
+        match terms.render(subject, &live.definition, subject.account.is_none(), tx.now) {
             Err(faults) => wanted.faults = faults,
             Ok(rendered) => {
                 let value = |target: &crate::path::Path| target.get(&rendered.attributes).cloned();

@@ -1,11 +1,11 @@
 //! What would be sent, and how each value came about.
 
-use super::trial::{StoredOr, Subject, Terms};
+use super::trial::{NotKept, StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::delivery::mark_as_ours;
 use crate::fault::Fault;
 use crate::intake::{LiveApp, not_stored};
-use crate::mapping::RenderInputs;
+use crate::mapping::{RenderInputs, Rendered};
 use crate::model::{
     App, ConnectorDefinition, Preview, PreviewCreate, PreviewOperation, PreviewUpdate, TargetCall, TargetRequest, User,
     WithheldOperation,
@@ -21,6 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Stands for the account's id where there is no account.
 const UNKNOWN_ID: &str = "EXTERNAL-ID";
+
+const AWAITS: &str = "it waits until the users to whom the record refers have accounts in the app";
 
 impl Engine {
     /// What would be sent for a user, and how each value came about. The app and the user are given by id, or as documents
@@ -61,10 +63,11 @@ impl Engine {
         let found = self.view(|tx| {
             let subject = Subject::find(tx, &live, user)?;
             let terms = Terms::find(tx, &live, &subject)?;
-            Ok((subject, terms, tx.now))
+            let not_kept = NotKept::find(tx, &live.definition)?;
+            Ok((subject, terms, not_kept, tx.now))
         });
-        let (subject, terms, now) = found.map_err(|fault| failed(vec![fault]))?;
-        Ok(Previewing { live: &live, subject: &subject, terms: &terms, now }.preview())
+        let (subject, terms, not_kept, now) = found.map_err(|fault| failed(vec![fault]))?;
+        Ok(Previewing { live: &live, subject: &subject, terms: &terms, not_kept, now }.preview())
     }
 }
 
@@ -72,6 +75,7 @@ struct Previewing<'a> {
     live: &'a LiveApp,
     subject: &'a Subject,
     terms: &'a Terms,
+    not_kept: NotKept,
     now: Timestamp,
 }
 
@@ -90,27 +94,30 @@ impl Previewing<'_> {
             create: self.create(),
             update: self.update(),
         };
-        match definition.mapping.render(&inputs) {
+        let mut waits = None;
+        match self.render(self.subject.account.is_none()) {
             Ok(rendered) => {
+                waits = definition.mapping.awaits(&rendered).then(|| AWAITS.to_owned());
                 preview.attributes = rendered.attributes;
                 definition.mapping.cover(&mut preview.attributes);
             }
             Err(faults) => preview.faults = faults,
         }
-        if let Err(fault) = self.operations(&mut preview) {
+        if let Err(fault) = self.operations(&mut preview, waits) {
             preview.faults.push(fault);
         }
         preview
     }
 
-    fn operations(&self, preview: &mut Preview) -> std::result::Result<(), Fault> {
+    fn operations(&self, preview: &mut Preview, waits: Option<String>) -> std::result::Result<(), Fault> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
         let standing = definition.standing(self.subject.present(), self.now)?;
         let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
         let print = &self.terms.print;
         for decision in decide(&definition.app, &standing, &projected, print, "as the user is stored", self.now) {
             let renders = matches!(decision.operation, Operation::Create | Operation::Update);
-            let withheld = decision.withheld.or_else(|| not_stored(definition, stored).filter(|_| renders));
+            let withheld =
+                decision.withheld.or_else(|| not_stored(definition, stored).or(waits.clone()).filter(|_| renders));
             let (operation, why) = (decision.operation, decision.why);
             if let Some(withheld) = withheld {
                 preview.withheld.push(WithheldOperation { operation, why, withheld });
@@ -130,30 +137,41 @@ impl Previewing<'_> {
         self.terms.inputs(self.subject, &self.live.definition, creating, self.now)
     }
 
+    fn render(&self, creating: bool) -> std::result::Result<Rendered, Vec<Fault>> {
+        self.terms.render(self.subject, &self.live.definition, creating, self.now)
+    }
+
     fn create(&self) -> PreviewCreate {
         let mapping = &self.live.definition.mapping;
-        let mut attributes = match mapping.render(&self.inputs(true)) {
-            Ok(rendered) => rendered.attributes,
+        let rendered = match self.render(true) {
+            Ok(rendered) => rendered,
             Err(faults) => return PreviewCreate { faults, ..PreviewCreate::default() },
         };
+        let awaits = mapping.awaits(&rendered);
+        let mut attributes = rendered.attributes;
         mark_as_ours(&mut attributes, &self.subject.stored.user.id);
         mapping.cover(&mut attributes);
+        if awaits {
+            return PreviewCreate { attributes, ..PreviewCreate::default() };
+        }
         let arguments = json!({"attributes": attributes});
         let requests = self.requests("create", TargetCall::Create { attributes: &attributes }, arguments);
         PreviewCreate { requests, attributes, faults: Vec::new() }
     }
 
     fn update(&self) -> PreviewUpdate {
-        let mapping = &self.live.definition.mapping;
-        let mut changes = match mapping.render(&self.inputs(false)) {
-            Ok(rendered) => rendered.target_changes(),
+        let (definition, account) = (&self.live.definition, self.subject.account.as_ref());
+        let mapping = &definition.mapping;
+        let rendered = match self.render(false) {
+            Ok(rendered) => rendered,
             Err(faults) => return PreviewUpdate { faults, ..PreviewUpdate::default() },
         };
+        let mut changes = self.not_kept.worthwhile(&rendered, definition, account);
         changes.iter_mut().for_each(|change| mapping.cover_change(change));
-        if changes.is_empty() {
-            return PreviewUpdate::default();
+        if changes.is_empty() || mapping.awaits(&rendered) {
+            return PreviewUpdate { changes, ..PreviewUpdate::default() };
         }
-        let account = self.subject.account.as_ref().map(|row| &row.account);
+        let account = account.map(|row| &row.account);
         let external_id = account.map_or(UNKNOWN_ID, |account| account.external_id.as_str());
         let mut shown = account.map(|account| account.attributes.clone()).unwrap_or_default();
         mapping.cover(&mut shown);

@@ -92,7 +92,8 @@ impl Engine {
     }
 }
 
-fn connector_of(live: &LiveApp) -> std::result::Result<&dyn Connector, Fault> {
+/// The connector of an app, or why it has none now.
+pub(super) fn connector_of(live: &LiveApp) -> std::result::Result<&dyn Connector, Fault> {
     live.connector.as_deref().ok_or_else(|| match &live.definition.app.connector {
         ConnectorDefinition::Scim(_) => Fault::new(Code::SecretMissing, "the app's credentials cannot be had"),
         _ => Fault::new(Code::UnknownConnector, "the app's connector is not registered"),

@@ -7,8 +7,8 @@ use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, watched_print};
-use crate::mapping::{References, RenderInputs, token};
-use crate::model::{App, ConnectorDefinition, TargetCall, User};
+use crate::mapping::{References, RenderInputs, Rendered, RenderedChange, token};
+use crate::model::{App, Change, ConnectorDefinition, TargetCall, User};
 use crate::scim;
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
 use crate::time::Timestamp;
@@ -139,11 +139,48 @@ impl Subject {
     }
 }
 
+/// The rules of a mapping whose attribute the target was seen not to keep.
+pub(super) struct NotKept(Vec<usize>);
+
+impl NotKept {
+    pub(super) fn find(tx: &Tx<'_>, definition: &Definition) -> Result<Self, Fault> {
+        let mut found = Vec::new();
+        for rule in 0..definition.app.mapping.len() {
+            let (attribute, mark) = definition.rule_mark(rule);
+            if tx.is_not_kept(&definition.app.id, &attribute, &mark)? {
+                found.push(rule);
+            }
+        }
+        Ok(Self(found))
+    }
+
+    pub(super) fn attributes(&self, definition: &Definition) -> Vec<String> {
+        self.0.iter().map(|rule| definition.rule_mark(*rule).0).collect()
+    }
+
+    /// The changes that would be sent: a value that was sent before and not kept is not sent again.
+    pub(super) fn worthwhile(
+        &self,
+        rendered: &Rendered,
+        definition: &Definition,
+        account: Option<&AccountRow>,
+    ) -> Vec<Change> {
+        let last = account.and_then(|row| row.applied.as_ref());
+        let in_vain = |change: &RenderedChange| {
+            self.0.contains(&change.rule)
+                && last.is_some_and(|last| definition.mapping.repeats(change, &rendered.attributes, last))
+        };
+        rendered.changes.iter().filter(|change| !in_vain(change)).map(RenderedChange::change).collect()
+    }
+}
+
 /// What rendering for a user takes beside the record, in one app here and now.
 pub(super) struct Terms {
     references: References,
     iteration: u32,
     token: String,
+    /// Why there is no candidate.
+    faults: Vec<Fault>,
     /// The fingerprint of everything whose change asks for an Update.
     pub(super) print: String,
 }
@@ -152,12 +189,28 @@ impl Terms {
     /// Looks up the accounts to which the record refers, and the candidate for unique values that would be sent.
     pub(super) fn find(tx: &Tx<'_>, live: &LiveApp, subject: &Subject) -> Result<Self, Fault> {
         let rendering = Rendering::new(tx, live, &subject.stored, subject.account.as_ref())?;
-        let iteration = match live.definition.mapping.has_unique() {
-            true => rendering.candidate(tx, None)?.map_or(0, |candidate| candidate.iteration),
-            false => 0,
+        let (iteration, faults) = match live.definition.mapping.has_unique() {
+            true => match rendering.candidate(tx, None)? {
+                Ok(candidate) => (candidate.iteration, Vec::new()),
+                Err(faults) => (0, faults),
+            },
+            false => (0, Vec::new()),
         };
         let print = watched_print(tx, &live.definition, &subject.stored)?;
-        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), print })
+        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), faults, print })
+    }
+
+    /// What the mapping gives, or what is wrong: with the record, or because others have its unique values.
+    pub(super) fn render(
+        &self,
+        subject: &Subject,
+        definition: &Definition,
+        creating: bool,
+        now: Timestamp,
+    ) -> Result<Rendered, Vec<Fault>> {
+        let rendered = definition.mapping.render(&self.inputs(subject, definition, creating, now))?;
+        let is_due = creating == subject.account.is_none();
+        if is_due && !self.faults.is_empty() { Err(self.faults.clone()) } else { Ok(rendered) }
     }
 
     /// What a mapping is rendered from.

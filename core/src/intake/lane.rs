@@ -269,6 +269,8 @@ impl Lane<'_> {
         let changed = !row.is_asked(self.asked);
         row.fingerprint = Some(self.print.to_owned());
         row.asked = Some(self.asked.to_owned());
+        // Another record may refer to somebody else, and another mapping to nobody.
+        row.retry = row.retry.filter(|(_, wait)| !changed || *wait != WaitingFor::Dependency);
         if row.request.operation == Operation::Delete && !row.by_hand {
             // The time runs from the day the user left and not from the last look at it, also where the rule changed.
             let not_before = decision.not_before.map(|at| row.request.created_at.plus(at.since(tx.now)));

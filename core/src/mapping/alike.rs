@@ -63,8 +63,9 @@ const TARGETS: [&str; 29] = [
     "URN:X:User:number",
 ];
 
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "id",
+    "manager",
     "first",
     "last",
     "blank",
@@ -78,7 +79,10 @@ const SOURCES: [&str; 12] = [
     r#"emails[type eq "work"].value"#,
 ];
 
-const EXPRESSIONS: [&str; 26] = [
+const EXPRESSIONS: [&str; 29] = [
+    "[user.?first, null, []]",
+    "{'value': user.?list.orValue([]), 'primary': true}",
+    "[]",
     "user.first.lower() + '.' + user.last.lower() + '@example.com'",
     "user.first == 'A' ? 'one' : user.first == 'Zoë' ? 'two' : user.last",
     "user['first']",
@@ -107,7 +111,7 @@ const EXPRESSIONS: [&str; 26] = [
     "''",
 ];
 
-const VALUES: [&str; 34] = [
+const VALUES: [&str; 39] = [
     r#""A""#,
     r#""Zoë""#,
     r#""a\"b\\c\n""#,
@@ -141,11 +145,24 @@ const VALUES: [&str; 34] = [
     r#"{"inner": "x", "z": null, "b": {"a": 1}}"#,
     r#"{"inner": {"deep": "d", "deep": "e"}, "inner2": [1, {"b": 2, "a": 1}]}"#,
     r#"{"inner": ""}"#,
+    r#"{"inner": [], "kept": {"none": null}}"#,
+    r#"{"inner": {"deep": {"none": []}}}"#,
+    r#"[{}, [null], "a", {"value": null}]"#,
+    r#"[{"value": "a", "primary": true}, {"value": "b", "primary": true}]"#,
+    r#"[{"value": "a", "primary": true}, {"value": "b", "primary": false}]"#,
     "[1,",
 ];
 
 fn mapping(chance: &mut Chance) -> Vec<Rule> {
-    let constants = [json!("fixed"), json!(""), Value::Null, json!(true), json!({"z": 1, "a": [1.5]}), json!([])];
+    let constants = [
+        json!("fixed"),
+        json!(""),
+        Value::Null,
+        json!(true),
+        json!({"z": 1, "a": [1.5]}),
+        json!([]),
+        json!({"a": {"none": null}}),
+    ];
     let count = 1 + chance.below(7);
     let near = if chance.one_in(2) { 7 } else { TARGETS.len() };
     let first = if chance.one_in(2) { 0 } else { chance.below(TARGETS.len() - near + 1) };
@@ -163,6 +180,9 @@ fn mapping(chance: &mut Chance) -> Vec<Rule> {
         if chance.one_in(4) {
             let when = chance.of(&["create", "always"]);
             rule["default"] = json!({"value": constants[chance.below(constants.len())], "when": when});
+        }
+        if chance.one_in(12) {
+            rule["reference"] = chance.one_in(2).into();
         }
         rule["required"] = chance.one_in(8).into();
         rule["on_null"] = chance.of(&["skip", "clear"]).into();
@@ -188,6 +208,7 @@ fn record(chance: &mut Chance) -> String {
         "Gr\\u00f6\\u00dfe",
         "other",
         "Emails",
+        "manager",
     ];
     let sound: Vec<&str> = VALUES.into_iter().filter(|value| serde_json::from_str::<Value>(value).is_ok()).collect();
     let count = chance.below(14);

@@ -10,7 +10,9 @@ use super::rule::{CompiledRule, Origin};
 use crate::expression::{Inputs, Reads};
 use crate::model::{Apply, Blank, Multi};
 use crate::time::Timestamp;
-use crate::value::{Attributes, Field, Keys, Record, canonical, write, write_plain, write_text};
+use crate::value::{
+    Attributes, Field, Keys, Record, canonical, has_empty_part, is_empty, write, write_plain, write_text,
+};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -28,8 +30,6 @@ struct DirectRule {
     origin: DirectOrigin,
     /// The default as JSON.
     default: Option<String>,
-    required: bool,
-    blank: Blank,
 }
 
 #[derive(Debug)]
@@ -59,8 +59,11 @@ impl Direct {
         let account = layout(used())?;
         let compiled = rules.iter().map(|rule| {
             let origin = if created(rule) { origin(rule, &keys)? } else { DirectOrigin::Nothing };
-            let default = rule.default(true).map(canonical);
-            Some(DirectRule { origin, default, required: rule.required, blank: rule.blank })
+            let default = match rule.default(true) {
+                Some(value) => Some(fixed(rule, value)?),
+                None => None,
+            };
+            Some(DirectRule { origin, default })
         });
         let rules = compiled.collect::<Option<_>>()?;
         Some(Self { keys, rules, account })
@@ -85,17 +88,29 @@ fn origin(rule: &CompiledRule, keys: &Keys) -> Option<DirectOrigin> {
     Some(match &rule.origin {
         Origin::Source(path) => {
             let mut steps = path.split('.');
-            DirectOrigin::Field(keys.number(steps.next()?)?, steps.map(str::to_owned).collect())
+            DirectOrigin::Field(keys.number(steps.next()?.as_bytes())?, steps.map(str::to_owned).collect())
         }
         // Its list is found in any letter case, which is for the whole record to tell.
         Origin::Element(_) => return None,
         Origin::Constant(value) => DirectOrigin::Constant(match value {
             Value::Null => None,
             Value::String(text) if text.is_empty() && rule.blank == Blank::Null => None,
-            value => Some(canonical(value)),
+            value => Some(fixed(rule, value)?),
         }),
         Origin::Expression(_) => DirectOrigin::Expression,
     })
+}
+
+/// A value that stands in the mapping, as JSON.
+fn fixed(rule: &CompiledRule, value: &Value) -> Option<String> {
+    is_written_as_it_is(rule, value).then(|| canonical(value))
+}
+
+/// Whether a value stands in the account as the rule gives it: with no parts that say nothing, which are left out, and
+/// with nothing wrong with it. One that says nothing itself makes no element and is not enough where one is required.
+fn is_written_as_it_is(rule: &CompiledRule, value: &Value) -> bool {
+    let is_enough = !is_empty(value) || !rule.required && rule.target.list().is_none();
+    is_enough && !has_empty_part(value) && rule.check_value(value, None).is_none()
 }
 
 /// One account being written.
@@ -171,22 +186,31 @@ impl Writing<'_> {
         Ok(written.first().map(|(first, _)| *first))
     }
 
-    /// Writes the value of a rule, or its default. Gives whether there is one.
+    /// Writes the value of a rule, or its default. Gives whether there is one to be written.
     fn rule(&mut self, number: usize) -> Result<bool, Unfit> {
-        let rule = self.direct.rules.get(number).ok_or(Unfit)?;
-        let written = match &rule.origin {
+        let (Some(direct), Some(rule)) = (self.direct.rules.get(number), self.rules.get(number)) else {
+            return Err(Unfit);
+        };
+        let start = self.text.len();
+        let found = match &direct.origin {
             DirectOrigin::Field(field, path) => {
                 let field = self.record.field(*field).ok_or(Unfit)?;
-                if path.is_empty() { self.read(field, rule.blank) } else { self.below(field, path, rule.blank) }
+                if path.is_empty() { self.read(field, rule)? } else { self.below(field, path, rule)? }
             }
             DirectOrigin::Constant(json) => self.ready(json.as_deref()),
-            DirectOrigin::Expression => self.computed(number, rule.blank)?,
+            DirectOrigin::Expression => self.computed(rule)?,
             DirectOrigin::Nothing => return Ok(false),
         };
-        if written || self.ready(rule.default.as_deref()) {
-            return Ok(true);
+        if !found && !self.ready(direct.default.as_deref()) {
+            return if rule.required { Err(Unfit) } else { Ok(false) };
         }
-        if rule.required { Err(Unfit) } else { Ok(false) }
+        if rule.reference {
+            // No accounts are known here, so a user's id is left out; anything but one text may be wrong.
+            let is_text = self.text.as_bytes().get(start) == Some(&b'"');
+            self.text.truncate(start);
+            return if is_text { Ok(false) } else { Err(Unfit) };
+        }
+        Ok(true)
     }
 
     fn ready(&mut self, json: Option<&str>) -> bool {
@@ -194,48 +218,50 @@ impl Writing<'_> {
         json.is_some()
     }
 
-    /// Writes a field of the record.
-    fn read(&mut self, field: &Field<'_>, blank: Blank) -> bool {
+    /// Writes a field of the record. Gives whether it has a value.
+    fn read(&mut self, field: &Field<'_>, rule: &CompiledRule) -> Result<bool, Unfit> {
         match field {
             // What stands in the record as it is needed no escape there.
             Field::Text(Cow::Borrowed(text)) if !text.is_empty() => write_plain(text, self.text),
-            field => return self.field(field, blank),
+            field => return self.field(field, rule),
         }
-        true
+        Ok(true)
     }
 
-    fn field(&mut self, field: &Field<'_>, blank: Blank) -> bool {
+    fn field(&mut self, field: &Field<'_>, rule: &CompiledRule) -> Result<bool, Unfit> {
         match field {
-            Field::Absent => return false,
-            Field::Text(text) if text.is_empty() && blank == Blank::Null => return false,
+            Field::Absent => return Ok(false),
+            Field::Text(text) if text.is_empty() && rule.blank == Blank::Null => return Ok(false),
             Field::Text(text) => write_text(text, self.text),
             Field::Bool(truth) => self.text.push_str(if *truth { "true" } else { "false" }),
             Field::Number(number) => self.text.push_str(&number.to_string()),
-            Field::Tree(value) => write(value, self.text),
+            Field::Tree(value) => self.tree(value, rule)?,
         }
-        true
+        Ok(true)
     }
 
-    /// Writes a value inside a field, as `value::at_path` finds it.
-    fn below(&mut self, field: &Field<'_>, path: &[String], blank: Blank) -> bool {
-        let Field::Tree(tree) = field else { return false };
-        let value = path.iter().try_fold(tree, |value, name| value.as_object()?.get(name));
-        match value {
-            None | Some(Value::Null) => false,
-            Some(Value::String(text)) if text.is_empty() && blank == Blank::Null => false,
-            Some(value) => {
-                write(value, self.text);
-                true
-            }
+    /// Writes a value inside a field, as `value::at_path` finds it. Gives whether there is one.
+    fn below(&mut self, field: &Field<'_>, path: &[String], rule: &CompiledRule) -> Result<bool, Unfit> {
+        let Field::Tree(tree) = field else { return Ok(false) };
+        match path.iter().try_fold(tree, |value, name| value.as_object()?.get(name)) {
+            None | Some(Value::Null) => return Ok(false),
+            Some(Value::String(text)) if text.is_empty() && rule.blank == Blank::Null => return Ok(false),
+            Some(value) => self.tree(value, rule)?,
         }
+        Ok(true)
     }
 
-    fn computed(&mut self, number: usize, blank: Blank) -> Result<bool, Unfit> {
-        let Some(CompiledRule { origin: Origin::Expression(expression), .. }) = self.rules.get(number) else {
+    fn tree(&mut self, value: &Value, rule: &CompiledRule) -> Result<(), Unfit> {
+        if !is_written_as_it_is(rule, value) {
             return Err(Unfit);
-        };
-        let field = expression.field(self.record, self.inputs).ok_or(Unfit)?;
-        Ok(self.field(&field, blank))
+        }
+        write(value, self.text);
+        Ok(())
+    }
+
+    fn computed(&mut self, rule: &CompiledRule) -> Result<bool, Unfit> {
+        let field = rule.expression().and_then(|expression| expression.field(self.record, self.inputs)).ok_or(Unfit)?;
+        self.field(&field, rule)
     }
 }
 

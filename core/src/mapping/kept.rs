@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use super::{Mapping, RenderedChange};
-use crate::model::{Change, Multi, SchemaAttribute};
+use crate::model::{Change, Multi, SchemaAttribute, TargetAccount};
 use crate::path::Path;
 use crate::value::Attributes;
 use serde_json::Value;
@@ -13,10 +13,16 @@ const BARE: [&str; 4] = ["id", "externalid", "meta", "schemas"];
 impl Mapping {
     /// Of each rule whose value was sent: whether the account shows it. Of an update only what it changed counts. Nothing is
     /// concluded from an answer that shows nothing, nor about what targets take and never show.
-    pub(crate) fn kept(&self, sent: &Attributes, changes: Option<&[Change]>, shown: &Attributes) -> Vec<(usize, bool)> {
-        if shown.keys().all(|name| BARE.contains(&name.to_lowercase().as_str())) {
+    pub(crate) fn kept(
+        &self,
+        sent: &Attributes,
+        changes: Option<&[Change]>,
+        account: &TargetAccount,
+    ) -> Vec<(usize, bool)> {
+        if account.attributes.keys().all(|name| BARE.contains(&name.to_lowercase().as_str())) {
             return Vec::new();
         }
+        let shown = &account.named();
         let changed: Option<Vec<Path>> =
             changes.map(|changes| changes.iter().filter_map(|change| Path::parse(&change.path).ok()).collect());
         let rules = self.rules.iter().enumerate().filter(|(_, rule)| {

@@ -78,8 +78,8 @@ impl CompiledRule {
                 let message = format!("the filter of `{target}` says already what the attribute is");
                 faults.push(Fault::new(Code::InvalidPath, message).at("target"));
             }
-            if rule.multi == Multi::Merge && target.ends_with_filter() {
-                let message = format!("`merge` joins lists, and `{target}` is one element of a list");
+            if rule.multi == Multi::Merge && target.list().is_some() {
+                let message = format!("`merge` joins lists, and `{target}` is in one element of a list; leave `multi` out");
                 faults.push(Fault::new(Code::InvalidDocument, message).at("multi"));
             }
             // What joins a list may be a single value.

@@ -4,7 +4,6 @@ use super::{Confidence, Matching};
 use crate::model::TargetAccount;
 use crate::value::Attributes;
 use serde::Serialize;
-use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -53,7 +52,7 @@ impl Matching {
     /// As [`Matching::judge`], by the first `count` tiers alone.
     pub fn judge_tiers(&self, count: usize, user: &Attributes, accounts: &[TargetAccount]) -> Judgement {
         let accounts: BTreeMap<&str, Attributes> =
-            accounts.iter().rev().map(|account| (account.external_id.as_str(), with_username(account))).collect();
+            accounts.iter().rev().map(|account| (account.external_id.as_str(), account.named())).collect();
         let mut sums: BTreeMap<&str, (Confidence, Vec<usize>)> = BTreeMap::new();
         for tier in self.tiers.iter().take(count) {
             for rule in tier.clone() {
@@ -89,13 +88,4 @@ impl Matching {
         };
         Judgement { decision, candidates }
     }
-}
-
-/// The account's attributes with `userName`, for targets that show the name beside the attributes only.
-fn with_username(account: &TargetAccount) -> Attributes {
-    let mut attributes = account.attributes.clone();
-    if let (false, Some(username)) = (attributes.contains_key("userName"), &account.username) {
-        attributes.insert("userName".to_owned(), Value::from(username.as_str()));
-    }
-    attributes
 }

@@ -68,13 +68,17 @@ impl Matching {
         self.pairs().map(|pair| pair.account.attribute()).collect()
     }
 
-    /// Whether a target that refuses a second holder of these attributes tells by itself of every account that the rules
-    /// would find.
-    pub fn is_told_by(&self, unique_keys: &[String]) -> bool {
-        let unique = |pair: &Pair| {
-            pair.similar.is_none() && unique_keys.iter().any(|key| key.eq_ignore_ascii_case(&pair.account.attribute()))
+    /// Whether a target that refuses a second holder of these attributes, and is sent that account for the user, tells by
+    /// itself of every account that the rules would find: each rule has a pair on such an attribute, and what is sent there
+    /// is what the pair compares.
+    pub fn is_told_by(&self, unique_keys: &[String], user: &Attributes, sent: &Attributes) -> bool {
+        let tells = |pair: &Pair| {
+            let attribute = pair.account.attribute();
+            pair.similar.is_none()
+                && unique_keys.iter().any(|key| key.eq_ignore_ascii_case(&attribute))
+                && pair.is_sent(user, sent)
         };
-        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.pairs.iter().any(unique))
+        !self.rules.is_empty() && self.rules.iter().all(|rule| rule.pairs.iter().any(tells))
     }
 
     /// What to ask the target for to find the candidates of rule `rule`, counted from 0; `None` where the user lacks a

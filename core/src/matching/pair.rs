@@ -27,6 +27,12 @@ impl Pair {
         self.account.values(account).into_iter().filter_map(|value| self.key(value)).collect()
     }
 
+    /// Whether an account has every value that the user has, as it is.
+    pub(super) fn is_sent(&self, user: &Attributes, account: &Attributes) -> bool {
+        let sent = self.account.values(account);
+        self.user_values(user).iter().all(|value| sent.contains(&value))
+    }
+
     /// How alike the two sides are, the best of all their values; `None` where they do not match.
     pub(super) fn share(&self, user: &Attributes, account: &Attributes) -> Option<Share> {
         let (ours, theirs) = (self.of_user(user), self.of_account(account));

@@ -226,7 +226,7 @@ pub struct Explanation {
     pub summary: String,
     /// What is wanted: `none`, `active`, `inactive`, `frozen`, `deleted`.
     pub wanted: String,
-    /// The reasons, in order: grants, scope, validity, switches.
+    /// The reasons, in order: grants where an account is wanted, else what takes it away; switches.
     pub because: Vec<String>,
     /// How it came about, step by step: `import`, `match`, `scope`, `evaluate`, `provision`.
     pub steps: Vec<ExplanationStep>,

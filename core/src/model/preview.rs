@@ -56,7 +56,7 @@ pub enum TargetRequest {
 pub struct PreviewCreate {
     /// The attributes, as the connector gets them.
     pub attributes: Attributes,
-    /// The requests, in order; none where the mapping is at fault.
+    /// The requests, in order; none where the mapping is at fault or waits for the account of another user.
     pub requests: Vec<TargetRequest>,
     /// What is wrong.
     pub faults: Vec<Fault>,
@@ -67,7 +67,7 @@ pub struct PreviewCreate {
 pub struct PreviewUpdate {
     /// The changes, as the connector gets them.
     pub changes: Vec<Change>,
-    /// The requests, in order; none where nothing changes or the mapping is at fault.
+    /// The requests, in order; none where nothing changes, or the mapping is at fault or waits for the account of another user.
     pub requests: Vec<TargetRequest>,
     /// What is wrong.
     pub faults: Vec<Fault>,

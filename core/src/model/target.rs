@@ -62,6 +62,17 @@ pub struct TargetAccount {
     pub version: Option<String>,
 }
 
+impl TargetAccount {
+    /// The attributes with `userName`, for targets that show the name beside the attributes only.
+    pub(crate) fn named(&self) -> Attributes {
+        let mut attributes = self.attributes.clone();
+        if let (false, Some(username)) = (attributes.contains_key("userName"), &self.username) {
+            attributes.insert("userName".to_owned(), Value::from(username.as_str()));
+        }
+        attributes
+    }
+}
+
 fn active() -> bool {
     true
 }

@@ -1,7 +1,7 @@
 //! Writing at a path, as RFC 7644 §3.5.2 has it: what stands on the way is made, and what a removal leaves empty goes too.
 
 use super::{Path, Step, is_multi_valued, member, part, same_name};
-use crate::value::Attributes;
+use crate::value::{Attributes, is_empty};
 use serde_json::Value;
 
 /// What becomes of the value that is there.
@@ -204,7 +204,7 @@ fn object_in(place: &mut Value) -> &mut Attributes {
 /// The list in a place; what stands there alone becomes its one element.
 fn list_in(place: &mut Value) -> &mut Vec<Value> {
     if !place.is_array() {
-        let alone = Some(place.take()).filter(|alone| !alone.is_null());
+        let alone = Some(place.take()).filter(|alone| !is_empty(alone));
         *place = Value::Array(alone.into_iter().collect());
     }
     match place {

@@ -29,7 +29,7 @@ pub struct Standing {
     pub frozen: bool,
     /// Whether the user takes part in the pilot, or there is none.
     pub in_pilot: bool,
-    /// The reasons, in order.
+    /// The reasons, in order: the grants where an account is wanted, else what takes it away.
     pub because: Vec<String>,
 }
 
@@ -63,7 +63,6 @@ pub(crate) fn standing(
         because
             .push("no profile, permission set or permission set group of the user is assigned to the app".to_owned());
     }
-    because.extend(granted);
     if user.valid_until.is_some_and(|until| until <= now) {
         because.push("`valid_until` has passed".to_owned());
         causes.push(Cause::Expired);
@@ -75,6 +74,10 @@ pub(crate) fn standing(
     if causes.is_empty() && !in_scope(app, scope, user, now)? {
         causes.push(Cause::Unassigned);
         because.push("the user is out of the app's scope".to_owned());
+    }
+    if causes.is_empty() {
+        // Grants are no reason for taking away.
+        because.extend(granted);
     }
     if user.frozen {
         because.push("the user is frozen".to_owned());

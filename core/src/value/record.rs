@@ -11,6 +11,9 @@ use std::borrow::Cow;
 /// How deep a record may be nested; far less than `serde_json` takes.
 const DEEPEST: usize = 32;
 
+/// How many bytes are looked through at once.
+const BLOCK: usize = 64;
+
 /// The members of a record that are read, each with a number.
 #[derive(Debug)]
 pub(crate) struct Keys {
@@ -25,7 +28,7 @@ impl Keys {
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let mut table = vec![0; (names.len() * 4).next_power_of_two()];
         for (number, name) in names.iter().enumerate() {
-            let free = places(name, table.len()).find(|place| table.get(*place) == Some(&0));
+            let free = places(name.as_bytes(), table.len()).find(|place| table.get(*place) == Some(&0));
             if let Some(place) = free.and_then(|place| table.get_mut(place)) {
                 *place = number + 1;
             }
@@ -34,10 +37,10 @@ impl Keys {
     }
 
     /// The number of a name.
-    pub(crate) fn number(&self, name: &str) -> Option<usize> {
+    pub(crate) fn number(&self, name: &[u8]) -> Option<usize> {
         for place in places(name, self.table.len()) {
             let number = self.table.get(place)?.checked_sub(1)?;
-            if self.names.get(number)? == name {
+            if self.names.get(number)?.as_bytes() == name {
                 return Some(number);
             }
         }
@@ -46,10 +49,9 @@ impl Keys {
 }
 
 /// The places where a name may stand in a table, first choice first.
-fn places(name: &str, length: usize) -> impl Iterator<Item = usize> {
-    let bytes = name.as_bytes();
+fn places(name: &[u8], length: usize) -> impl Iterator<Item = usize> {
     let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
-    let hash = bytes.len() + end(bytes.first()) * 7 + end(bytes.last()) * 31;
+    let hash = name.len() + end(name.first()) * 7 + end(name.last()) * 31;
     (hash..hash + length).map(move |place| place & length.wrapping_sub(1))
 }
 
@@ -90,17 +92,19 @@ impl<'t> Record<'t> {
     pub(crate) fn read(keys: &'t Keys, json: &'t str) -> Option<Self> {
         let mut fields = Vec::new();
         fields.resize_with(keys.names.len(), || Field::Absent);
-        let mut reader = Reader { json, at: 0 };
-        reader.space();
-        reader.members(&mut |reader, name| {
+        let mut reader = Reader { json, block: usize::MAX, specials: 0 };
+        let start = reader.space(0);
+        let end = reader.members(start, |reader, name, at| {
             match keys.number(name).and_then(|number| fields.get_mut(number)) {
-                Some(field) => *field = reader.field()?,
-                None => reader.pass(DEEPEST)?,
+                Some(field) => {
+                    let (value, end) = reader.field(at)?;
+                    *field = value;
+                    Some(end)
+                }
+                None => reader.pass(at, DEEPEST),
             }
-            Some(())
         })?;
-        reader.space();
-        (reader.at == json.len()).then_some(Self { keys, fields })
+        (reader.space(end) == json.len()).then_some(Self { keys, fields })
     }
 
     /// The field of that number.
@@ -110,159 +114,212 @@ impl<'t> Record<'t> {
 
     /// The field of that name.
     pub(crate) fn member(&self, name: &str) -> Option<&Field<'t>> {
-        self.field(self.keys.number(name)?)
+        self.field(self.keys.number(name.as_bytes())?)
     }
 }
 
-/// Goes through JSON text.
+/// Goes through JSON text. Whatever reads something takes the place where it begins and gives the place after it.
 struct Reader<'t> {
     json: &'t str,
-    at: usize,
+    /// The block that was looked through last, and its special bytes.
+    block: usize,
+    specials: u64,
 }
 
 impl<'t> Reader<'t> {
-    fn byte(&self) -> Option<u8> {
-        self.json.as_bytes().get(self.at).copied()
+    #[inline]
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.json.as_bytes().get(at).copied()
     }
 
-    fn space(&mut self) {
-        while matches!(self.byte(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+    /// The place after space.
+    #[inline]
+    fn space(&self, at: usize) -> usize {
+        let mut end = at;
+        while self.byte(end).is_some_and(|byte| byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) {
+            end += 1;
         }
-    }
-
-    /// Whether that byte stands here, after space; it is passed over then.
-    fn takes(&mut self, wanted: u8) -> bool {
-        self.space();
-        let stands = self.byte() == Some(wanted);
-        self.at += usize::from(stands);
-        stands
+        end
     }
 
     /// An object, each of whose values is left to `value`.
-    fn members(&mut self, value: &mut dyn FnMut(&mut Self, &str) -> Option<()>) -> Option<()> {
-        if !self.takes(b'{') {
+    #[inline]
+    fn members(&mut self, at: usize, mut value: impl FnMut(&mut Self, &[u8], usize) -> Option<usize>) -> Option<usize> {
+        if self.byte(at)? != b'{' {
             return None;
         }
-        if self.takes(b'}') {
-            return Some(());
+        let mut at = self.space(at + 1);
+        if self.byte(at)? == b'}' {
+            return Some(at + 1);
         }
         loop {
-            self.space();
-            let name = self.text()?;
-            if !self.takes(b':') {
+            let (end, has_escapes) = self.quoted(at)?;
+            let colon = self.space(end);
+            if self.byte(colon)? != b':' {
                 return None;
             }
-            self.space();
-            value(self, &name)?;
-            if !self.takes(b',') {
-                return self.takes(b'}').then_some(());
-            }
-        }
-    }
-
-    /// A text.
-    fn text(&mut self) -> Option<Cow<'t, str>> {
-        if self.byte()? != b'"' {
-            return None;
-        }
-        let bytes = self.json.as_bytes();
-        let start = self.at;
-        let mut end = start + 1;
-        let mut escaped = false;
-        loop {
-            end += plain_length(bytes.get(end..)?);
-            match bytes.get(end)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    end += 2;
-                }
+            let start = self.space(colon + 1);
+            let end = match has_escapes {
+                false => value(self, self.json.as_bytes().get(at + 1..end - 1)?, start)?,
+                true => value(self, self.unescaped(at, end)?.as_bytes(), start)?,
+            };
+            let end = self.space(end);
+            match self.byte(end)? {
+                b',' => at = self.space(end + 1),
+                b'}' => return Some(end + 1),
                 _ => return None,
             }
         }
-        self.at = end + 1;
-        if escaped {
-            return serde_json::from_str(self.json.get(start..self.at)?).ok().map(Cow::Owned);
+    }
+
+    /// The place of the first quotation mark, backslash or control character from there on; beyond the end where there is
+    /// none.
+    #[inline]
+    fn special(&mut self, from: usize) -> usize {
+        let mut from = from;
+        loop {
+            if from / BLOCK != self.block {
+                self.look(from / BLOCK);
+            }
+            let ahead = self.specials >> (from % BLOCK);
+            if ahead != 0 {
+                return from + usize::try_from(ahead.trailing_zeros()).unwrap_or_default();
+            }
+            from = (self.block + 1) * BLOCK;
         }
-        self.json.get(start + 1..end).map(Cow::Borrowed)
+    }
+
+    /// Looks through a block. Seldom needed, and kept out of what is needed often.
+    #[inline(never)]
+    fn look(&mut self, block: usize) {
+        let rest = self.json.as_bytes().get(block * BLOCK..).unwrap_or_default();
+        self.block = block;
+        self.specials = match rest.first_chunk() {
+            Some(bytes) => specials(bytes),
+            // What is missing counts as control characters.
+            None => {
+                let mut bytes = [0; BLOCK];
+                bytes.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                specials(&bytes)
+            }
+        };
+    }
+
+    /// A text, with its quotation marks, and whether there are escapes in it.
+    #[inline]
+    fn quoted(&mut self, at: usize) -> Option<(usize, bool)> {
+        if self.byte(at)? != b'"' {
+            return None;
+        }
+        let end = self.special(at + 1);
+        match self.byte(end)? {
+            b'"' => Some((end + 1, false)),
+            b'\\' => Some((self.escaped(end)?, true)),
+            _ => None,
+        }
+    }
+
+    /// The end of a text, from an escape on.
+    fn escaped(&mut self, at: usize) -> Option<usize> {
+        let mut end = at;
+        loop {
+            match self.byte(end)? {
+                b'"' => return Some(end + 1),
+                b'\\' => end = self.special(end + 2),
+                _ => return None,
+            }
+        }
+    }
+
+    fn unescaped(&self, at: usize, end: usize) -> Option<String> {
+        serde_json::from_str(self.json.get(at..end)?).ok()
     }
 
     /// A value that is wanted.
-    fn field(&mut self) -> Option<Field<'t>> {
-        if self.byte()? == b'"' {
-            return self.text().map(Field::Text);
+    fn field(&mut self, at: usize) -> Option<(Field<'t>, usize)> {
+        if self.byte(at)? == b'"' {
+            let (end, has_escapes) = self.quoted(at)?;
+            let text = match has_escapes {
+                false => Cow::Borrowed(self.json.get(at + 1..end - 1)?),
+                true => Cow::Owned(self.unescaped(at, end)?),
+            };
+            return Some((Field::Text(text), end));
         }
-        let start = self.at;
-        self.pass(DEEPEST)?;
-        let value: Value = serde_json::from_str(self.json.get(start..self.at)?).ok()?;
-        Some(value.into())
+        let end = self.pass(at, DEEPEST)?;
+        let value: Value = serde_json::from_str(self.json.get(at..end)?).ok()?;
+        Some((value.into(), end))
     }
 
     /// A value that nobody wants.
-    fn pass(&mut self, levels: usize) -> Option<()> {
-        match self.byte()? {
-            b'"' => self.text().map(drop),
+    #[inline]
+    fn pass(&mut self, at: usize, levels: usize) -> Option<usize> {
+        if self.byte(at)? != b'"' {
+            return self.pass_other(at, levels);
+        }
+        let (end, has_escapes) = self.quoted(at)?;
+        if has_escapes {
+            self.unescaped(at, end)?;
+        }
+        Some(end)
+    }
+
+    /// A value that nobody wants and that is no text.
+    fn pass_other(&mut self, at: usize, levels: usize) -> Option<usize> {
+        match self.byte(at)? {
             b'{' => {
                 let levels = levels.checked_sub(1)?;
-                self.members(&mut |reader, _| reader.pass(levels))
+                self.members(at, |reader, _, at| reader.pass(at, levels))
             }
-            b'[' => self.items(levels.checked_sub(1)?),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'n' => self.word("null"),
-            _ => self.number(),
+            b'[' => self.items(at, levels.checked_sub(1)?),
+            b't' => self.word(at, "true"),
+            b'f' => self.word(at, "false"),
+            b'n' => self.word(at, "null"),
+            _ => self.number(at),
         }
     }
 
-    fn items(&mut self, levels: usize) -> Option<()> {
-        self.at += 1;
-        if self.takes(b']') {
-            return Some(());
+    fn items(&mut self, at: usize, levels: usize) -> Option<usize> {
+        let mut at = self.space(at + 1);
+        if self.byte(at)? == b']' {
+            return Some(at + 1);
         }
         loop {
-            self.space();
-            self.pass(levels)?;
-            if !self.takes(b',') {
-                return self.takes(b']').then_some(());
+            let end = self.pass(at, levels)?;
+            let end = self.space(end);
+            match self.byte(end)? {
+                b',' => at = self.space(end + 1),
+                b']' => return Some(end + 1),
+                _ => return None,
             }
         }
     }
 
-    fn word(&mut self, word: &str) -> Option<()> {
-        let rest = self.json.as_bytes().get(self.at..)?;
-        self.at += word.len();
-        rest.starts_with(word.as_bytes()).then_some(())
+    fn word(&self, at: usize, word: &str) -> Option<usize> {
+        let rest = self.json.as_bytes().get(at..)?;
+        rest.starts_with(word.as_bytes()).then_some(at + word.len())
     }
 
-    fn number(&mut self) -> Option<()> {
-        let rest = self.json.get(self.at..)?;
+    fn number(&self, at: usize) -> Option<usize> {
+        let rest = self.json.get(at..)?;
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.bytes().position(|byte| !is_part(&byte)).unwrap_or(rest.len());
-        self.at += length;
         let number = rest.get(..length)?;
         // A whole number that is neither long nor begins with a zero needs no second look.
         let plain =
             (1..18).contains(&length) && !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-        if plain { Some(()) } else { serde_json::from_str::<Number>(number).ok().map(drop) }
+        if !plain {
+            serde_json::from_str::<Number>(number).ok()?;
+        }
+        Some(at + length)
     }
 }
 
-/// How many bytes come before a quotation mark, a backslash or a control character.
-fn plain_length(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    // The lowest top bit that is set is that of the first byte below the limit; those above it may be wrong.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & TOPS;
-    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = below(word, 0x20) | is(word, b'"') | is(word, b'\\');
-        if found != 0 {
-            return index * 8 + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
-        }
-    }
-    let ends = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
-    words.len() * 8 + rest.iter().position(ends).unwrap_or(rest.len())
+/// Which of the bytes of a block are quotation marks, backslashes or control characters: a bit for each, the first lowest.
+fn specials(block: &[u8; BLOCK]) -> u64 {
+    // Without a way out the first loop is done for many bytes at once; multiplying gathers the lowest bits of eight bytes.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let is_special = block.map(|byte| u8::from((byte < b' ') | (byte == b'"') | (byte == b'\\')));
+    let (words, _) = is_special.as_chunks::<8>();
+    let bits = words.iter().map(|word| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56);
+    bits.rev().fold(0, |gathered, bits| gathered << 8 | bits)
 }

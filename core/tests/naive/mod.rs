@@ -145,7 +145,7 @@ pub(crate) fn compile(rules: &[Rule], schema: &Schema) -> Vec<(&'static str, Str
         {
             fault("invalid_path", ".target");
         }
-        if rule.multi == "merge" && rule.target.sub.is_none() && !rule.target.filter.is_empty() {
+        if rule.multi == "merge" && !rule.target.filter.is_empty() {
             fault("invalid_document", ".multi");
         }
     }

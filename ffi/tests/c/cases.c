@@ -63,7 +63,8 @@ static void answer_case(json one)
     char *answer = NULL;
     rollkeeper_error *error = NULL;
     rollkeeper_status status;
-    if (json_member(one, "mapping").start != NULL)
+    int renders = json_member(one, "mapping").start != NULL;
+    if (renders)
         status = render(one, user, &answer, &error);
     else if (json_member(one, "matching").start != NULL)
         status = match_accounts(one, user, &answer, &error);

@@ -53,7 +53,9 @@ def _show(output: Output, file: str, validation: dict[str, Any]) -> None:
     output.table(("code", "place", "message"), map(_row, findings))
     readiness = validation["readiness"]
     output.table(("", "item", "detail"), [(_mark(one["ready"]), one["item"], one["detail"]) for one in readiness])
-    for title, value in without(validation, "findings", "readiness", "ready").items():
+    output.part("warnings", [dict(zip(("code", "place", "message"), _row(one))) for one in validation["warnings"]])
+    output.part("expressions", [_expression(one) for one in validation["expressions"]])
+    for title, value in without(validation, "findings", "warnings", "readiness", "expressions", "ready").items():
         output.part(title, value)
 
 
@@ -62,6 +64,13 @@ def _row(finding: dict[str, Any]) -> tuple[str, str, str]:
     if "position" in finding:
         place += f", character {finding['position']}"
     return finding["code"], place, finding["message"]
+
+
+def _expression(one: dict[str, Any]) -> dict[str, Any]:
+    """What a person wants to know of an expression: lists without brackets, and the variables are in the text."""
+    told = without(one, "place", "paths", "functions", "variables")
+    reads, functions = ", ".join(one["paths"]), ", ".join(one["functions"])
+    return {"place": one["place"], "reads": reads, "functions": functions, **told}
 
 
 def _mark(ready: bool) -> str:

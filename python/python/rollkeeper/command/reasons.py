@@ -14,7 +14,7 @@ from .output import Output, described, shown, without
 
 __all__ = ["explain", "preview"]
 
-_KNOWN = ("app", "user", "operations", "attributes", "rules", "faults")
+_KNOWN = ("app", "user", "operations", "attributes", "rules", "faults", "create", "update")
 
 
 @click.command()
@@ -53,8 +53,25 @@ def _show(output: Output, found: dict[str, Any]) -> None:
         output.say()
         output.say("rules", style="bold")
         output.table(("target", "kind", "inputs", "result", "note", "more"), map(_rule, rules))
+    for kind in ("create", "update"):
+        _requests(output, kind, found[kind]["requests"])
+        for fault in found[kind]["faults"]:
+            if fault not in found["faults"]:
+                output.say(f"{kind}: {described(fault, {})}", style="red")
     for title, value in without(found, *_KNOWN).items():
         output.part(title, value)
+
+
+def _requests(output: Output, kind: str, requests: list[dict[str, Any]]) -> None:
+    """What would be sent if the account were made, or brought up to date, now."""
+    if requests:
+        output.say()
+        output.say(f"what {kind} would send", style="bold")
+    for one in requests:
+        if "method" in one:
+            output.say(f"{shown(one['method'])} {shown(one['path'])}  {shown(one['body'])}")
+        else:
+            output.say(f"{shown(one['call'])}  {shown(one['arguments'])}")
 
 
 def _rule(rule: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -92,11 +109,15 @@ def explain(app: str, user: str, database: Database, as_json: bool) -> None:
         output.emit(explanation)
         return
     output.say(f"{shown(user)} {shown(explanation.summary)}")
-    for reason in explanation.because:
-        output.say(f"  {shown(reason)}")
+    output.say()
+    output.table(("step", "result", "text"), [(one.step, one.result, one.text) for one in explanation.steps])
     if explanation.account is not None:
         one = explanation.account
         output.part("account", {"external_id": one.external_id, "status": one.status, "link": one.link_state})
+    output.part("matched", explanation.matched)
+    if explanation.not_kept:
+        output.say()
+        output.say(f"not kept by the target: {', '.join(map(shown, explanation.not_kept))}")
     if explanation.requests:
         output.say()
         request_table(output, explanation.requests)
