@@ -131,6 +131,16 @@ fn long_lists_are_compared_in_any_order() {
 }
 
 #[test]
+fn many_elements_with_the_same_value_are_not_compared_each_with_each() {
+    let members = |letter: &str| -> Vec<Value> {
+        (0..1_000).map(|number| json!({"value": "v", "type": format!("{letter}{number}")})).collect()
+    };
+    let rules = || json!([{"target": "emails", "source": "m", "multi": "merge"}]);
+    assert_eq!(changes(rules(), json!({"m": members("a")}), json!({"emails": members("a")})), []);
+    assert_eq!(changes(rules(), json!({"m": members("a")}), json!({"emails": members("b")})).len(), 1);
+}
+
+#[test]
 fn the_user_attributes_read_are_told() {
     let mapping = compile(json!([
         {"target": "userName", "source": "login.name"}, {"target": "nickName", "expression": "user.a + user.b.lower()"},

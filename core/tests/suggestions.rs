@@ -43,6 +43,21 @@ fn every_case_is_proposed_as_it_says() {
     assert!(wrong.is_empty(), "{} of {count} cases are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+#[test]
+fn what_is_proposed_can_be_put_whatever_the_names_are() {
+    let names = ["in", "true", "false", "null", "1abc", "$ref", "größe", "user name", "x", "\"q\"", "a\\b", "package"];
+    for name in names {
+        let mut sample = Sample::default();
+        sample.see(json!({name: 1, "name": {name: true}}).as_object().unwrap());
+        let schema: Vec<SchemaAttribute> =
+            serde_json::from_value(json!([{"path": name}, {"path": format!("urn:x:y:{name}")}])).unwrap();
+        let found = suggest(&sample, &schema);
+        assert!(Mapping::compile(&found.mapping, Some(&schema)).is_ok(), "{name}: {:?}", found.mapping);
+        let is_path = rollkeeper::path::Path::parse(name).is_ok();
+        assert_eq!(found.mapping.is_empty(), !is_path, "{name}: {:?}", found.mapping);
+    }
+}
+
 fn check(case: &Case) -> Option<String> {
     let mut sample = Sample::default();
     case.users.iter().for_each(|user| sample.see(user));

@@ -141,13 +141,12 @@ impl<'v> Known<'v> {
         let meets = |index: &usize| {
             self.there.get(*index).is_some_and(|there| self.comparison.same_value(self.attribute, there, item))
         };
+        let alike = || self.by_form.get(&self.comparison.form(self.attribute, item)).copied();
+        // Of more, only what is alike in everything is found: each would be compared with each.
         if has_value(item) {
-            return self.named_alike(item).iter().copied().find(meets);
+            return self.named_alike(item).iter().copied().take(MOST_TRIED).find(meets).or_else(alike);
         }
-        let alike = self.by_form.get(&self.comparison.form(self.attribute, item)).copied();
-        // Of a long list, only what is alike in everything is found: each would be compared with each.
-        let all = 0..self.there.len().min(MOST_TRIED);
-        all.into_iter().find(meets).or(alike)
+        (0..self.there.len().min(MOST_TRIED)).find(meets).or_else(alike)
     }
 }
 

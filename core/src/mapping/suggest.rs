@@ -4,6 +4,7 @@
 use super::review::missing_required;
 use crate::likeness::{distance, words};
 use crate::model::{MappingSuggestion, MatchPair, MatchRule, Normalization, Rule, RuleSuggestion, SchemaAttribute};
+use crate::path::Path;
 use crate::value::Attributes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -196,7 +197,12 @@ fn places(attributes: &[SchemaAttribute]) -> Vec<Place<'_>> {
             None => ("", attribute.path.as_str()),
         };
         let lower = local.to_lowercase();
-        let mut add = |target: String, names: Vec<String>| places.push(Place { target, attribute, names });
+        // A target may call its attributes what no path can be written for.
+        let mut add = |target: String, names: Vec<String>| {
+            if Path::parse(&target).is_ok() {
+                places.push(Place { target, attribute, names });
+            }
+        };
         let Some((whole, part)) = local.split_once('.') else {
             if !NOT_PROPOSED.contains(&lower.as_str()) {
                 add(attribute.path.clone(), vec![squashed(local)]);
@@ -320,6 +326,7 @@ fn path_of(source: &str) -> String {
     let plain = |step: &str| {
         step.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
             && !step.starts_with(|one: char| one.is_ascii_digit())
+            && !["in", "true", "false", "null"].contains(&step)
     };
     let step = |step: &str| if plain(step) { format!(".{step}") } else { format!("[{}]", Value::from(step)) };
     format!("user{}", source.split('.').map(step).collect::<String>())
