@@ -42,10 +42,10 @@ def call(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProc
 
 
 class Patient(BaseHTTPRequestHandler):
-    """A SCIM target that answers no one before it is allowed to."""
+    """A SCIM target that answers no one before it is allowed to, and takes its time until whoever asks has left."""
 
     protocol_version = "HTTP/1.1"
-    asked, allowed = threading.Event(), threading.Event()
+    asked, allowed, left = threading.Event(), threading.Event(), threading.Event()
     tokens: set[str] = set()
 
     def do_POST(self) -> None:
@@ -53,6 +53,7 @@ class Patient(BaseHTTPRequestHandler):
         self.tokens.add(self.headers["authorization"])
         self.asked.set()
         self.allowed.wait()
+        self.left.wait(0.2)
         self.answer(201, {"id": os.urandom(8).hex(), "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"]})
 
     def answer(self, status: int, document: dict[str, Any]) -> None:
@@ -71,13 +72,14 @@ class Patient(BaseHTTPRequestHandler):
 @pytest.fixture
 def patient() -> Iterator[str]:
     """The address of the patient target."""
-    Patient.asked.clear()
-    Patient.allowed.clear()
+    for event in (Patient.asked, Patient.allowed, Patient.left):
+        event.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Patient) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/scim/v2"
         Patient.allowed.set()
+        Patient.left.set()
         server.shutdown()
         thread.join()
 
@@ -109,6 +111,7 @@ def test_ctrl_c_settles_what_is_on_its_way_and_the_next_run_does_the_rest(patien
         process.send_signal(signal.SIGINT)
         Patient.allowed.set()
         out, err = process.communicate(timeout=60)
+    Patient.left.set()
     assert (process.returncode, err) == (130, "") and out.startswith("interrupted: ")
     with rollkeeper.Engine.open(tmp_path / "state.db", read_only=True) as engine:
         requests = list(engine.requests())
