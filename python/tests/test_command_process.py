@@ -105,7 +105,14 @@ def test_ctrl_c_settles_what_is_on_its_way_and_the_next_run_does_the_rest(patien
     (tmp_path / "secrets.json").write_text(json.dumps({"crm-token": TOKEN}))
     command = [str(SCRIPT), "run", "--secrets", "secrets.json", "--workers", "1"]
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        # Who runs the tests in the background has this signal ignored, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert Patient.asked.wait(60)
         process.send_signal(signal.SIGINT)
