@@ -101,6 +101,16 @@ pub enum Code {
     TooLarge = 118,
     /// The run was cancelled.
     Cancelled = 119,
+    /// The digest is not that of the plan as it is now.
+    PlanChanged = 120,
+    /// What an item of a plan was planned for has changed since.
+    ItemChanged = 121,
+    /// A record has the id of another one.
+    DuplicateRecord = 122,
+    /// Another reconciliation of the app is open.
+    ReconciliationOpen = 123,
+    /// What was done cannot be undone.
+    CannotBeUndone = 124,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -238,6 +248,11 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ReentrantCall, "reentrant_call", Caller, Never),
     (TooLarge, "too_large", Caller, Never),
     (Cancelled, "cancelled", Caller, Now),
+    (PlanChanged, "plan_changed", Caller, Never),
+    (ItemChanged, "item_changed", Caller, Never),
+    (DuplicateRecord, "duplicate_record", Caller, Never),
+    (ReconciliationOpen, "reconciliation_open", Caller, Later),
+    (CannotBeUndone, "cannot_be_undone", Caller, Never),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

@@ -12,11 +12,13 @@ pub mod value;
 
 pub mod model;
 
+pub mod analysis;
 pub mod expression;
 pub mod lane;
 pub mod lifecycle;
 pub mod mapping;
 pub mod matching;
+pub mod planning;
 pub mod retry;
 pub mod scope;
 
@@ -26,6 +28,7 @@ pub mod connector;
 pub mod http;
 
 pub mod scim;
+mod scratch;
 mod store;
 #[cfg(feature = "http")]
 pub mod transport;
@@ -33,6 +36,7 @@ pub mod transport;
 mod delivery;
 mod governance;
 mod intake;
+mod reconcile;
 
 mod engine;
 

@@ -16,10 +16,12 @@ const STEPS: &[(u8, &[&str])] = &[
     (2, &["expression", "lane", "lifecycle", "retry"]),
     (2, &["mapping", "matching", "scope"]),
     (2, &["definition"]),
+    (2, &["analysis", "planning"]),
     (3, &["connector", "http"]),
-    (4, &["scim", "store", "transport"]),
+    (4, &["scim", "scratch", "store", "transport"]),
     (5, &["intake"]),
     (5, &["delivery", "governance"]),
+    (5, &["reconcile"]),
     (6, &["engine"]),
     (7, &["lib"]),
 ];

@@ -1,6 +1,7 @@
 //! The face: the [`Engine`] and its verbs. It alone holds the clock, the randomness and the lock on the store; it orders
 //! what the floors below do and decides nothing itself.
 
+mod analyze;
 mod apps;
 mod connectors;
 #[cfg(test)]
@@ -9,11 +10,15 @@ mod error;
 mod explain;
 mod impact;
 mod options;
+mod plans;
 mod preview;
 mod pure;
+mod reconcile;
 mod requests;
 mod schema;
+mod snapshot;
 mod trial;
+mod undo;
 mod users;
 mod validation;
 mod views;

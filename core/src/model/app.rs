@@ -1,6 +1,6 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
-use super::MatchingDefinition;
+use super::{BrakeSettings, MatchingDefinition, ReconcileSettings};
 use crate::id::AppId;
 use crate::operation::Operation;
 use crate::time::Period;
@@ -76,10 +76,10 @@ pub struct App {
     pub protected: Protected,
     /// Reconciliation settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reconcile: Option<Attributes>,
+    pub reconcile: Option<ReconcileSettings>,
     /// Brake settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub brake: Option<Attributes>,
+    pub brake: Option<BrakeSettings>,
     /// How failed attempts are repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: RetryPolicy,

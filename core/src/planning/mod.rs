@@ -1,0 +1,1 @@
+//! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.

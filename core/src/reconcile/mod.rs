@@ -1,0 +1,1 @@
+//! Reconciliation: collect, analyse, commit. Orders effects and decides nothing.

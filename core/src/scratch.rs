@@ -1,0 +1,1 @@
+//! Files for what does not fit in memory.
