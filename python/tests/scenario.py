@@ -153,11 +153,11 @@ class _Stage:
 
     def do_commit(self, nth: dict[str, Any], by: Optional[str]) -> None:
         found = self.nth_reconciliation(nth)
-        self.answers.append(self.engine.commit(found.id, nth.get("digest", found.digest), by=by or "operator"))
+        self.answers.append(self.engine.commit(found.id, nth.get("digest") or found.digest or "", by=by or "operator"))
 
     def do_release(self, nth: dict[str, Any], by: Optional[str]) -> None:
         found = self.nth_reconciliation(nth)
-        self.answers.append(self.engine.release(found.id, nth.get("digest", found.digest), by=by or "operator"))
+        self.answers.append(self.engine.release(found.id, nth.get("digest") or found.digest or "", by=by or "operator"))
 
     def do_review(self, nth: dict[str, Any], by: Optional[str]) -> None:
         id, decision = self.nth_reconciliation(nth).id, nth["decision"]

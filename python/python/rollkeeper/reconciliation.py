@@ -45,7 +45,7 @@ class Finding(Record):
     """
 
     __slots__ = ()
-    _shown = ("situation", "user", "account")
+    _shown: tuple[str, ...] = ("situation", "user", "account")
     _readers = {"candidates": _tuple_of(MatchCandidate), "drift": _tuple_of(Drift), "faults": _tuple_of(Fault)}
     _absent = {"candidates": (), "drift": (), "faults": ()}
 
