@@ -8,7 +8,7 @@ use crate::convert::{document, json_text, to_period, to_python, to_timestamp, to
 use crate::enter::{Caller, Interrupt, enter, enter_run, lock, serial, take_exception, wait_for_calls};
 use crate::impact::Impact;
 use crate::testing::{MockTarget, VirtualClock};
-use crate::{errors, pure};
+use crate::{errors, pure, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -404,7 +404,7 @@ impl Engine {
         complete: bool,
         by: Option<&str>,
     ) -> PyResult<Object<'py>> {
-        let json = json_text(accounts)?.map_or_else(|| lines(accounts, "accounts"), Ok)?;
+        let json = json_text(accounts)?.map_or_else(|| rows::lines(accounts, "accounts"), Ok)?;
         self.verb(accounts.py(), "stage_accounts", |engine| engine.stage_accounts(app, &json, complete, by))
     }
 

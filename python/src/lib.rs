@@ -15,6 +15,7 @@ mod errors;
 mod impact;
 mod mapping;
 mod pure;
+mod rows;
 mod testing;
 
 /// The module's list of contents.
