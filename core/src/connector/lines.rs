@@ -35,7 +35,7 @@ impl AttributeSelection {
     /// Whether the attribute of that name at the top of an account is read.
     pub fn holds(&self, name: &str) -> bool {
         let folded = fold_case(name);
-        self.names.iter().any(|known| *known == folded)
+        self.names.contains(&folded)
     }
 }
 
@@ -89,8 +89,6 @@ fn write(account: &TargetAccount, lines: &mut Vec<u8>) -> Result<(), ConnectorEr
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
-
     use super::*;
     use serde_json::{Value, json};
 
