@@ -2,7 +2,10 @@
 
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert, wake};
+use crate::intake::{
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, end_reconciliation,
+    insert, wake,
+};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
 use crate::operation::Operation;
@@ -73,6 +76,10 @@ pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Opt
         return Err(Fault::new(Code::InvalidTransition, message));
     }
     let id = row.request.id.clone();
+    if row.request.operation == Operation::Reconcile {
+        end_reconciliation(tx, &id, Event::Cancel, by, "cancelled by hand")?;
+        return reload(tx, &id);
+    }
     cancel(tx, row.clone(), by, "cancelled by hand")?;
     elect_again(tx, apps, &row)?;
     reload(tx, &id)
@@ -129,6 +136,9 @@ fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Resul
 pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request, Fault> {
     let mut row = find(tx, id)?;
     let live = live(apps, row.request.app.as_str())?;
+    if row.request.operation == Operation::Reconcile {
+        return retry_reconciliation(tx, live, row, by);
+    }
     let missing = || Fault::new(Code::NotFound, "the user's record was erased");
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
@@ -158,6 +168,15 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
+}
+
+/// Another reconciliation takes over from a failed one; it begins where the target is read next.
+fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    tx.change(&mut row, Event::Retry)?;
+    let why = format!("tried again: {}", row.request.why);
+    let clone = begin_reconciliation(tx, live, Some(by), &why, Some(&row))?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.shown.id}))?;
+    reload(tx, &clone.shown.id)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.
