@@ -7,6 +7,7 @@ mod attempts;
 #[cfg(test)]
 pub(crate) mod cost;
 mod dialect;
+mod given;
 mod log;
 mod not_kept;
 mod open;
@@ -22,6 +23,7 @@ mod vault;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
+pub(crate) use given::Given;
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::PlanRow;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
@@ -265,11 +267,12 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 14] = [
+    const SOURCES: [&str; 15] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
+        include_str!("given.rs"),
         include_str!("log.rs"),
         include_str!("not_kept.rs"),
         include_str!("open.rs"),
