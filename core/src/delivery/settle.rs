@@ -268,7 +268,6 @@ impl Settling<'_, '_> {
         changes: &[Change],
         seen: Option<TargetAccount>,
     ) -> Result<(), Fault> {
-        hold(self.tx, self.app, self.stored, &row.request.id, &wanted)?;
         if let Some(seen) = &seen {
             note_kept(self.tx, self.app, &row, &wanted, Some(changes), seen)?;
         }
@@ -280,12 +279,18 @@ impl Settling<'_, '_> {
                     known.username = seen.username.or(known.username.take());
                     known.version = seen.version;
                 }
+                // What the target took is a path, whatever we make of it.
+                _ if row.given => Change::apply_all(changes, &mut known.attributes).unwrap_or_default(),
                 _ => known.attributes.extend(wanted.clone()),
             }
-            let mut applied = account.applied.take().unwrap_or_default();
-            applied.extend(wanted);
-            account.applied = Some(applied);
-            account.fingerprint.clone_from(&row.fingerprint);
+            let held = if row.is_in_step() { &wanted } else { &known.attributes };
+            hold(self.tx, self.app, self.stored, &row.request.id, held)?;
+            if row.is_in_step() {
+                let mut applied = account.applied.take().unwrap_or_default();
+                applied.extend(wanted);
+                account.applied = Some(applied);
+                account.fingerprint.clone_from(&row.fingerprint);
+            }
             self.put(account)?;
         }
         self.close(&row, "applied", "", "")?;
@@ -538,7 +543,7 @@ pub(super) fn finish(
 ) -> Result<(), Fault> {
     if row.request.operation == Operation::Update {
         let account = tx.linked_account(&app.definition.app.id, &stored.user.id, &stored.key)?;
-        if let Some(mut account) = account {
+        if let Some(mut account) = account.filter(|_| row.is_in_step()) {
             account.fingerprint.clone_from(&row.fingerprint);
             tx.put_account(&account, &stored.key)?;
         }

@@ -9,7 +9,7 @@ use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, decide};
-use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 
@@ -82,22 +82,25 @@ pub(crate) fn plan_lane(
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
     let projected = project(account.as_ref(), fixed, standing.wants_account());
+    // What was planned for another record is no longer sent; what is wanted now is decided below.
+    let outdated: Vec<_> = loose.extract_if(.., |row| row.is_outdated(&print)).collect();
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
     let mut steps = Vec::new();
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
         steps.push(match lane.withheld(tx, &decision)? {
             Some(reason) => LaneStep::Withhold(decision, reason),
-            None => match loose.iter().position(|row| stands_for(row, decision.operation)) {
+            None => match loose.iter().position(|row| stands_for(row, decision.operation, &print)) {
                 Some(index) => LaneStep::Keep(Box::new(loose.remove(index)), decision),
                 None => LaneStep::Make(decision),
             },
         });
     }
-    // What a person asked for stays, unless it would give access to somebody who may not have it.
+    // What a person asked for or planned stays, unless it would give access to somebody who may not have it.
     let raises = |row: &RequestRow| {
         matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze)
     };
-    loose.retain(|row| !row.by_hand || (raises(row) && !standing.wants_account()));
+    loose.retain(|row| !(row.by_hand || row.given) || (raises(row) && !standing.wants_account()));
+    loose.extend(outdated);
     Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
 }
 
@@ -145,11 +148,13 @@ pub(crate) fn not_stored(definition: &Definition, stored: &StoredUser) -> Option
     Some(format!("`{name}` was not stored when the user was put, since nothing read it; put the user again"))
 }
 
-/// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back.
-fn stands_for(row: &RequestRow, operation: Operation) -> bool {
+/// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back, and an
+/// Update that sends what it was given only where that is what the mapping gives for the record now.
+fn stands_for(row: &RequestRow, operation: Operation, print: &str) -> bool {
     let request = &row.request;
     let free = request.not_before.is_none() && request.approval != ApprovalStatus::Required;
-    request.operation == operation && (!row.by_hand || free)
+    let other = operation == Operation::Update && row.given && row.fingerprint.as_deref() != Some(print);
+    request.operation == operation && (!row.by_hand || free) && !other
 }
 
 fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
@@ -167,7 +172,8 @@ fn project(account: Option<&AccountRow>, mut under_way: Vec<RequestRow>, wanted:
                 let fingerprint = row.fingerprint.clone();
                 projected = Projected { exists: true, active: true, frozen: false, fingerprint };
             }
-            Operation::Update => projected.fingerprint.clone_from(&row.fingerprint),
+            Operation::Update if row.is_in_step() => projected.fingerprint.clone_from(&row.fingerprint),
+            Operation::Update => {}
             Operation::Activate => projected.active = true,
             Operation::Deactivate => projected.active = false,
             Operation::Freeze => projected.frozen = true,
@@ -318,6 +324,9 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) asked: Option<String>,
     /// The failed request from which it takes over.
     pub(crate) parent: Option<&'a RequestRow>,
+    /// What is sent instead of what the mapping gives. With `applied` its `fingerprint` is that of the record for which the
+    /// mapping gave it; without, it has neither `fingerprint` nor `asked`.
+    pub(crate) given: Option<Given>,
     /// An account may have been made before, and is not believed to be absent before that time.
     pub(crate) settle_at: Option<Timestamp>,
 }
@@ -359,6 +368,7 @@ pub(crate) fn insert(
         sending: false,
         unsettled: new.settle_at.is_some(),
         verifying: false,
+        given: new.given.is_some(),
         fingerprint: new.fingerprint,
         asked: new.asked,
         expires_at: expires.map(|expires| tx.now.plus(expires)),
@@ -366,6 +376,9 @@ pub(crate) fn insert(
         retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
     };
     tx.insert_request(&row)?;
+    if let Some(given) = &new.given {
+        tx.put_given(&row.request.id, &stored.key, given)?;
+    }
     let request = &row.request;
     tx.log(LogEvent {
         app: Some(&request.app),

@@ -3,6 +3,7 @@
 
 mod apps;
 mod lane;
+mod reconciliation;
 mod reference;
 mod users;
 
@@ -10,6 +11,7 @@ pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
 };
+pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
 pub(crate) use reference::{wake, watched_print};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
