@@ -489,6 +489,31 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_CANCELLED 119
 
 /**
+ * The digest is not that of the plan as it is now.
+ */
+#define ROLLKEEPER_PLAN_CHANGED 120
+
+/**
+ * What an item of a plan was planned for has changed since.
+ */
+#define ROLLKEEPER_ITEM_CHANGED 121
+
+/**
+ * A record has the id of another one.
+ */
+#define ROLLKEEPER_DUPLICATE_RECORD 122
+
+/**
+ * Another reconciliation of the app is open.
+ */
+#define ROLLKEEPER_RECONCILIATION_OPEN 123
+
+/**
+ * What was done cannot be undone.
+ */
+#define ROLLKEEPER_CANNOT_BE_UNDONE 124
+
+/**
  * A required attribute has no value.
  */
 #define ROLLKEEPER_MISSING_REQUIRED 200
@@ -1480,9 +1505,10 @@ rollkeeper_status rollkeeper_match_accounts(const char *matching,
  * Reads the target of an app, compares it with the users, and makes a plan; goes on with a reconciliation that was
  * interrupted. Nothing is changed. Gives the reconciliation as JSON: `id`, `state`, `verdict`, `counts` by situation,
  * `digest`, `brake` and more. `by` says who asked for it, as the host asserts, or is NULL. It may take long;
- * rollkeeper_engine_cancel_run from another thread ends it after the page it is at.
+ * rollkeeper_engine_cancel_run from another thread ends it after the page it is at, as far as it came.
  *
- * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_READ_ONLY or the codes of the target.
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_READ_ONLY or the codes of the store. What the
+ * target does is no failure of this function: it is in `faults` of a reconciliation that is `Failed`.
  *
  * # Safety
  * `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `reconciliation` may be written; `error` is
@@ -1501,7 +1527,7 @@ rollkeeper_status rollkeeper_engine_reconcile(struct rollkeeper_engine *engine,
  * connector gives it. `complete` says whether these are all accounts of the target; where it is false, nothing is
  * concluded from absence. Gives the reconciliation as JSON. `by` as for rollkeeper_engine_reconcile.
  *
- * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_JSON, ROLLKEEPER_INVALID_DOCUMENT or ROLLKEEPER_READ_ONLY.
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_JSON, ROLLKEEPER_RECONCILIATION_OPEN or ROLLKEEPER_READ_ONLY.
  *
  * # Safety
  * `engine` is valid; `app` ends with NUL; `accounts` leads to `accounts_length` bytes; `by` is NULL or ends with NUL;
@@ -1575,7 +1601,8 @@ rollkeeper_status rollkeeper_engine_plan(const struct rollkeeper_engine *engine,
  * Carries out exactly the plan with that digest. What the brake holds waits for rollkeeper_engine_release; an item whose
  * user, account or app changed since is refused and named. Gives the reconciliation as JSON. `by` says who.
  *
- * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, or the code that says that the plan is another one.
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, or ROLLKEEPER_PLAN_CHANGED where the plan has another
+ * digest by now.
  *
  * # Safety
  * `engine` is valid; `id` ends with NUL; `digest` ends with NUL; `by` ends with NUL; `reconciliation` may be written;
@@ -1637,7 +1664,7 @@ rollkeeper_status rollkeeper_engine_review(struct rollkeeper_engine *engine,
  * that of the reconciliation or of the request. It is committed, held and released as any other plan. Gives the new
  * reconciliation as JSON; `notes` says first what cannot be undone. `by` says who.
  *
- * Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_INVALID_TRANSITION.
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION or ROLLKEEPER_CANNOT_BE_UNDONE.
  *
  * # Safety
  * `engine` is valid; `id` ends with NUL; `by` ends with NUL; `reconciliation` may be written; `error` is NULL or may be

@@ -141,7 +141,8 @@ type PlanItem struct {
 // interrupted. Nothing is changed. Where the context ends, so does the reading, after the page it is at: the error is the
 // context's, and the next call goes on from there.
 //
-// It fails with ErrNotFound, ErrUnknownConnector, ErrReadOnly or the codes of the target.
+// It fails with ErrNotFound, ErrUnknownConnector, ErrReadOnly or the codes of the store. What the target does is no failure
+// of this method: it is in Faults of a reconciliation that is Failed.
 func (e *Engine) Reconcile(ctx context.Context, app, by string) (Reconciliation, error) {
 	if err := ctx.Err(); err != nil {
 		return Reconciliation{}, context.Cause(ctx)
@@ -160,7 +161,7 @@ func (e *Engine) Reconcile(ctx context.Context, app, by string) (Reconciliation,
 // [Connector] gives it. complete says whether these are all accounts of the target; where it is false, nothing is concluded
 // from absence.
 //
-// It fails with ErrNotFound, ErrInvalidJSON, ErrInvalidDocument or ErrReadOnly.
+// It fails with ErrNotFound, ErrInvalidJSON, ErrReconciliationOpen or ErrReadOnly.
 func (e *Engine) StageAccounts(app string, accounts any, complete bool, by string) (Reconciliation, error) {
 	return read[Reconciliation](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
 		text, length := a.document(accounts)
@@ -226,7 +227,7 @@ func (e *Engine) Plan(id string, filter PlanFilter) iter.Seq2[PlanItem, error] {
 // Commit carries out exactly the plan with that digest. What the brake holds waits for [Engine.Release]; an item whose
 // user, account or app changed since is refused and named.
 //
-// It fails with ErrNotFound, ErrInvalidTransition, or the code that says that the plan is another one.
+// It fails with ErrNotFound, ErrInvalidTransition, or ErrPlanChanged where the plan has another digest by now.
 func (e *Engine) Commit(id, digest, by string) (Reconciliation, error) {
 	return read[Reconciliation](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
 		return C.rollkeeper_engine_commit(engine, a.name(id), a.name(digest), a.name(by), out, failure)
@@ -262,7 +263,7 @@ func (e *Engine) Review(id string, item uint64, decision ReviewDecision, by stri
 // Undo makes a plan that puts back what a reconciliation or a request changed, from the values that were stored before. It
 // is committed, held and released as any other plan; Notes says first what cannot be undone.
 //
-// It fails with ErrNotFound or ErrInvalidTransition.
+// It fails with ErrNotFound, ErrInvalidTransition or ErrCannotBeUndone.
 func (e *Engine) Undo(id, by string) (Reconciliation, error) {
 	return read[Reconciliation](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
 		return C.rollkeeper_engine_undo(engine, a.name(id), a.name(by), out, failure)

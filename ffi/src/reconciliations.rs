@@ -12,9 +12,10 @@ use std::ffi::c_char;
 /// Reads the target of an app, compares it with the users, and makes a plan; goes on with a reconciliation that was
 /// interrupted. Nothing is changed. Gives the reconciliation as JSON: `id`, `state`, `verdict`, `counts` by situation,
 /// `digest`, `brake` and more. `by` says who asked for it, as the host asserts, or is NULL. It may take long;
-/// rollkeeper_engine_cancel_run from another thread ends it after the page it is at.
+/// rollkeeper_engine_cancel_run from another thread ends it after the page it is at, as far as it came.
 ///
-/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_READ_ONLY or the codes of the target.
+/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_READ_ONLY or the codes of the store. What the
+/// target does is no failure of this function: it is in `faults` of a reconciliation that is `Failed`.
 ///
 /// # Safety
 /// `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `reconciliation` may be written; `error` is
@@ -44,7 +45,7 @@ pub unsafe extern "C" fn rollkeeper_engine_reconcile(
 /// connector gives it. `complete` says whether these are all accounts of the target; where it is false, nothing is
 /// concluded from absence. Gives the reconciliation as JSON. `by` as for rollkeeper_engine_reconcile.
 ///
-/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_JSON, ROLLKEEPER_INVALID_DOCUMENT or ROLLKEEPER_READ_ONLY.
+/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_JSON, ROLLKEEPER_RECONCILIATION_OPEN or ROLLKEEPER_READ_ONLY.
 ///
 /// # Safety
 /// `engine` is valid; `app` ends with NUL; `accounts` leads to `accounts_length` bytes; `by` is NULL or ends with NUL;
@@ -167,7 +168,8 @@ pub unsafe extern "C" fn rollkeeper_engine_plan(
 /// Carries out exactly the plan with that digest. What the brake holds waits for rollkeeper_engine_release; an item whose
 /// user, account or app changed since is refused and named. Gives the reconciliation as JSON. `by` says who.
 ///
-/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, or the code that says that the plan is another one.
+/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, or ROLLKEEPER_PLAN_CHANGED where the plan has another
+/// digest by now.
 ///
 /// # Safety
 /// `engine` is valid; `id` ends with NUL; `digest` ends with NUL; `by` ends with NUL; `reconciliation` may be written;
@@ -266,7 +268,7 @@ pub unsafe extern "C" fn rollkeeper_engine_review(
 /// that of the reconciliation or of the request. It is committed, held and released as any other plan. Gives the new
 /// reconciliation as JSON; `notes` says first what cannot be undone. `by` says who.
 ///
-/// Fails with ROLLKEEPER_NOT_FOUND or ROLLKEEPER_INVALID_TRANSITION.
+/// Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION or ROLLKEEPER_CANNOT_BE_UNDONE.
 ///
 /// # Safety
 /// `engine` is valid; `id` ends with NUL; `by` ends with NUL; `reconciliation` may be written; `error` is NULL or may be
