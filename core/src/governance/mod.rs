@@ -2,7 +2,9 @@
 
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert, wake};
+use crate::intake::{
+    LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, elect_for, insert, insert_for_account, wake,
+};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
 use crate::operation::Operation;
@@ -135,6 +137,9 @@ fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Resul
 pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request, Fault> {
     let mut row = find(tx, id)?;
     let live = live(apps, row.request.app.as_str())?;
+    if row.request.user.is_none() {
+        return retry_unowned(tx, live, row, by);
+    }
     let missing = || Fault::new(Code::NotFound, "the user's record was erased");
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
@@ -167,6 +172,24 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
+}
+
+/// As [`retry`], for an account that nobody owns.
+fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    let missing = || Fault::new(Code::InvalidArgument, "this request is not delivered and not tried again");
+    let external_id = row.request.external_id.clone().ok_or_else(missing)?;
+    tx.change(&mut row, Event::Retry)?;
+    let new = NewRequest {
+        operation: row.request.operation,
+        why: format!("tried again: {}", row.request.why),
+        by: Some(by),
+        by_hand: row.by_hand,
+        parent: Some(&row),
+        ..NewRequest::default()
+    };
+    let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.id}))?;
+    reload(tx, &clone.id)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.
@@ -204,6 +227,14 @@ pub(crate) fn complete_manually(
         if let Some(external_id) = linked {
             wake(tx, &live.definition, &user, &external_id)?;
         }
+    } else if let Some(external_id) = row.request.external_id.clone() {
+        let status = match row.request.operation {
+            Operation::Activate => AccountStatus::Active,
+            Operation::Delete => AccountStatus::Deleted,
+            _ => AccountStatus::Deactivated,
+        };
+        tx.note_status(&live.definition.app.id, &external_id, status)?;
+        elect_for(tx, &live.definition, &row)?;
     }
     reload(tx, &row.request.id)
 }
@@ -283,9 +314,9 @@ fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
 }
 
 fn elect_again(tx: &mut Tx<'_>, apps: &LiveApps, row: &RequestRow) -> Result<(), Fault> {
-    match (apps.get(&row.request.app), &row.request.user) {
-        (Some(app), Some(user)) => elect(tx, &app.definition, user),
-        _ => Ok(()),
+    match apps.get(&row.request.app) {
+        Some(app) => elect_for(tx, &app.definition, row),
+        None => Ok(()),
     }
 }
 
