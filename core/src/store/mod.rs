@@ -2,6 +2,7 @@
 //! happened is logged in the transaction that did it.
 
 mod accounts;
+mod app_keys;
 mod apps;
 mod attempts;
 #[cfg(test)]
@@ -267,9 +268,10 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 15] = [
+    const SOURCES: [&str; 16] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
+        include_str!("app_keys.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
         include_str!("given.rs"),
