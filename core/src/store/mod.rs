@@ -9,6 +9,7 @@ pub(crate) mod cost;
 mod dialect;
 mod log;
 mod not_kept;
+mod observations;
 mod open;
 mod plans;
 mod reconciliations;
@@ -265,13 +266,14 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 14] = [
+    const SOURCES: [&str; 15] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
         include_str!("log.rs"),
         include_str!("not_kept.rs"),
+        include_str!("observations.rs"),
         include_str!("open.rs"),
         include_str!("plans.rs"),
         include_str!("reconciliations.rs"),
