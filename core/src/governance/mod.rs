@@ -3,8 +3,8 @@
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for, end_reconciliation,
-    insert, insert_for_account, wake,
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
+    end_reconciliation, insert, insert_for_account, wake,
 };
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};

@@ -187,6 +187,11 @@ impl Tx<'_> {
         result
     }
 
+    /// A random key that is kept nowhere.
+    pub(crate) fn random_key(&mut self) -> Result<[u8; 32], Fault> {
+        self.vault.new_user_key().map(|key| *key)
+    }
+
     /// A random number below `below`.
     pub(crate) fn random_below(&mut self, below: u64) -> Result<u64, Fault> {
         self.vault.random.below(below)

@@ -10,6 +10,7 @@ CREATE TABLE reconciliation (
     state TEXT NOT NULL,
     approval TEXT NOT NULL,
     author TEXT,
+    committed_by TEXT,
     created_at {int} NOT NULL,
     finished_at {int},
     -- Seals what was collected and the items that no user owns; wrapped as users' keys are. Gone once it is finished.
