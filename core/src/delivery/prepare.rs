@@ -91,6 +91,30 @@ pub(super) fn prepare(
     Ok(Prepared::Work(work, None))
 }
 
+/// The work on an account that nobody owns; [`Prepared::Unwanted`] where somebody owns it by now.
+pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Prepared, Fault> {
+    let faulty = |code, message| Ok(Prepared::Faulty(vec![Fault::new(code, message)]));
+    let Some(external_id) = row.request.external_id.clone() else {
+        return faulty(Code::Internal, "the request is for no user and no account");
+    };
+    let definition = &app.definition;
+    if definition.app.protected.external_ids.contains(&external_id) {
+        return faulty(Code::OperationOff, "the account is protected; it is never touched");
+    }
+    if tx.has_owner(&definition.app.id, &external_id)? {
+        return Ok(Prepared::Unwanted);
+    }
+    let by_disabling = !app.capabilities.freeze;
+    let work = match row.request.operation {
+        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Deactivate => Work::Deactivate { external_id },
+        Operation::Activate => Work::Activate { external_id },
+        Operation::Delete => Work::Delete { external_id },
+        _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
+    };
+    Ok(Prepared::Work(work, None))
+}
+
 /// What gives access or changes what access is for.
 fn raises(operation: Operation) -> bool {
     matches!(operation, Operation::Create | Operation::Update | Operation::Activate | Operation::Unfreeze)

@@ -3,8 +3,8 @@
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, end_reconciliation,
-    insert, wake,
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
+    end_reconciliation, insert, insert_for_account, wake,
 };
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
@@ -145,6 +145,9 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     if row.request.operation == Operation::Reconcile {
         return retry_reconciliation(tx, live, row, by);
     }
+    if row.request.user.is_none() {
+        return retry_unowned(tx, live, row, by);
+    }
     let missing = || Fault::new(Code::NotFound, "the user's record was erased");
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
@@ -188,6 +191,24 @@ fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by
     reload(tx, &clone.shown.id)
 }
 
+/// As [`retry`], for an account that nobody owns.
+fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    let missing = || Fault::new(Code::InvalidArgument, "this request is not delivered and not tried again");
+    let external_id = row.request.external_id.clone().ok_or_else(missing)?;
+    tx.change(&mut row, Event::Retry)?;
+    let new = NewRequest {
+        operation: row.request.operation,
+        why: format!("tried again: {}", row.request.why),
+        by: Some(by),
+        by_hand: row.by_hand,
+        parent: Some(&row),
+        ..NewRequest::default()
+    };
+    let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.id}))?;
+    reload(tx, &clone.id)
+}
+
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.
 pub(crate) fn complete_manually(
     tx: &mut Tx<'_>,
@@ -223,6 +244,14 @@ pub(crate) fn complete_manually(
         if let Some(external_id) = linked {
             wake(tx, &live.definition, &user, &external_id)?;
         }
+    } else if let Some(external_id) = row.request.external_id.clone() {
+        let status = match row.request.operation {
+            Operation::Activate => AccountStatus::Active,
+            Operation::Delete => AccountStatus::Deleted,
+            _ => AccountStatus::Deactivated,
+        };
+        tx.note_status(&live.definition.app.id, &external_id, status)?;
+        elect_for(tx, &live.definition, &row)?;
     }
     reload(tx, &row.request.id)
 }
@@ -302,9 +331,9 @@ fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
 }
 
 fn elect_again(tx: &mut Tx<'_>, apps: &LiveApps, row: &RequestRow) -> Result<(), Fault> {
-    match (apps.get(&row.request.app), &row.request.user) {
-        (Some(app), Some(user)) => elect(tx, &app.definition, user),
-        _ => Ok(()),
+    match apps.get(&row.request.app) {
+        Some(app) => elect_for(tx, &app.definition, row),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
-use super::watched_print;
+use super::{NewRequest, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
@@ -9,7 +9,7 @@ use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, decide};
-use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 
@@ -312,84 +312,6 @@ impl Lane<'_> {
     }
 }
 
-/// What a new request is made of.
-#[derive(Default)]
-pub(crate) struct NewRequest<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) why: String,
-    pub(crate) by: Option<&'a str>,
-    pub(crate) not_before: Option<Timestamp>,
-    pub(crate) by_hand: bool,
-    pub(crate) fingerprint: Option<String>,
-    pub(crate) asked: Option<String>,
-    /// The failed request from which it takes over.
-    pub(crate) parent: Option<&'a RequestRow>,
-    /// What is sent instead of what the mapping gives. With `applied` its `fingerprint` is that of the record for which the
-    /// mapping gave it; without, it has neither `fingerprint` nor `asked`.
-    pub(crate) given: Option<Given>,
-    /// An account may have been made before, and is not believed to be absent before that time.
-    pub(crate) settle_at: Option<Timestamp>,
-}
-
-/// Stores a new request at the end of its lane, and logs it.
-pub(crate) fn insert(
-    tx: &mut Tx<'_>,
-    app: &crate::model::App,
-    stored: &StoredUser,
-    new: NewRequest<'_>,
-) -> Result<RequestRow, Fault> {
-    let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
-    let expires = approval.and_then(|approval| approval.expires);
-    let request = Request {
-        id: tx.request_id()?,
-        app: app.id.clone(),
-        user: Some(stored.user.id.clone()),
-        operation: new.operation,
-        state: State::New,
-        approval: if approval.is_some() { ApprovalStatus::Required } else { ApprovalStatus::NotRequired },
-        waiting_for: Some(WaitingFor::Lane),
-        why: new.why,
-        by: new.by.map(str::to_owned),
-        created_at: tx.now,
-        not_before: new.not_before,
-        due_at: None,
-        finished_at: None,
-        attempts: 0,
-        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
-        parent_id: new.parent.map(|parent| parent.request.id.clone()),
-        external_id: None,
-        verified: None,
-        faults: Vec::new(),
-    };
-    let row = RequestRow {
-        request,
-        head: false,
-        by_hand: new.by_hand,
-        sending: false,
-        unsettled: new.settle_at.is_some(),
-        verifying: false,
-        given: new.given.is_some(),
-        fingerprint: new.fingerprint,
-        asked: new.asked,
-        expires_at: expires.map(|expires| tx.now.plus(expires)),
-        settle_at: new.settle_at,
-        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
-    };
-    tx.insert_request(&row)?;
-    if let Some(given) = &new.given {
-        tx.put_given(&row.request.id, &stored.key, given)?;
-    }
-    let request = &row.request;
-    tx.log(LogEvent {
-        app: Some(&request.app),
-        user: request.user.as_ref(),
-        request: Some(&request.id),
-        by: new.by,
-        ..LogEvent::new("decided", json!({"operation": request.operation, "why": request.why}))
-    })?;
-    Ok(row)
-}
-
 /// Cancels a request that was not sent, and logs why.
 pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why: &str) -> Result<(), Fault> {
     tx.change(&mut row, Event::Cancel)?;
@@ -405,9 +327,29 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why
     })
 }
 
-/// Chooses the first of a lane and says what it waits for.
+/// Chooses the first of a user's lane and says what it waits for.
 pub(crate) fn elect(tx: &mut Tx<'_>, definition: &Definition, user: &UserId) -> Result<(), Fault> {
-    let mut rows = tx.lane(&definition.app.id, user)?;
+    let rows = tx.lane(&definition.app.id, user)?;
+    elect_of(tx, definition, rows)
+}
+
+/// As [`elect`], for the lane of a request: that of its user, or of its account where nobody owns that.
+pub(crate) fn elect_for(tx: &mut Tx<'_>, definition: &Definition, row: &RequestRow) -> Result<(), Fault> {
+    let rows = lane_of(tx, row)?;
+    elect_of(tx, definition, rows)
+}
+
+/// The unfinished requests of a request's lane, oldest first. One for neither a user nor an account is in no lane.
+pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
+    let request = &row.request;
+    match (&request.user, &request.external_id) {
+        (Some(user), _) => tx.lane(&request.app, user),
+        (None, Some(external_id)) => tx.lane_of_account(&request.app, external_id),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>) -> Result<(), Fault> {
     let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
     let Some(index) = first(&places, tx.now) else { return Ok(()) };
     let mut chosen = rows.remove(index);

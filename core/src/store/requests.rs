@@ -197,6 +197,15 @@ impl Tx<'_> {
         self.rows(&text, params![app.as_str(), user.as_str()], raw)?.into_iter().map(parse).collect()
     }
 
+    /// The unfinished requests for an account that nobody owns, oldest first.
+    pub(crate) fn lane_of_account(&self, app: &AppId, external_id: &str) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE app_id = $1 AND external_id = $2 AND user_id IS NULL
+             AND finished_at IS NULL ORDER BY id"
+        );
+        self.rows(&text, params![app.as_str(), external_id], raw)?.into_iter().map(parse).collect()
+    }
+
     /// The newest finished request of a lane with that operation; not one that sent what has nothing to do with the mapping.
     pub(crate) fn last_finished(
         &self,
