@@ -52,6 +52,7 @@ pub(crate) fn begin_reconciliation(
         sending: false,
         unsettled: false,
         verifying: false,
+        given: false,
         fingerprint: None,
         asked: None,
         expires_at: None,
