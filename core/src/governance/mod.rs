@@ -3,7 +3,8 @@
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, elect_for, insert, insert_for_account, wake,
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
+    end_reconciliation, insert, insert_for_account, wake,
 };
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
@@ -81,6 +82,10 @@ pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Opt
         return Err(Fault::new(Code::InvalidTransition, message));
     }
     let id = row.request.id.clone();
+    if row.request.operation == Operation::Reconcile {
+        end_reconciliation(tx, &id, Event::Cancel, by, "cancelled by hand")?;
+        return reload(tx, &id);
+    }
     cancel(tx, row.clone(), by, "cancelled by hand")?;
     elect_again(tx, apps, &row)?;
     reload(tx, &id)
@@ -137,6 +142,9 @@ fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Resul
 pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request, Fault> {
     let mut row = find(tx, id)?;
     let live = live(apps, row.request.app.as_str())?;
+    if row.request.operation == Operation::Reconcile {
+        return retry_reconciliation(tx, live, row, by);
+    }
     if row.request.user.is_none() {
         return retry_unowned(tx, live, row, by);
     }
@@ -190,6 +198,15 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
     let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;
     log(tx, &row, "retried", Some(by), json!({"clone": clone.id}))?;
     reload(tx, &clone.id)
+}
+
+/// Another reconciliation takes over from a failed one; it begins where the target is read next.
+fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    tx.change(&mut row, Event::Retry)?;
+    let why = format!("tried again: {}", row.request.why);
+    let clone = begin_reconciliation(tx, live, Some(by), &why, Some(&row))?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.shown.id}))?;
+    reload(tx, &clone.shown.id)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.

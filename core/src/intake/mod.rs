@@ -4,6 +4,7 @@
 mod apps;
 mod insert;
 mod lane;
+mod reconciliation;
 mod reference;
 mod users;
 
@@ -12,6 +13,7 @@ pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, lane_of, not_stored, plan_lane,
 };
+pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
 pub(crate) use reference::{wake, watched_print};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 

@@ -149,12 +149,12 @@ impl Tx<'_> {
     fn account_key(&self, row: &Raw) -> Result<Option<UserKey>, Fault> {
         match (&row.texts[2], &row.texts[0]) {
             (Some(user), _) => self.user_key(&UserId::new(user.clone())?),
-            (None, Some(app)) => self.known_app_key(&AppId::new(app.clone())?),
+            (None, Some(app)) => self.unowned_key(&AppId::new(app.clone())?),
             (None, None) => Ok(None),
         }
     }
 
-    fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
+    pub(super) fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
         let stored =
             self.row("SELECT key FROM user_key WHERE user_id = $1", [user.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
         stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()
