@@ -7,8 +7,9 @@ use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
 use crate::mapping::UniqueValue;
-use crate::model::{Change, FreezeFallback};
+use crate::model::{AccountStatus, Before, Change, FreezeFallback};
 use crate::operation::Operation;
+use crate::planning::inverse::values_at;
 use crate::scope::Standing;
 use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 
 /// What is to be done with a due request.
 pub(super) enum Prepared {
-    /// This is asked of the target; the payload is kept with the intent.
-    Work(Work, Option<Attributes>),
+    /// This is asked of the target; the payload is kept with the intent, and so is what there was before.
+    Work(Work, Option<Attributes>, Before),
     /// There is nothing to send.
     Nothing(&'static str),
     /// There is no account to which it could be done.
@@ -88,7 +89,20 @@ pub(super) fn prepare(
             return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, "this operation is not delivered")]));
         }
     };
-    Ok(Prepared::Work(work, None))
+    Ok(Prepared::Work(work, None, before(&account, None)))
+}
+
+/// What there is of the account, with the values that changes overwrite.
+fn before(account: &AccountRow, changes: Option<&[Change]>) -> Before {
+    let known = &account.account;
+    // Of an account that was never looked at, nothing is known, not even that it has no value.
+    let seen = !known.attributes.is_empty();
+    Before {
+        existed: true,
+        active: known.status == AccountStatus::Active,
+        frozen: known.frozen,
+        values: changes.filter(|_| seen).map(|changes| values_at(changes, &known.attributes)),
+    }
 }
 
 /// The work on an account that nobody owns; [`Prepared::Unwanted`] where somebody owns it by now.
@@ -112,7 +126,8 @@ pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) 
         Operation::Delete => Work::Delete { external_id },
         _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
     };
-    Ok(Prepared::Work(work, None))
+    let known = tx.account_at(&definition.app.id, row.request.external_id.as_deref().unwrap_or_default())?;
+    Ok(Prepared::Work(work, None, known.map(|known| before(&known, None)).unwrap_or_default()))
 }
 
 /// What gives access or changes what access is for.
@@ -186,7 +201,7 @@ fn create(
         attributes: attributes.clone(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable)))
+    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable), Before::default()))
 }
 
 /// Whether the request takes over, at whatever remove, from one of which nobody knows whether it made the account.
@@ -230,6 +245,7 @@ fn update(
     let mut payload = Attributes::new();
     payload.insert("attributes".to_owned(), Value::Object(attributes.clone()));
     payload.insert("changes".to_owned(), json!(changes));
+    let before = before(account, Some(&changes));
     let work = Work::Update {
         external_id: account.account.external_id.clone(),
         changes,
@@ -237,7 +253,7 @@ fn update(
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(payload)))
+    Ok(Prepared::Work(work, Some(payload), before))
 }
 
 fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {

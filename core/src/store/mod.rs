@@ -23,7 +23,7 @@ mod vault;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
-pub(crate) use given::Given;
+pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::PlanRow;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
