@@ -128,7 +128,7 @@ fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Resu
     }
     match prepare_unowned(tx, app, &row)? {
         Prepared::Work(work, _, before) => {
-            let key = tx.make_unowned_key(&app.definition.app.id)?;
+            let key = tx.app_key(&app.definition.app.id)?;
             keep(tx, &row, &key, before)?;
             begin(tx, app, row, work, None).map(Some)
         }

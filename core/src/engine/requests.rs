@@ -53,7 +53,7 @@ impl Engine {
                 let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
                 let key = match stored {
                     Some(stored) => Some(stored.key),
-                    None if row.request.user.is_none() => tx.unowned_key(&row.request.app)?,
+                    None if row.request.user.is_none() => tx.known_app_key(&row.request.app)?,
                     None => None,
                 };
                 let payload = key.as_ref().map(|key| tx.payload(&row.request.id, key)).transpose()?.flatten();

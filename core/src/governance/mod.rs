@@ -3,8 +3,8 @@
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
-    end_reconciliation, insert, insert_for_account, wake,
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for, end_reconciliation,
+    insert, insert_for_account, wake,
 };
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
@@ -182,6 +182,15 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     reload(tx, &clone.request.id)
 }
 
+/// Another reconciliation takes over from a failed one; it begins where the target is read next.
+fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    tx.change(&mut row, Event::Retry)?;
+    let why = format!("tried again: {}", row.request.why);
+    let clone = begin_reconciliation(tx, live, Some(by), &why, Some(&row))?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.shown.id}))?;
+    reload(tx, &clone.shown.id)
+}
+
 /// As [`retry`], for an account that nobody owns.
 fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
     let missing = || Fault::new(Code::InvalidArgument, "this request is not delivered and not tried again");
@@ -198,15 +207,6 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
     let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;
     log(tx, &row, "retried", Some(by), json!({"clone": clone.id}))?;
     reload(tx, &clone.id)
-}
-
-/// Another reconciliation takes over from a failed one; it begins where the target is read next.
-fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
-    tx.change(&mut row, Event::Retry)?;
-    let why = format!("tried again: {}", row.request.why);
-    let clone = begin_reconciliation(tx, live, Some(by), &why, Some(&row))?;
-    log(tx, &row, "retried", Some(by), json!({"clone": clone.shown.id}))?;
-    reload(tx, &clone.shown.id)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.

@@ -79,7 +79,7 @@ fn note_unowned(tx: &mut Tx<'_>, app: &App, external_id: &str, seen: Option<&Tar
     if known.as_ref().is_some_and(|known| known.account.user.is_some() || seen.is_none()) {
         return Ok(());
     }
-    let key = tx.make_unowned_key(&app.id)?;
+    let key = tx.app_key(&app.id)?;
     let account = Account {
         app: app.id.clone(),
         external_id: external_id.to_owned(),
@@ -152,7 +152,7 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
     match (&new.given, subject) {
         (Some(given), Subject::User(stored)) => tx.put_given(&row.request.id, &stored.key, given)?,
         (Some(given), Subject::Account(_)) => {
-            let key = tx.make_unowned_key(&app.id)?;
+            let key = tx.app_key(&app.id)?;
             tx.put_given(&row.request.id, &key, given)?;
         }
         (None, _) => {}

@@ -1,4 +1,5 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
 
 pub mod inverse;
+pub mod reaction;
 pub mod verdict;
