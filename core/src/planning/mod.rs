@@ -1,7 +1,7 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
 
-pub mod inverse;
 pub mod brake;
 pub mod digest;
+pub mod inverse;
 pub mod reaction;
 pub mod verdict;
