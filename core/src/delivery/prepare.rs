@@ -9,7 +9,7 @@ use crate::intake::{LiveApp, watched_print};
 use crate::mapping::UniqueValue;
 use crate::model::{AccountStatus, Before, Change, FreezeFallback};
 use crate::operation::Operation;
-use crate::planning::inverse::values_at;
+use crate::planning::inverse::{still_has, values_at};
 use crate::scope::Standing;
 use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
@@ -118,16 +118,48 @@ pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) 
     if tx.has_owner(&definition.app.id, &external_id)? {
         return Ok(Prepared::Unwanted);
     }
+    let known = tx.account_at(&definition.app.id, &external_id)?;
     let by_disabling = !app.capabilities.freeze;
     let work = match row.request.operation {
         _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Update => return update_unowned(tx, app, row, known.as_ref()),
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Activate => Work::Activate { external_id },
         Operation::Delete => Work::Delete { external_id },
         _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
     };
-    let known = tx.account_at(&definition.app.id, row.request.external_id.as_deref().unwrap_or_default())?;
     Ok(Prepared::Work(work, None, known.map(|known| before(&known, None)).unwrap_or_default()))
+}
+
+/// An Update of an account that nobody owns: exactly what it was given.
+fn update_unowned(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    account: Option<&AccountRow>,
+) -> Result<Prepared, Fault> {
+    let key = tx.app_key(&app.definition.app.id)?;
+    let (Some(account), Some(given)) = (account, tx.given(&row.request.id, &key)?) else {
+        let message = "an account that nobody owns has no mapping";
+        return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, message)]));
+    };
+    if !row.unsettled && !still_has(&given.expected, &account.account.attributes) {
+        return Ok(changed_since());
+    }
+    let before = before(account, Some(&given.changes));
+    let work = Work::Update {
+        external_id: account.account.external_id.clone(),
+        changes: given.changes,
+        attributes: Attributes::new(),
+        version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
+        unique: Vec::new(),
+    };
+    Ok(Prepared::Work(work, None, before))
+}
+
+fn changed_since() -> Prepared {
+    let message = "the account no longer has the values that were to be taken back";
+    Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, message)])
 }
 
 /// What gives access or changes what access is for.
@@ -232,6 +264,7 @@ fn update(
             let (changes, attributes) = thaw(payload)?;
             (changes, attributes, Vec::new())
         }
+        (None, Some(given)) if !still_has(&given.expected, &account.account.attributes) => return Ok(changed_since()),
         (None, Some(given)) => (given.changes, given.applied.unwrap_or_default(), Vec::new()),
         (None, None) => match rendered(tx, app, row, stored, Some(account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),

@@ -47,6 +47,7 @@ impl World {
             changes: serde_json::from_value(json!([{"op": "replace", "path": "title", "value": title}])).unwrap(),
             applied: in_step.then(|| json!({"userName": "ada", "title": title}).as_object().unwrap().clone()),
             restores: !in_step,
+            ..Given::default()
         };
         self.engine
             .transact(|tx, apps| {

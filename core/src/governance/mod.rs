@@ -199,11 +199,14 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
     let external_id = row.request.external_id.clone().ok_or_else(missing)?;
     tx.change(&mut row, Event::Retry)?;
     let plan = tx.plan_of(&row.request.id)?;
+    let key = tx.app_key(&live.definition.app.id)?;
+    let given = tx.given(&row.request.id, &key)?;
     let new = NewRequest {
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
         by: Some(by),
         by_hand: row.by_hand,
+        given,
         plan: plan.as_ref(),
         parent: Some(&row),
         ..NewRequest::default()

@@ -55,7 +55,8 @@ pub(crate) fn insert_for_account(
     new: NewRequest<'_>,
 ) -> Result<Request, Fault> {
     let app = &definition.app;
-    if !matches!(new.operation, Operation::Deactivate | Operation::Delete | Operation::Activate) {
+    let given = new.operation == Operation::Update && new.given.is_some();
+    if !given && !matches!(new.operation, Operation::Deactivate | Operation::Delete | Operation::Activate) {
         return Err(Fault::new(Code::Internal, "this operation is not delivered without a user"));
     }
     if !app.operations.allows(new.operation) {

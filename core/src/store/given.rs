@@ -18,6 +18,8 @@ pub(crate) struct Given {
     pub(crate) applied: Option<Attributes>,
     /// A person has it put back as it was, whether or not it is wanted now.
     pub(crate) restores: bool,
+    /// What the account must have for that; where it has something else by then, nothing is sent.
+    pub(crate) expected: Attributes,
 }
 
 impl Tx<'_> {
@@ -26,6 +28,7 @@ impl Tx<'_> {
         let mut object = Attributes::new();
         object.insert("changes".to_owned(), json!(given.changes));
         object.insert("restores".to_owned(), Value::from(given.restores));
+        object.insert("expected".to_owned(), Value::Object(given.expected.clone()));
         if let Some(applied) = &given.applied {
             object.insert("applied".to_owned(), Value::Object(applied.clone()));
         }
@@ -46,8 +49,12 @@ impl Tx<'_> {
             Some(_) => return Err(damaged()),
             None => None,
         };
+        let expected = match object.remove("expected") {
+            Some(Value::Object(expected)) => expected,
+            _ => return Err(damaged()),
+        };
         let restores = object.get("restores").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Some(Given { changes, applied, restores }))
+        Ok(Some(Given { changes, applied, restores, expected }))
     }
 }
 

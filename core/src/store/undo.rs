@@ -42,6 +42,12 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// What a reconciliation takes back.
+    pub(crate) fn undoes(&self, undo: &RequestId) -> Result<Option<String>, Fault> {
+        let text = "SELECT undoes FROM reconciliation WHERE id = $1";
+        Ok(self.row(text, [undo.as_str()], |row| row.get::<_, Option<String>>(0))?.flatten())
+    }
+
     /// The reconciliations that take back what this one or this request did, with how far they are.
     pub(crate) fn undone_by(&self, id: &str) -> Result<Vec<(RequestId, State)>, Fault> {
         let rows = self.rows("SELECT id, state FROM reconciliation WHERE undoes = $1 ORDER BY id", [id], |row| {
