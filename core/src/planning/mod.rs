@@ -2,5 +2,6 @@
 
 pub mod brake;
 pub mod digest;
+pub mod inverse;
 pub mod reaction;
 pub mod verdict;
