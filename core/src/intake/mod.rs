@@ -4,6 +4,7 @@
 mod apps;
 mod lane;
 mod reference;
+mod snapshot;
 mod users;
 
 pub(crate) use apps::{definition_change, delete_app, put_app};
@@ -11,6 +12,7 @@ pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
 };
 pub(crate) use reference::{wake, watched_print};
+pub(crate) use snapshot::{Leaver, leave_unlisted, observe};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

@@ -1,1 +1,3 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
+
+pub(crate) mod source;

@@ -14,6 +14,7 @@ mod references;
 mod requests;
 mod reservations;
 mod schemas;
+mod source;
 mod users;
 mod vault;
 
@@ -256,7 +257,7 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 11] = [
+    const SOURCES: [&str; 12] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("apps.rs"),
@@ -267,6 +268,7 @@ mod tests {
         include_str!("references.rs"),
         include_str!("requests.rs"),
         include_str!("reservations.rs"),
+        include_str!("source.rs"),
         include_str!("users.rs"),
     ];
 
