@@ -161,7 +161,7 @@ mod tests {
     fn two_lists_must_be_apart() {
         let (first, apart) = (Timestamp::from_micros(1_000_000), Period::from_seconds(600));
         assert_eq!(absence(None, first, apart), Absence::First);
-        let after = |micros| absence(Some(first), Timestamp::from_micros(1_000_000 + micros), apart);
+        let after = |micros: i64| absence(Some(first), Timestamp::from_micros(1_000_000 + micros), apart);
         assert_eq!(after(599_999_999), Absence::Early);
         assert_eq!(after(600_000_000), Absence::Confirmed);
         // A clock that went back confirms nothing.
