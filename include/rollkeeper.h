@@ -214,7 +214,7 @@ typedef struct rollkeeper_connector {
      */
     rollkeeper_connector_method delete_account;
     /**
-     * `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete"}`.
+     * `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete", "total"}`; `total` may be left out.
      */
     rollkeeper_connector_method list;
     /**

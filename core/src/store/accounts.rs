@@ -119,7 +119,7 @@ impl Tx<'_> {
             .collect()
     }
 
-    fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
+    pub(super) fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
         let stored =
             self.row("SELECT key FROM user_key WHERE user_id = $1", [user.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
         stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()

@@ -152,8 +152,8 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
     })
 }
 
-fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
-    let damaged = || Fault::new(Code::StoreDamaged, "the column `request.faults` cannot be read");
+pub(super) fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
+    let damaged = || Fault::new(Code::StoreDamaged, "a column of faults cannot be read");
     let values: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|_| damaged())?;
     let fault = |value: &serde_json::Value| -> Option<Fault> {
         let code = Code::from_name(value.get("code")?.as_str()?)?;
@@ -165,7 +165,7 @@ fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
     values.iter().map(|value| fault(value).ok_or_else(damaged)).collect()
 }
 
-fn faults_text(faults: &[Fault]) -> String {
+pub(super) fn faults_text(faults: &[Fault]) -> String {
     serde_json::to_value(faults).map_or_else(|_| "[]".to_owned(), |value| crate::value::canonical(&value))
 }
 
