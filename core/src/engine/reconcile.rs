@@ -26,8 +26,13 @@ impl Engine {
 
     /// One reconciliation.
     pub fn reconciliation(&self, id: &str) -> Result<Reconciliation> {
-        let _ = id;
-        Err(Error::new("reconciliation", Fault::new(Code::Internal, "not built")))
+        let failed = |fault| Error::new("reconciliation", fault);
+        let row = self.view(|tx| {
+            let Some(mut row) = tx.reconciliation(id)? else { return Ok(None) };
+            row.shown.items = tx.item_counts(&row.shown.id)?;
+            Ok(Some(row.shown))
+        });
+        row.map_err(failed)?.ok_or_else(|| failed(Fault::new(Code::NotFound, "there is no such reconciliation")))
     }
 
     /// Reconciliations by id, which is by the time of making.

@@ -2,13 +2,23 @@
 
 use super::users::{BATCH, records};
 use super::{Engine, Error, Result};
-use crate::fault::Fault;
-use crate::intake::{Leaver, leave_unlisted, observe};
-use crate::model::{BrakeSettings, PutSnapshot, PutUsers, SnapshotVerdict};
-use crate::planning::source::SourceList;
+use crate::fault::{Code, Fault};
+use crate::id::RequestId;
+use crate::intake::{Leaver, begin, carry_out, item_of, observe, release_list, seal, supersede};
+use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, State};
+use crate::planning::source::{PlanDigest, SourceList, held};
+use crate::store::{LogEvent, ReconciliationRow, Tx};
+use crate::time::{Period, Timestamp};
+use serde_json::json;
 
 /// How many users of the directory are compared with a list in one transaction.
 const PAGE: u32 = 1000;
+
+/// How many leavers share one commit.
+const BATCH_ITEMS: u32 = 200;
+
+/// What was done within that time counts with what is planned.
+const LATELY: Period = Period::from_seconds(86_400);
 
 type Settled<T> = std::result::Result<T, Fault>;
 
@@ -52,19 +62,19 @@ impl Engine {
 
     /// What follows from a list that was stored.
     fn conclude(&self, list: &SourceList, by: Option<&str>) -> Settled<PutSnapshot> {
+        self.go_on_with_leavers()?;
         let settings = BrakeSettings::default();
-        let (verdict, why) = self.transact(|tx, _| {
-            let judged = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
-            if judged.0 == SnapshotVerdict::Complete {
-                tx.accept_list(list.ids.len() as u64)?;
-            }
-            Ok(judged)
-        })?;
+        let (verdict, why) = self.transact(|tx, _| judge(tx, list, &settings, by))?;
         let mut snapshot = PutSnapshot { verdict, why, leavers: 0, noted: 0, held: 0, reconciliation: None };
-        if verdict != SnapshotVerdict::Incomplete {
-            let confirmed = self.compare(list, &settings, &mut snapshot)?;
-            self.let_go(&confirmed, by, &mut snapshot)?;
+        if verdict == SnapshotVerdict::Incomplete {
+            return Ok(snapshot);
         }
+        let confirmed = self.compare(list, &settings, &mut snapshot)?;
+        if verdict == SnapshotVerdict::Suspect && snapshot.noted == 0 && confirmed.is_empty() && !list.ids.is_empty() {
+            // Nobody is absent: it shrank since users left by their own records.
+            self.transact(|tx, _| tx.accept_list(list.ids.len() as u64))?;
+        }
+        self.let_go(list, &confirmed, &settings, &mut snapshot, by)?;
         Ok(snapshot)
     }
 
@@ -82,17 +92,104 @@ impl Engine {
         }
     }
 
-    /// Has confirmed leavers leave, batch by batch.
-    fn let_go(&self, leavers: &[Leaver], by: Option<&str>, snapshot: &mut PutSnapshot) -> Settled<()> {
-        for batch in leavers.chunks(BATCH) {
-            snapshot.leavers += self.transact(|tx, apps| {
-                let mut left = 0;
-                for leaver in batch {
-                    left += u64::from(leave_unlisted(tx, apps, leaver, by)?);
-                }
-                Ok(left)
-            })?;
+    /// Plans what becomes of confirmed leavers, and does it where it is not held.
+    fn let_go(
+        &self,
+        list: &SourceList,
+        leavers: &[Leaver],
+        settings: &BrakeSettings,
+        snapshot: &mut PutSnapshot,
+        by: Option<&str>,
+    ) -> Settled<()> {
+        let count = leavers.len() as u64;
+        let begun = self.transact(|tx, _| {
+            supersede(tx)?;
+            if leavers.is_empty() {
+                return Ok(None);
+            }
+            let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(LATELY.as_micros()));
+            let (taken, present) = (tx.unlisted_since(since)?, tx.count_present()?);
+            let brake = held(count, taken, present, &settings.deactivations, snapshot.verdict);
+            let row = begin(tx, list, (snapshot.verdict, &snapshot.why), count, by)?;
+            Ok(Some((row, brake)))
+        })?;
+        let Some((mut row, brake)) = begun else { return Ok(()) };
+        let is_held = !brake.is_empty();
+        let state = if is_held { ItemState::Held } else { ItemState::Planned };
+        let digest = self.store_items(&row, leavers, state)?;
+        self.transact(|tx, _| seal(tx, &mut row, digest, brake))?;
+        snapshot.reconciliation = Some(row.shown.id.clone());
+        if is_held {
+            snapshot.held = count;
+        } else {
+            snapshot.leavers = self.carry_leavers_out(&row.shown.id)?;
         }
         Ok(())
     }
+
+    /// Stores the items of a plan, batch by batch, and gives the plan's digest.
+    fn store_items(&self, row: &ReconciliationRow, leavers: &[Leaver], state: ItemState) -> Settled<String> {
+        let id = &row.shown.id;
+        let (mut digest, mut number) = (PlanDigest::default(), 0);
+        for batch in leavers.chunks(BATCH) {
+            self.transact(|tx, _| {
+                let Some(key) = tx.reconciliation_key(id)? else { return Err(taken_over()) };
+                for leaver in batch {
+                    number += 1;
+                    let item = item_of(leaver, number, state);
+                    digest.add(&item.digest);
+                    tx.put_item(id, &key, &item)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(digest.text())
+    }
+
+    /// Carries a plan out, batch by batch. Gives how many users left.
+    fn carry_leavers_out(&self, id: &RequestId) -> Settled<u64> {
+        let mut leavers = 0;
+        loop {
+            let (left, ended) = self.transact(|tx, apps| carry_out(tx, apps, id, BATCH_ITEMS))?;
+            leavers += left;
+            if ended {
+                return Ok(leavers);
+            }
+        }
+    }
+
+    /// Goes on with what was decided and interrupted.
+    fn go_on_with_leavers(&self) -> Settled<()> {
+        let open = self.transact(|tx, _| tx.open_source_lists())?;
+        open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
+    }
+
+    /// A second person lets the held leavers of a list go. One who does so again goes on where it was interrupted.
+    pub(super) fn release_leavers(&self, mut row: ReconciliationRow, by: &str) -> Settled<()> {
+        if row.shown.state != State::Committing {
+            self.transact(|tx, _| release_list(tx, &mut row, by))?;
+        }
+        self.carry_leavers_out(&row.shown.id).map(drop)
+    }
+}
+
+/// Judges a list, and logs that it came.
+fn judge(
+    tx: &mut Tx<'_>,
+    list: &SourceList,
+    settings: &BrakeSettings,
+    by: Option<&str>,
+) -> Settled<(SnapshotVerdict, Vec<String>)> {
+    let listed = list.ids.len() as u64;
+    let (verdict, why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
+    if verdict == SnapshotVerdict::Complete {
+        tx.accept_list(listed)?;
+    }
+    let details = json!({"listed": listed, "verdict": verdict, "why": why});
+    tx.log(LogEvent { by, ..LogEvent::new("users_listed", details) })?;
+    Ok((verdict, why))
+}
+
+fn taken_over() -> Fault {
+    Fault::new(Code::Cancelled, "a newer list of all users took this one's place")
 }

@@ -12,7 +12,7 @@ pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
 };
 pub(crate) use reference::{wake, watched_print};
-pub(crate) use snapshot::{Leaver, leave_unlisted, observe};
+pub(crate) use snapshot::{Leaver, begin, carry_out, item_of, observe, release_list, seal, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

@@ -1,12 +1,19 @@
-//! Whole lists of users: who is absent is noted, and leaves when it is confirmed.
+//! Whole lists of users: who is absent is noted, and leaves when it is confirmed, or is held.
 
 use super::users::leave;
 use super::{LiveApps, Trigger};
-use crate::fault::Fault;
+use crate::fault::{Blame, Code, Fault};
+use crate::id::RequestId;
+use crate::model::{
+    ApprovalStatus, BrakeReason, Finding, ItemState, PlanItem, Reaction, ReconciliationKind, Request, Situation,
+    SituationCounts, SnapshotVerdict, State,
+};
 use crate::planning::source::{Absence, SourceList, absence};
-use crate::store::Tx;
+use crate::store::{LogEvent, PlanRow, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
+use crate::value::{canonical, sha256_hex};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Why a user left whom no record says so of.
 const NOT_LISTED: &str = "not in the list of all users";
@@ -55,17 +62,159 @@ pub(crate) fn observe(
     Ok(observed)
 }
 
-/// The user leaves the directory, unless they were put again or left by themselves since the lists were compared. Gives
-/// whether they left.
-pub(crate) fn leave_unlisted(
+/// Ends what an older list of users left for a person to decide: a newer one took its place.
+pub(crate) fn supersede(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    for id in tx.open_source_lists()? {
+        let Some(mut row) = tx.reconciliation(id.as_str())?.filter(|row| row.shown.state != State::Committing) else {
+            continue;
+        };
+        for state in [ItemState::Held, ItemState::Planned] {
+            tx.move_items(&row.shown.id, state, ItemState::Expired)?;
+        }
+        row.shown.state = State::Cancelled;
+        row.shown.finished_at = Some(tx.now);
+        row.shown.notes.push("a newer list of all users took its place".to_owned());
+        tx.save_reconciliation(&row)?;
+    }
+    Ok(())
+}
+
+/// Begins the reconciliation of those who are not in a list any more.
+pub(crate) fn begin(
     tx: &mut Tx<'_>,
-    apps: &LiveApps,
-    leaver: &Leaver,
+    list: &SourceList,
+    verdict: (SnapshotVerdict, &[String]),
+    leavers: u64,
     by: Option<&str>,
-) -> Result<bool, Fault> {
-    if tx.unseen_at(&leaver.id)? != Some(leaver.unseen_at) {
-        return Ok(false);
+) -> Result<ReconciliationRow, Fault> {
+    let mut row = ReconciliationRow::new(tx.request_id()?, ReconciliationKind::Source, None, tx.now);
+    row.accounts = list.ids.len() as u64;
+    let shown = &mut row.shown;
+    shown.state = State::Analyzing;
+    shown.by = by.map(str::to_owned);
+    shown.collected = list.ids.len() as u64;
+    shown.verdict = Some(verdict.0);
+    shown.verdict_why = verdict.1.to_vec();
+    let count = |situation: &Situation| if *situation == Situation::SourceGone { leavers } else { 0 };
+    shown.counts = SituationCounts(Situation::ALL.iter().map(|situation| (*situation, count(situation))).collect());
+    tx.insert_reconciliation(&row)?;
+    Ok(row)
+}
+
+/// The item of a leaver; items are counted from 1.
+pub(crate) fn item_of(leaver: &Leaver, number: u64, state: ItemState) -> PlanRow {
+    let item = PlanItem {
+        number,
+        finding: Finding {
+            situation: Situation::SourceGone,
+            user: Some(leaver.id.clone()),
+            account: None,
+            rule: None,
+            candidates: Vec::new(),
+            drift: Vec::new(),
+            faults: Vec::new(),
+        },
+        reaction: Reaction::Deactivate,
+        state,
+        destructive: true,
+        explicit: false,
+        changes: Vec::new(),
+        before: BTreeMap::new(),
+        why: vec![format!("{NOT_LISTED}, since {}", leaver.unseen_at)],
+        request: None,
+        fault: None,
+        by: None,
+    };
+    let planned_for = leaver.unseen_at.as_micros().to_string();
+    let said = json!([number, item.finding, item.reaction, planned_for]);
+    PlanRow { item, planned_for, digest: sha256_hex(canonical(&said).as_bytes()), done_at: None }
+}
+
+/// Seals the plan: what it is from then on is what its digest says. It is carried out next, or waits for a second person.
+pub(crate) fn seal(
+    tx: &mut Tx<'_>,
+    row: &mut ReconciliationRow,
+    digest: String,
+    brake: Vec<BrakeReason>,
+) -> Result<(), Fault> {
+    let shown = &mut row.shown;
+    let is_held = !brake.is_empty();
+    (shown.state, shown.approval) = match is_held {
+        true => (State::Analyzed, ApprovalStatus::Required),
+        false => (State::Committing, ApprovalStatus::NotRequired),
+    };
+    shown.digest = Some(digest);
+    shown.brake = brake;
+    tx.save_reconciliation(row)?;
+    if is_held {
+        let shown = &row.shown;
+        let reasons: Vec<&str> = shown.brake.iter().map(|reason| reason.name.as_str()).collect();
+        let details = json!({"reconciliation": shown.id, "digest": shown.digest, "reasons": reasons});
+        tx.log(LogEvent { by: shown.by.as_deref(), ..LogEvent::new("held", details) })?;
+    }
+    Ok(())
+}
+
+/// A second person lets the held leavers of a list go.
+pub(crate) fn release_list(tx: &mut Tx<'_>, row: &mut ReconciliationRow, by: &str) -> Result<(), Fault> {
+    row.shown.state = State::Committing;
+    row.shown.approval = ApprovalStatus::Approved;
+    row.released_by = Some(by.to_owned());
+    row.released_at = Some(tx.now);
+    row.used_at = Some(tx.now);
+    tx.save_reconciliation(row)?;
+    tx.move_items(&row.shown.id, ItemState::Held, ItemState::Planned)?;
+    let details = json!({"reconciliation": row.shown.id, "digest": row.shown.digest});
+    tx.log(LogEvent { by: Some(by), ..LogEvent::new("released", details) })
+}
+
+/// Carries out the next items of a plan. Gives how many users left, and whether that was the end of the plan.
+pub(crate) fn carry_out(tx: &mut Tx<'_>, apps: &LiveApps, id: &RequestId, limit: u32) -> Result<(u64, bool), Fault> {
+    // Whoever else was at it may have ended it.
+    let unfinished = tx.reconciliation(id.as_str())?.filter(|row| row.shown.state == State::Committing);
+    let Some(mut row) = unfinished else { return Ok((0, true)) };
+    let items = tx.next_items(id, ItemState::Planned, limit)?;
+    if items.is_empty() {
+        row.shown.state = State::Completed;
+        row.shown.finished_at = Some(tx.now);
+        if row.released_by.is_some() {
+            // Whoever released the leavers says that so many users are all there are.
+            tx.accept_list(row.accounts)?;
+        }
+        tx.save_reconciliation(&row)?;
+        return Ok((0, true));
+    }
+    let by = row.shown.by.as_deref().or(row.released_by.as_deref());
+    let mut left = 0;
+    for mut item in items {
+        match tx.part(|tx| leave_unlisted(tx, apps, &item, by)) {
+            Ok(requests) => {
+                left += 1;
+                item.item.state = ItemState::Done;
+                item.item.request = requests.into_iter().next().map(|request| request.id);
+                item.done_at = Some(tx.now);
+            }
+            Err(fault) if fault.code.blame() == Blame::Store => return Err(fault),
+            Err(fault) => {
+                item.item.state = ItemState::Refused;
+                item.item.fault = Some(fault);
+            }
+        }
+        tx.save_item(id, &item)?;
+    }
+    Ok((left, false))
+}
+
+/// The user leaves the directory.
+///
+/// # Errors
+/// `item_changed` where they were put again or left by themselves since the lists were compared.
+fn leave_unlisted(tx: &mut Tx<'_>, apps: &LiveApps, row: &PlanRow, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    let user = row.item.finding.user.as_deref().unwrap_or_default();
+    let unseen_at = tx.unseen_at(user)?.map(|at| at.as_micros().to_string());
+    if unseen_at.as_deref() != Some(&row.planned_for) {
+        return Err(Fault::new(Code::ItemChanged, "the user was put again or left since the list was put"));
     }
     let trigger = Trigger { text: NOT_LISTED, by, is_definition: false };
-    leave(tx, apps, &leaver.id, json!({"why": NOT_LISTED}), trigger).map(|_| true)
+    leave(tx, apps, user, json!({"why": NOT_LISTED}), trigger)
 }

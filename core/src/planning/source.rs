@@ -2,9 +2,11 @@
 
 use crate::fault::Fault;
 use crate::id::UserId;
-use crate::model::SnapshotVerdict;
+use crate::model::{BrakeLimit, BrakeReason, SnapshotVerdict};
 use crate::time::{Period, Timestamp};
+use crate::value::hex;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
 /// What a list of all users comes to, before any of it is stored.
@@ -91,10 +93,55 @@ pub(crate) fn absence(unseen_at: Option<Timestamp>, now: Timestamp, apart: Perio
     }
 }
 
+/// Why leavers are held; empty where they are not. `taken` left lately for the same reason, `present` users have not left.
+pub(crate) fn held(
+    leavers: u64,
+    taken: u64,
+    present: u64,
+    limits: &[BrakeLimit],
+    verdict: SnapshotVerdict,
+) -> Vec<BrakeReason> {
+    let mut reasons = Vec::new();
+    if leavers == 0 {
+        return reasons;
+    }
+    let count = leavers.saturating_add(taken);
+    let trips = |limit: &BrakeLimit| {
+        u128::from(count) * 100 > u128::from(present) * u128::from(limit.percent) && count >= limit.count
+    };
+    if limits.iter().any(trips) {
+        let message = format!("{count} of {present} users would have left within 24 hours");
+        reasons.push(BrakeReason { name: "deactivations".to_owned(), message, count, of: present });
+    }
+    if verdict == SnapshotVerdict::Suspect {
+        let message = "the list is empty or much smaller than the one before".to_owned();
+        reasons.push(BrakeReason { name: "suspect".to_owned(), message, count: leavers, of: present });
+    }
+    reasons
+}
+
+/// The digest of a plan: SHA-256 over those of its items, in their order.
+#[derive(Default)]
+pub(crate) struct PlanDigest(Sha256);
+
+impl PlanDigest {
+    /// Takes the digest of the next item in.
+    pub(crate) fn add(&mut self, item: &str) {
+        self.0.update(item.as_bytes());
+        self.0.update(b"\n");
+    }
+
+    /// The digest of what was taken in.
+    pub(crate) fn text(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fault::Code;
+    use crate::model::BrakeSettings;
     use SnapshotVerdict::{Complete, Incomplete, Suspect};
     use serde_json::json;
 
@@ -166,5 +213,36 @@ mod tests {
         assert_eq!(after(600_000_000), Absence::Confirmed);
         // A clock that went back confirms nothing.
         assert_eq!(after(-1), Absence::Early);
+    }
+
+    #[test]
+    fn leavers_are_held_from_the_limits_on() {
+        let limits = BrakeSettings::default().deactivations;
+        // Leavers, those of the day before, users, and whether they are held.
+        let cases = [
+            (0, 400, 400, false),
+            (4, 0, 4, false),
+            (5, 0, 100, false),
+            (5, 0, 99, true),
+            (6, 0, 100, true),
+            (5, 1, 100, true),
+            (99, 0, 5_000, false),
+            (100, 0, 10_000, false),
+            (100, 0, 9_999, true),
+            (101, 0, 10_000, true),
+            (499, 0, 1_000_000, false),
+            (500, 0, 1_000_000, true),
+            (1, 499, 1_000_000, true),
+            (1, 498, 1_000_000, false),
+        ];
+        for (leavers, taken, present, is_held) in cases {
+            let reasons = held(leavers, taken, present, &limits, Complete);
+            assert_eq!(!reasons.is_empty(), is_held, "{leavers} + {taken} of {present}: {reasons:?}");
+            let names: Vec<_> = reasons.into_iter().map(|reason| reason.name).collect();
+            assert!(names.is_empty() || names == ["deactivations"]);
+        }
+        let suspect = held(1, 0, 1_000, &limits, Suspect);
+        assert_eq!(suspect.into_iter().map(|reason| reason.name).collect::<Vec<_>>(), ["suspect"]);
+        assert_eq!(held(0, 0, 1_000, &limits, Suspect), []);
     }
 }
