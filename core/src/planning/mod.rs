@@ -1,3 +1,4 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
 
+pub mod groups;
 pub(crate) mod source;
