@@ -15,7 +15,7 @@ mod settle;
 
 pub(crate) use candidate::Rendering;
 pub(crate) use claim::interrupt;
-pub(crate) use gates::Gates;
+pub(crate) use gates::{Gates, Health};
 pub(crate) use perform::{Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};

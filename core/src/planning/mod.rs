@@ -1,4 +1,6 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
 
 pub mod groups;
+pub mod reaction;
 pub(crate) mod source;
+pub mod verdict;

@@ -86,6 +86,23 @@ impl Tx<'_> {
         self.rows(&text, params![id, after, filter.app, filter.user, limit_of(filter.limit)], entry)
     }
 
+    /// The number of the newest entry; 0 where there is none.
+    pub(crate) fn log_head(&self) -> Result<u64, Fault> {
+        let newest =
+            self.row("SELECT sequence FROM log ORDER BY sequence DESC LIMIT 1", [], |row| row.get::<_, i64>(0))?;
+        Ok(newest.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Whether anything was logged about a user in an app, or about the user's record, after that entry.
+    pub(crate) fn logged_since(&self, app: &AppId, user: &str, sequence: u64) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM log WHERE user_id = $1 AND sequence > $2 AND (app_id IS NULL OR app_id = $3) LIMIT 1",
+            params![user, sequence.cast_signed(), app.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// The newest entry of a kind about one user in one app.
     pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<LogEntry>, Fault> {
         let text = format!(

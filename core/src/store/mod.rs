@@ -2,11 +2,13 @@
 //! happened is logged in the transaction that did it.
 
 mod accounts;
+mod app_keys;
 mod apps;
 mod attempts;
 #[cfg(test)]
 pub(crate) mod cost;
 mod dialect;
+mod given;
 mod log;
 mod not_kept;
 mod open;
@@ -23,6 +25,7 @@ mod vault;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
+pub(crate) use given::Given;
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::PlanRow;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
@@ -266,11 +269,13 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 15] = [
+    const SOURCES: [&str; 17] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
+        include_str!("app_keys.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
+        include_str!("given.rs"),
         include_str!("log.rs"),
         include_str!("not_kept.rs"),
         include_str!("open.rs"),

@@ -369,30 +369,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The key under which what is known of an app's accounts that nobody owns is sealed.
-    pub(crate) fn unowned_key(&self, app: &AppId) -> Result<Option<UserKey>, Fault> {
-        let stored = self.row("SELECT key FROM reconciled WHERE app_id = $1", [app.as_str()], |row| {
-            row.get::<_, Option<Vec<u8>>>(0)
-        })?;
-        let place = unowned_place(app)?;
-        stored.flatten().map(|stored| self.vault.unwrap(&place, &stored)).transpose()
-    }
-
-    /// [`Tx::unowned_key`], made where there is none yet.
-    pub(crate) fn make_unowned_key(&mut self, app: &AppId) -> Result<UserKey, Fault> {
-        if let Some(key) = self.unowned_key(app)? {
-            return Ok(key);
-        }
-        let key = self.vault.new_user_key()?;
-        let stored = self.vault.wrap(&unowned_place(app)?, &key)?;
-        self.execute(
-            "INSERT INTO reconciled (app_id, key) VALUES ($1, $2)
-             ON CONFLICT (app_id) DO UPDATE SET key = excluded.key",
-            params![app.as_str(), stored],
-        )?;
-        Ok(key)
-    }
-
     /// How many items of each state a plan has.
     pub(crate) fn item_counts(&self, id: &RequestId) -> Result<std::collections::BTreeMap<ItemState, u64>, Fault> {
         let rows = self.rows(
@@ -412,9 +388,4 @@ impl Tx<'_> {
 /// What a reconciliation's key is bound to. No user has such an id, which may hold no control character.
 fn key_place(id: &RequestId) -> Result<UserId, Fault> {
     UserId::new(format!("rollkeeper reconciliation {id}"))
-}
-
-fn unowned_place(app: &AppId) -> Result<UserId, Fault> {
-    // An app's id may be as long as a user's; its digest always fits.
-    UserId::new(format!("rollkeeper unowned {}", crate::value::sha256_hex(app.as_str().as_bytes())))
 }

@@ -34,7 +34,7 @@ impl Tx<'_> {
     }
 
     /// Drops what was collected.
-    pub(super) fn forget_collected(&self, id: &RequestId) -> Result<(), Fault> {
+    pub(crate) fn forget_collected(&self, id: &RequestId) -> Result<(), Fault> {
         self.execute("DELETE FROM staged_page WHERE reconciliation_id = $1", [id.as_str()]).map(drop)
     }
 }

@@ -119,3 +119,5 @@ ALTER TABLE directory_user ADD COLUMN unseen_at {int};
 ALTER TABLE request ADD COLUMN given {blob};
 -- The values that a request overwrote, sealed as payloads are; what `undo` puts back.
 ALTER TABLE request ADD COLUMN before {blob};
+-- The lanes of accounts that nobody owns.
+CREATE INDEX request_unowned ON request (app_id, external_id, id) WHERE user_id IS NULL AND finished_at IS NULL;
