@@ -30,7 +30,7 @@ impl Engine {
         if row.shown.digest.as_deref() != Some(digest) || row.shown.finished_at.is_some() {
             return Err(failed(Fault::new(Code::PlanChanged, "the plan is not the one of that digest any more")));
         }
-        self.release_leavers(row, by).map_err(failed)?;
+        self.release_list(row, by).map_err(failed)?;
         self.reconciliation(id)
     }
 

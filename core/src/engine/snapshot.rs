@@ -4,9 +4,12 @@ use super::users::{BATCH, records};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{Leaver, begin, carry_out, item_of, observe, release_list, seal, supersede};
+use crate::intake::{
+    Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
+};
 use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, State};
-use crate::planning::source::{PlanDigest, SourceList, held};
+use crate::planning::digest::PlanDigest;
+use crate::planning::source::{SourceList, held};
 use crate::store::{LogEvent, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
@@ -103,21 +106,21 @@ impl Engine {
     ) -> Settled<()> {
         let count = leavers.len() as u64;
         let begun = self.transact(|tx, _| {
-            supersede(tx)?;
+            supersede(tx, by)?;
             if leavers.is_empty() {
                 return Ok(None);
             }
             let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(LATELY.as_micros()));
             let (taken, present) = (tx.unlisted_since(since)?, tx.count_present()?);
             let brake = held(count, taken, present, &settings.deactivations, snapshot.verdict);
-            let row = begin(tx, list, (snapshot.verdict, &snapshot.why), count, by)?;
+            let row = begin_leavers(tx, list, (snapshot.verdict, &snapshot.why), count, by)?;
             Ok(Some((row, brake)))
         })?;
         let Some((mut row, brake)) = begun else { return Ok(()) };
         let is_held = !brake.is_empty();
         let state = if is_held { ItemState::Held } else { ItemState::Planned };
         let digest = self.store_items(&row, leavers, state)?;
-        self.transact(|tx, _| seal(tx, &mut row, digest, brake))?;
+        self.transact(|tx, _| seal_leavers(tx, &mut row, digest, brake))?;
         snapshot.reconciliation = Some(row.shown.id.clone());
         if is_held {
             snapshot.held = count;
@@ -130,27 +133,28 @@ impl Engine {
     /// Stores the items of a plan, batch by batch, and gives the plan's digest.
     fn store_items(&self, row: &ReconciliationRow, leavers: &[Leaver], state: ItemState) -> Settled<String> {
         let id = &row.shown.id;
-        let (mut digest, mut number) = (PlanDigest::default(), 0);
+        let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
+        let (mut digest, mut number) = (PlanDigest::new("users", verdict), 0);
         for batch in leavers.chunks(BATCH) {
             self.transact(|tx, _| {
                 let Some(key) = tx.reconciliation_key(id)? else { return Err(taken_over()) };
                 for leaver in batch {
                     number += 1;
                     let item = item_of(leaver, number, state);
-                    digest.add(&item.digest);
+                    digest.add(number, &item.digest, state == ItemState::Held);
                     tx.put_item(id, &key, &item)?;
                 }
                 Ok(())
             })?;
         }
-        Ok(digest.text())
+        Ok(digest.finish())
     }
 
     /// Carries a plan out, batch by batch. Gives how many users left.
     fn carry_leavers_out(&self, id: &RequestId) -> Settled<u64> {
         let mut leavers = 0;
         loop {
-            let (left, ended) = self.transact(|tx, apps| carry_out(tx, apps, id, BATCH_ITEMS))?;
+            let (left, ended) = self.transact(|tx, apps| let_leavers_go(tx, apps, id, BATCH_ITEMS))?;
             leavers += left;
             if ended {
                 return Ok(leavers);
@@ -165,9 +169,9 @@ impl Engine {
     }
 
     /// A second person lets the held leavers of a list go. One who does so again goes on where it was interrupted.
-    pub(super) fn release_leavers(&self, mut row: ReconciliationRow, by: &str) -> Settled<()> {
-        if row.shown.state != State::Committing {
-            self.transact(|tx, _| release_list(tx, &mut row, by))?;
+    pub(super) fn release_list(&self, mut row: ReconciliationRow, by: &str) -> Settled<()> {
+        if row.released_by.is_none() {
+            self.transact(|tx, _| release_leavers(tx, &mut row, by))?;
         }
         self.carry_leavers_out(&row.shown.id).map(drop)
     }

@@ -1,17 +1,19 @@
 //! Whole lists of users: who is absent is noted, and leaves when it is confirmed, or is held.
 
+use super::reconciliation::{advance, end_reconciliation, log};
 use super::users::leave;
 use super::{LiveApps, Trigger};
 use crate::fault::{Blame, Code, Fault};
 use crate::id::RequestId;
+use crate::lifecycle::Event;
 use crate::model::{
     ApprovalStatus, BrakeReason, Finding, ItemState, PlanItem, Reaction, ReconciliationKind, Request, Situation,
     SituationCounts, SnapshotVerdict, State,
 };
+use crate::planning::digest::item_digest;
 use crate::planning::source::{Absence, SourceList, absence};
-use crate::store::{LogEvent, PlanRow, ReconciliationRow, Tx};
+use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
-use crate::value::{canonical, sha256_hex};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -62,25 +64,21 @@ pub(crate) fn observe(
     Ok(observed)
 }
 
-/// Ends what an older list of users left for a person to decide: a newer one took its place.
-pub(crate) fn supersede(tx: &mut Tx<'_>) -> Result<(), Fault> {
+/// Ends what older lists of users left for a person to decide: a newer one took their place.
+pub(crate) fn supersede(tx: &mut Tx<'_>, by: Option<&str>) -> Result<(), Fault> {
     for id in tx.open_source_lists()? {
-        let Some(mut row) = tx.reconciliation(id.as_str())?.filter(|row| row.shown.state != State::Committing) else {
-            continue;
+        let Some(row) = tx.reconciliation(id.as_str())? else { continue };
+        let event = match row.shown.state {
+            State::Committing => Event::Complete,
+            _ => Event::Cancel,
         };
-        for state in [ItemState::Held, ItemState::Planned] {
-            tx.move_items(&row.shown.id, state, ItemState::Expired)?;
-        }
-        row.shown.state = State::Cancelled;
-        row.shown.finished_at = Some(tx.now);
-        row.shown.notes.push("a newer list of all users took its place".to_owned());
-        tx.save_reconciliation(&row)?;
+        end_reconciliation(tx, &id, event, by, "a newer list of all users took its place")?;
     }
     Ok(())
 }
 
 /// Begins the reconciliation of those who are not in a list any more.
-pub(crate) fn begin(
+pub(crate) fn begin_leavers(
     tx: &mut Tx<'_>,
     list: &SourceList,
     verdict: (SnapshotVerdict, &[String]),
@@ -90,14 +88,14 @@ pub(crate) fn begin(
     let mut row = ReconciliationRow::new(tx.request_id()?, ReconciliationKind::Source, None, tx.now);
     row.accounts = list.ids.len() as u64;
     let shown = &mut row.shown;
-    shown.state = State::Analyzing;
     shown.by = by.map(str::to_owned);
-    shown.collected = list.ids.len() as u64;
+    shown.collected = row.accounts;
     shown.verdict = Some(verdict.0);
     shown.verdict_why = verdict.1.to_vec();
     let count = |situation: &Situation| if *situation == Situation::SourceGone { leavers } else { 0 };
     shown.counts = SituationCounts(Situation::ALL.iter().map(|situation| (*situation, count(situation))).collect());
     tx.insert_reconciliation(&row)?;
+    advance(tx, &mut row, Event::Analyze, by, json!({"why": NOT_LISTED}))?;
     Ok(row)
 }
 
@@ -126,62 +124,55 @@ pub(crate) fn item_of(leaver: &Leaver, number: u64, state: ItemState) -> PlanRow
         by: None,
     };
     let planned_for = leaver.unseen_at.as_micros().to_string();
-    let said = json!([number, item.finding, item.reaction, planned_for]);
-    PlanRow { item, planned_for, digest: sha256_hex(canonical(&said).as_bytes()), done_at: None }
+    PlanRow { digest: item_digest(&item, &planned_for), item, planned_for, done_at: None }
 }
 
-/// Seals the plan: what it is from then on is what its digest says. It is carried out next, or waits for a second person.
-pub(crate) fn seal(
+/// Seals the plan: what it is from then on is what its digest says. It is carried out next; what is held waits for a second
+/// person.
+pub(crate) fn seal_leavers(
     tx: &mut Tx<'_>,
     row: &mut ReconciliationRow,
     digest: String,
     brake: Vec<BrakeReason>,
 ) -> Result<(), Fault> {
-    let shown = &mut row.shown;
-    let is_held = !brake.is_empty();
-    (shown.state, shown.approval) = match is_held {
-        true => (State::Analyzed, ApprovalStatus::Required),
-        false => (State::Committing, ApprovalStatus::NotRequired),
-    };
-    shown.digest = Some(digest);
-    shown.brake = brake;
-    tx.save_reconciliation(row)?;
-    if is_held {
-        let shown = &row.shown;
-        let reasons: Vec<&str> = shown.brake.iter().map(|reason| reason.name.as_str()).collect();
-        let details = json!({"reconciliation": shown.id, "digest": shown.digest, "reasons": reasons});
-        tx.log(LogEvent { by: shown.by.as_deref(), ..LogEvent::new("held", details) })?;
+    let by = row.shown.by.clone();
+    let names: Vec<String> = brake.iter().map(|reason| reason.name.clone()).collect();
+    if !brake.is_empty() {
+        row.shown.approval = ApprovalStatus::Required;
     }
-    Ok(())
+    let details = json!({"digest": digest, "held": names});
+    row.shown.digest = Some(digest);
+    row.shown.brake = brake;
+    advance(tx, row, Event::Analyzed, by.as_deref(), details)?;
+    advance(tx, row, Event::Commit, by.as_deref(), json!({"digest": row.shown.digest}))
 }
 
 /// A second person lets the held leavers of a list go.
-pub(crate) fn release_list(tx: &mut Tx<'_>, row: &mut ReconciliationRow, by: &str) -> Result<(), Fault> {
-    row.shown.state = State::Committing;
+pub(crate) fn release_leavers(tx: &mut Tx<'_>, row: &mut ReconciliationRow, by: &str) -> Result<(), Fault> {
     row.shown.approval = ApprovalStatus::Approved;
     row.released_by = Some(by.to_owned());
     row.released_at = Some(tx.now);
     row.used_at = Some(tx.now);
     tx.save_reconciliation(row)?;
     tx.move_items(&row.shown.id, ItemState::Held, ItemState::Planned)?;
-    let details = json!({"reconciliation": row.shown.id, "digest": row.shown.digest});
-    tx.log(LogEvent { by: Some(by), ..LogEvent::new("released", details) })
+    log(tx, row, Some(by), "released", json!({"digest": row.shown.digest}))
 }
 
 /// Carries out the next items of a plan. Gives how many users left, and whether that was the end of the plan.
-pub(crate) fn carry_out(tx: &mut Tx<'_>, apps: &LiveApps, id: &RequestId, limit: u32) -> Result<(u64, bool), Fault> {
+pub(crate) fn let_leavers_go(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    id: &RequestId,
+    limit: u32,
+) -> Result<(u64, bool), Fault> {
     // Whoever else was at it may have ended it.
     let unfinished = tx.reconciliation(id.as_str())?.filter(|row| row.shown.state == State::Committing);
     let Some(mut row) = unfinished else { return Ok((0, true)) };
     let items = tx.next_items(id, ItemState::Planned, limit)?;
     if items.is_empty() {
-        row.shown.state = State::Completed;
-        row.shown.finished_at = Some(tx.now);
-        if row.released_by.is_some() {
-            // Whoever released the leavers says that so many users are all there are.
-            tx.accept_list(row.accounts)?;
+        if tx.next_items(id, ItemState::Held, 1)?.is_empty() {
+            end_of_leavers(tx, &mut row)?;
         }
-        tx.save_reconciliation(&row)?;
         return Ok((0, true));
     }
     let by = row.shown.by.as_deref().or(row.released_by.as_deref());
@@ -203,6 +194,16 @@ pub(crate) fn carry_out(tx: &mut Tx<'_>, apps: &LiveApps, id: &RequestId, limit:
         tx.save_item(id, &item)?;
     }
     Ok((left, false))
+}
+
+/// Everything is done.
+fn end_of_leavers(tx: &mut Tx<'_>, row: &mut ReconciliationRow) -> Result<(), Fault> {
+    if row.released_by.is_some() {
+        // Whoever released the leavers says that so many users are all there are.
+        tx.accept_list(row.accounts)?;
+    }
+    let by = row.released_by.clone().or_else(|| row.shown.by.clone());
+    advance(tx, row, Event::Complete, by.as_deref(), json!({}))
 }
 
 /// The user leaves the directory.

@@ -1,12 +1,11 @@
 //! Whole lists of users: whether one may be concluded from, and what follows for a user who is not in it.
 
+use super::brake::any_trips;
 use crate::fault::Fault;
 use crate::id::UserId;
 use crate::model::{BrakeLimit, BrakeReason, SnapshotVerdict};
 use crate::time::{Period, Timestamp};
-use crate::value::hex;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
 /// What a list of all users comes to, before any of it is stored.
@@ -106,10 +105,7 @@ pub(crate) fn held(
         return reasons;
     }
     let count = leavers.saturating_add(taken);
-    let trips = |limit: &BrakeLimit| {
-        u128::from(count) * 100 > u128::from(present) * u128::from(limit.percent) && count >= limit.count
-    };
-    if limits.iter().any(trips) {
+    if any_trips(limits, count, present) {
         let message = format!("{count} of {present} users would have left within 24 hours");
         reasons.push(BrakeReason { name: "deactivations".to_owned(), message, count, of: present });
     }
@@ -118,23 +114,6 @@ pub(crate) fn held(
         reasons.push(BrakeReason { name: "suspect".to_owned(), message, count: leavers, of: present });
     }
     reasons
-}
-
-/// The digest of a plan: SHA-256 over those of its items, in their order.
-#[derive(Default)]
-pub(crate) struct PlanDigest(Sha256);
-
-impl PlanDigest {
-    /// Takes the digest of the next item in.
-    pub(crate) fn add(&mut self, item: &str) {
-        self.0.update(item.as_bytes());
-        self.0.update(b"\n");
-    }
-
-    /// The digest of what was taken in.
-    pub(crate) fn text(self) -> String {
-        hex(&self.0.finalize())
-    }
 }
 
 #[cfg(test)]

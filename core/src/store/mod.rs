@@ -11,6 +11,7 @@ mod dialect;
 mod given;
 mod log;
 mod not_kept;
+mod observations;
 mod open;
 mod plans;
 mod reconciliations;
@@ -269,7 +270,7 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 17] = [
+    const SOURCES: [&str; 18] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -278,6 +279,7 @@ mod tests {
         include_str!("given.rs"),
         include_str!("log.rs"),
         include_str!("not_kept.rs"),
+        include_str!("observations.rs"),
         include_str!("open.rs"),
         include_str!("plans.rs"),
         include_str!("reconciliations.rs"),
