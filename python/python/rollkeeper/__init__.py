@@ -24,6 +24,7 @@ from .errors import (
 )
 from .impact import Impact, ImpactAttribute, ImpactOperation, ImpactSummary, UserImpact
 from .pure import can_change, check_expression, evaluate, match_accounts, next_state, render
+from .reconciliation import BrakeReason, Drift, Finding, MatchCandidate, PlanItem, Reconciliation
 from .records import (
     Account,
     AppTest,
@@ -61,17 +62,20 @@ __all__ = [
     "Account",
     "AppTest",
     "Attempt",
+    "BrakeReason",
     "CallerError",
     "ConfigurationError",
     "Connector",
     "ConnectorError",
     "Discovery",
+    "Drift",
     "Engine",
     "Error",
     "Explanation",
     "ExplanationStep",
     "ExpressionReport",
     "Fault",
+    "Finding",
     "Impact",
     "ImpactAttribute",
     "ImpactOperation",
@@ -81,7 +85,9 @@ __all__ = [
     "LogVerdict",
     "Mapping",
     "MappingSuggestion",
+    "MatchCandidate",
     "NotFound",
+    "PlanItem",
     "Preview",
     "PreviewCreate",
     "PreviewOperation",
@@ -90,6 +96,7 @@ __all__ = [
     "PutSnapshot",
     "PutUsers",
     "Readiness",
+    "Reconciliation",
     "Record",
     "Request",
     "RequestDetail",
