@@ -124,6 +124,30 @@ impl Tx<'_> {
         account(row, key.as_ref()).map(Some)
     }
 
+    /// Accounts of an app by external id, with what could be unsealed of them.
+    pub(crate) fn accounts_after(&self, app: &AppId, after: &str, limit: u32) -> Result<Vec<AccountRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM account WHERE app_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3"
+        );
+        let rows = self.rows(&text, params![app.as_str(), after, i64::from(limit)], raw)?;
+        rows.into_iter()
+            .map(|row| {
+                let key = self.account_key(&row)?;
+                account(row, key.as_ref())
+            })
+            .collect()
+    }
+
+    /// Whether an account of the user is ignored: changes of the user are to have no effect on the target.
+    pub(crate) fn is_ignored(&self, app: &AppId, user: &UserId) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM account WHERE user_id = $1 AND app_id = $2 AND link_state = 'Ignored' AND status <> 'Deleted'",
+            params![user.as_str(), app.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// Whether the account is alive and linked to somebody who is known.
     pub(crate) fn has_owner(&self, app: &AppId, external_id: &str) -> Result<bool, Fault> {
         let owner = self.row(

@@ -93,11 +93,12 @@ impl Tx<'_> {
         Ok(newest.unwrap_or(0).cast_unsigned())
     }
 
-    /// Whether anything was logged about a user in an app, or about the user's record, after that entry.
-    pub(crate) fn logged_since(&self, app: &AppId, user: &str, sequence: u64) -> Result<bool, Fault> {
+    /// Whether anything was logged after that entry about a user in an app; where no app is named, about the user alone.
+    pub(crate) fn logged_since(&self, app: Option<&AppId>, user: &str, sequence: u64) -> Result<bool, Fault> {
         let found = self.row(
-            "SELECT 1 FROM log WHERE user_id = $1 AND sequence > $2 AND (app_id IS NULL OR app_id = $3) LIMIT 1",
-            params![user, sequence.cast_signed(), app.as_str()],
+            "SELECT 1 FROM log WHERE user_id = $1 AND sequence > $2
+             AND (app_id = $3 OR ($3 IS NULL AND app_id IS NULL)) LIMIT 1",
+            params![user, sequence.cast_signed(), app.map(AppId::as_str)],
             |_| Ok(()),
         )?;
         Ok(found.is_some())
