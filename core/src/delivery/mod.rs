@@ -15,8 +15,8 @@ mod settle;
 
 pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
-pub(crate) use kept::is_in_vain;
 pub(crate) use gates::{Gates, Health};
+pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};

@@ -197,3 +197,132 @@ fn judge(
 fn taken_over() -> Fault {
     Fault::new(Code::Cancelled, "a newer list of all users took this one's place")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
+    use crate::time::VirtualClock;
+    use serde_json::Value;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    const USERS: u32 = 44;
+    const LEAVERS: u32 = 4;
+
+    /// An engine whose app has so many users by a list, of whom the last four were absent from another one ten minutes ago.
+    fn engine() -> Engine {
+        let clock = VirtualClock::new(Timestamp::from_micros(0));
+        let engine = Engine::builder().clock(Arc::new(clock.clone())).seed(1).open().unwrap();
+        let app = br#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["P"]}, "create_without_match": true,
+            "mapping": [{"target": "userName", "source": "id"}]}"#;
+        engine.put_app(App::from_json(app).unwrap(), None).unwrap();
+        engine.put_users_snapshot(&list(USERS), Some("hr")).unwrap();
+        engine.run(&crate::RunOptions::default()).unwrap();
+        engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap();
+        clock.advance(Period::from_seconds(600));
+        engine
+    }
+
+    fn list(users: u32) -> Vec<u8> {
+        let users = (0..users).map(|number| json!({"id": format!("u{number:03}"), "profile": "P"}));
+        Value::from(users.collect::<Vec<_>>()).to_string().into_bytes()
+    }
+
+    /// How many Deactivates each user has.
+    fn deactivates(engine: &Engine) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for request in engine.requests(&RequestFilter::default()).unwrap() {
+            if request.operation == crate::Operation::Deactivate {
+                *found.entry(request.user.unwrap().to_string()).or_default() += 1;
+            }
+        }
+        found
+    }
+
+    /// Does what a list asks for up to the plan, and stores so many of its items; with all of them it is sealed.
+    fn plan(engine: &Engine, items: usize, brake: Vec<BrakeReason>) -> ReconciliationRow {
+        let list = SourceList::of(&records(&list(USERS - LEAVERS)).unwrap());
+        let mut snapshot = PutSnapshot {
+            verdict: SnapshotVerdict::Complete,
+            why: Vec::new(),
+            leavers: 0,
+            noted: 0,
+            held: 0,
+            reconciliation: None,
+        };
+        let leavers = engine.compare(&list, &BrakeSettings::default(), &mut snapshot).unwrap();
+        assert_eq!(leavers.len(), LEAVERS as usize);
+        let verdict = (SnapshotVerdict::Complete, &[] as &[String]);
+        let mut row = engine.transact(|tx, _| begin_leavers(tx, &list, verdict, LEAVERS.into(), Some("hr"))).unwrap();
+        let state = if brake.is_empty() { ItemState::Planned } else { ItemState::Held };
+        let digest = engine.store_items(&row, &leavers[..items], state).unwrap();
+        if items == leavers.len() {
+            engine.transact(|tx, _| seal_leavers(tx, &mut row, digest, brake)).unwrap();
+        }
+        row
+    }
+
+    fn all_once(engine: &Engine) {
+        let expected: BTreeMap<String, usize> =
+            (USERS - LEAVERS..USERS).map(|number| (format!("u{number:03}"), 1)).collect();
+        assert_eq!(deactivates(engine), expected);
+    }
+
+    #[test]
+    fn a_kill_before_the_plan_is_sealed_loses_nothing() {
+        for items in 0..4 {
+            let engine = engine();
+            let row = plan(&engine, items, Vec::new());
+            assert_eq!(deactivates(&engine), BTreeMap::new());
+            let put = engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap().snapshot.unwrap();
+            assert_eq!((put.leavers, put.held), (4, 0));
+            all_once(&engine);
+            // What was interrupted never comes to life again.
+            assert_eq!(engine.reconciliation(row.shown.id.as_str()).unwrap().state, State::Cancelled);
+            assert!(
+                engine
+                    .plan(row.shown.id.as_str(), &PlanFilter::default())
+                    .unwrap()
+                    .iter()
+                    .all(|item| item.state == ItemState::Expired)
+            );
+        }
+    }
+
+    #[test]
+    fn a_kill_while_leavers_leave_loses_and_repeats_nothing() {
+        for done in 0..=4 {
+            let engine = engine();
+            let row = plan(&engine, 4, Vec::new());
+            for _ in 0..done {
+                engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
+            }
+            assert_eq!(deactivates(&engine).len(), done);
+            // Another list, even one from which nothing follows, ends what was decided.
+            engine.put_users_snapshot(b"[7]", Some("hr")).unwrap();
+            all_once(&engine);
+            assert_eq!(engine.reconciliation(row.shown.id.as_str()).unwrap().state, State::Completed);
+            let put = engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap().snapshot.unwrap();
+            assert_eq!((put.leavers, put.noted, put.held), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_kill_while_a_release_is_carried_out_is_gone_on_with_by_whoever_releases_again() {
+        for done in 0..=3 {
+            let engine = engine();
+            let brake = held(9, 0, 20, &BrakeSettings::default().deactivations, SnapshotVerdict::Complete);
+            let mut row = plan(&engine, 4, brake);
+            let id = row.shown.id.to_string();
+            engine.transact(|tx, _| release_leavers(tx, &mut row, "boss")).unwrap();
+            for _ in 0..done {
+                engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
+            }
+            assert_eq!(deactivates(&engine).len(), done);
+            let released = engine.release(&id, row.shown.digest.as_deref().unwrap(), "boss").unwrap();
+            assert_eq!(released.state, State::Completed);
+            all_once(&engine);
+        }
+    }
+}

@@ -270,7 +270,7 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 17] = [
+    const SOURCES: [&str; 18] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),

@@ -64,7 +64,11 @@ impl Tx<'_> {
     }
 
     /// Users by id, deleted ones too and erased ones not; one that cannot be unsealed is its fault.
-    pub(crate) fn users_after(&self, after: &str, limit: u32) -> Result<Vec<(String, Result<StoredUser, Fault>)>, Fault> {
+    pub(crate) fn users_after(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Result<StoredUser, Fault>)>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id
              WHERE u.id > $1 ORDER BY u.id LIMIT $2"
