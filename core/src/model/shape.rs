@@ -45,6 +45,12 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
         }
     }
     reactions(app)?;
+    for (index, item) in app.get("entitlements").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let parts = [("", Some(item)), (".group", item.get("group"))];
+        if let Some((part, _)) = parts.into_iter().find(|(_, value)| value.is_some_and(Value::is_array)) {
+            return refused(&format!("entitlements[{index}]{part}"));
+        }
+    }
     let weighed = app.get("matching").and_then(|matching| matching.get("rules"));
     for (list, items) in
         [("mapping", app.get("mapping")), ("matching", app.get("matching")), ("matching.rules", weighed)]

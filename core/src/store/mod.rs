@@ -19,6 +19,7 @@ mod references;
 mod requests;
 mod reservations;
 mod schemas;
+mod source;
 mod staging;
 mod undo;
 mod users;
@@ -291,6 +292,7 @@ mod tests {
         include_str!("references.rs"),
         include_str!("requests.rs"),
         include_str!("reservations.rs"),
+        include_str!("source.rs"),
         include_str!("staging.rs"),
         include_str!("undo.rs"),
         include_str!("users.rs"),
