@@ -1,11 +1,12 @@
 //! Release: a second person lets through what the brake holds of exactly one plan, once.
 
+use super::compare::is_confirmed_item;
 use super::definition_mark;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, log_step};
 use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State};
-use crate::planning::brake::{can_be_released, is_confirmed};
+use crate::planning::brake::can_be_released;
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::Period;
@@ -20,19 +21,34 @@ const PAGE: u32 = 500;
 /// What a plan that no app's definition is behind has in the place of its mark.
 const USERS: &str = "users";
 
-/// Whether this person may let through the held part of exactly this plan now.
+/// A second person agrees to the held part of exactly this plan. It is let through by the commit; where that was done
+/// already, the caller goes on with it.
 ///
 /// # Errors
 /// `four_eyes` where it is not a second person; `plan_changed` where the digest is not that of the plan, an item is not as
 /// it was planned, or the definition changed; `invalid_transition` where nothing waits for a release, it was released
 /// before, or the plan is older than 24 hours.
-pub(crate) fn may_release(
-    tx: &Tx<'_>,
+pub(crate) fn release(
+    tx: &mut Tx<'_>,
     apps: &LiveApps,
-    row: &ReconciliationRow,
+    row: &mut ReconciliationRow,
     digest: &str,
     by: &str,
 ) -> Result<(), Fault> {
+    may_release(tx, row, by)?;
+    same_definition(apps, row)?;
+    same_items(tx, row, digest)?;
+    // Whoever is at it reads the plan again before anything else is done.
+    tx.take_reconciliation(row)?;
+    row.shown.approval = ApprovalStatus::Approved;
+    row.released_by = Some(by.to_owned());
+    row.released_at = Some(tx.now);
+    tx.save_reconciliation(row)?;
+    log_step(tx, row, Some(by), "released", json!({"digest": row.shown.digest}))?;
+    if row.shown.state == State::Committing { let_through(tx, apps, row) } else { Ok(()) }
+}
+
+fn may_release(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), Fault> {
     let refused = |message: &str| Err(Fault::new(Code::InvalidTransition, message));
     let shown = &row.shown;
     if !matches!(shown.state, State::Analyzed | State::Committing) || shown.finished_at.is_some() {
@@ -54,7 +70,7 @@ pub(crate) fn may_release(
     if tx.now > shown.created_at.plus(VALID) {
         return refused("the plan is more than 24 hours old; reconcile again");
     }
-    unchanged(tx, apps, row, digest)
+    Ok(())
 }
 
 /// Whoever asked for the reconciliation, had it committed or decided on an item is no second person.
@@ -63,41 +79,75 @@ fn second_person(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), F
         return Err(Fault::new(Code::InvalidArgument, "say who releases the plan"));
     }
     let first = [&row.shown.by, &row.committed_by];
-    if first.into_iter().flatten().any(|one| one == by) || tx.has_decided(&row.shown.id, by)? {
+    if first.into_iter().flatten().any(|one| one.trim() == by.trim()) || tx.has_decided(&row.shown.id, by)? {
         let message = "whoever reconciled, committed or reviewed may not release; another person must";
         return Err(Fault::new(Code::FourEyes, message));
     }
     Ok(())
 }
 
-/// Whether the plan is still the one of that digest, item by item.
+/// Whether the app is still defined as when the plan was made.
 ///
 /// # Errors
 /// `plan_changed`.
-pub(super) fn unchanged(tx: &Tx<'_>, apps: &LiveApps, row: &ReconciliationRow, digest: &str) -> Result<(), Fault> {
+pub(super) fn same_definition(apps: &LiveApps, row: &ReconciliationRow) -> Result<(), Fault> {
     let changed = |message: &str| Fault::new(Code::PlanChanged, message);
-    let shown = &row.shown;
-    if shown.digest.as_deref() != Some(digest) {
+    let Some(app) = &row.shown.app else { return Ok(()) };
+    let live = apps.values().find(|live| live.definition.app.id == *app);
+    let mark = definition_mark(live.ok_or_else(|| changed("the app is not in use"))?)?;
+    match row.definition.as_deref() == Some(mark.as_str()) {
+        true => Ok(()),
+        false => Err(changed("the app's definition changed since the plan was made")),
+    }
+}
+
+/// Whether the plan is still the one of that digest, item by item; of what is held also whether each item is as it was
+/// planned. The others are looked at when they are done.
+///
+/// # Errors
+/// `plan_changed`.
+pub(super) fn same_items(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str) -> Result<(), Fault> {
+    let changed = |message: &str| Fault::new(Code::PlanChanged, message);
+    if row.shown.digest.as_deref() != Some(digest) {
         return Err(changed("the digest is not that of the plan as it is now"));
     }
-    let mark = match &shown.app {
-        None => USERS.to_owned(),
-        Some(app) => {
-            let live = apps.values().find(|live| live.definition.app.id == *app);
-            definition_mark(live.ok_or_else(|| changed("the app was deleted"))?)?
-        }
-    };
-    if shown.kind != ReconciliationKind::Source && row.definition.as_deref() != Some(mark.as_str()) {
-        return Err(changed("the app's definition changed since the plan was made"));
-    }
-    let verdict = shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-    if plan_digest(tx, &shown.id, &mark, verdict)? != digest {
+    let mark = if row.shown.kind == ReconciliationKind::Source { Some(USERS) } else { row.definition.as_deref() };
+    let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
+    if plan_digest(tx, &row.shown.id, mark.unwrap_or_default(), verdict)? != digest {
         return Err(changed("the items are not those of the plan"));
     }
-    each_held(tx, &shown.id, |item| match item_digest(&item.item, &item.planned_for) == item.digest {
+    each_held(tx, &row.shown.id, |one| same_item(&one).map_err(|fault| changed(&fault.message)))
+}
+
+/// Whether an item is as it was planned.
+///
+/// # Errors
+/// `item_changed`.
+pub(super) fn same_item(one: &PlanRow) -> Result<(), Fault> {
+    match item_digest(&one.item, &one.planned_for) == one.digest {
         true => Ok(()),
-        false => Err(changed("an item is not as it was planned")),
-    })
+        false => Err(Fault::new(Code::ItemChanged, format!("item {} is not as it was planned", one.item.number))),
+    }
+}
+
+/// On commit, lets through what a second person released before.
+///
+/// # Errors
+/// `four_eyes` where the same person commits; `plan_changed` where the release is more than 24 hours old.
+pub(super) fn use_release(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    row: &mut ReconciliationRow,
+    by: &str,
+) -> Result<(), Fault> {
+    let Some(released_at) = row.released_at.filter(|_| row.used_at.is_none()) else { return Ok(()) };
+    if row.released_by.as_deref().is_some_and(|one| one.trim() == by.trim()) {
+        return Err(Fault::new(Code::FourEyes, "whoever released the plan may not commit it; another person must"));
+    }
+    if tx.now > released_at.plus(VALID) {
+        return Err(Fault::new(Code::PlanChanged, "the release is more than 24 hours old; reconcile again"));
+    }
+    let_through(tx, apps, row)
 }
 
 /// The digest of a plan as it is stored, by what its items' digests are and which of them are held.
@@ -137,48 +187,27 @@ fn each_held(
     }
 }
 
-/// Lets through what is held and may be: what was found for the first time stays held. It is done by the commit, which the
-/// caller goes on with where there was one.
-pub(super) fn let_through(
-    tx: &mut Tx<'_>,
-    apps: &LiveApps,
-    row: &mut ReconciliationRow,
-    by: &str,
-) -> Result<(), Fault> {
+/// Lets through what is held and may be: what was found for the first time stays held.
+fn let_through(tx: &mut Tx<'_>, apps: &LiveApps, row: &mut ReconciliationRow) -> Result<(), Fault> {
     let id = row.shown.id.clone();
     let app = row.shown.app.clone();
     let live = app.as_ref().and_then(|app| apps.values().find(|live| live.definition.app.id == *app));
-    let apart = live.and_then(|live| live.definition.app.brake.clone()).unwrap_or_default().observed_apart;
-    // Whoever is at it reads the plan again before anything else is done.
-    tx.take_reconciliation(row)?;
-    let (mut released, mut kept) = (0_u64, 0_u64);
+    let settings = live.and_then(|live| live.definition.app.brake.clone()).unwrap_or_default();
+    let by = row.released_by.clone().unwrap_or_default();
     each_held(tx, &id, |mut one| {
-        let item = &one.item;
-        let inferred = item.reaction.is_destructive() && !item.explicit && item.by.is_none();
-        let seen = match &app {
-            Some(app) if inferred && row.shown.kind == ReconciliationKind::Target => {
-                let seen = tx.observation(app, &item.finding)?;
-                seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, apart))
+        let confirmed = match &app {
+            Some(app) if row.shown.kind == ReconciliationKind::Target => {
+                is_confirmed_item(tx, app, &settings, &one.item)?
             }
             _ => true,
         };
-        if seen {
+        if confirmed {
             one.item.state = ItemState::Planned;
             one.item.why.push(format!("released by {by}"));
             tx.save_item(&id, &one)?;
-            released += 1;
-        } else {
-            kept += 1;
         }
         Ok(())
     })?;
-    row.shown.approval = ApprovalStatus::Approved;
-    row.released_by = Some(by.to_owned());
-    row.released_at = Some(tx.now);
-    if row.shown.state == State::Committing {
-        row.used_at = Some(tx.now);
-    }
-    tx.save_reconciliation(row)?;
-    let details = json!({"digest": row.shown.digest, "released": released, "held": kept});
-    log_step(tx, row, Some(by), "released", details)
+    row.used_at = Some(tx.now);
+    tx.save_reconciliation(row)
 }
