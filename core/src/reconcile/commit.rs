@@ -164,7 +164,7 @@ fn wait_for_release(tx: &mut Tx<'_>, row: &mut ReconciliationRow, held: u64) -> 
 }
 
 /// The listing is accepted: the next is compared with it.
-fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
+pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
     let Some(app) = &row.shown.app else { return Ok(()) };
     let mut known = tx.remembered(app)?;
     let is_accepted = match row.shown.verdict {

@@ -57,13 +57,14 @@ pub(crate) fn reconcile(
 /// only held items are left is closed: what is found now takes their place.
 fn unfinished(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<Option<RequestId>, Fault> {
     let Some(row) = tx.open_reconciliation(app)? else { return Ok(None) };
-    let id = row.shown.id;
+    let id = row.shown.id.clone();
     match row.shown.state {
         State::Analyzed => {
             end_reconciliation(tx, &id, Event::Cancel, by, "another reconciliation takes its place")?;
             Ok(None)
         }
-        State::Committing if tx.next_items(&id, ItemState::Planned, 1)?.is_empty() => {
+        State::Committing if is_held_alone(tx, &id)? => {
+            commit::remember(tx, &row)?;
             end_reconciliation(
                 tx,
                 &id,
@@ -75,6 +76,12 @@ fn unfinished(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<Option<R
         }
         _ => Ok(Some(id)),
     }
+}
+
+/// Whether nothing of a plan is left but what waits for a second person.
+fn is_held_alone(tx: &Tx<'_>, id: &RequestId) -> Result<bool, Fault> {
+    let has = |state| tx.next_items(id, state, 1).map(|items| !items.is_empty());
+    Ok(!has(ItemState::Planned)? && has(ItemState::Held)?)
 }
 
 /// Takes a reconciliation up and brings it as far as it goes by itself: to its plan, or, where the plan is being carried out,
