@@ -12,17 +12,19 @@ mod known;
 mod sources;
 mod stage;
 mod subject;
+mod undo;
 mod update;
 
 pub(crate) use commit::commit;
 pub(crate) use stage::stage_accounts;
+pub(crate) use undo::undo;
 
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApp, LiveApps, advance, begin_reconciliation, end_reconciliation};
 use crate::lifecycle::Event;
-use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, Situation, State, WaitingFor};
+use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, Situation, State, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
 use crate::time::Period;
@@ -132,6 +134,8 @@ impl<'h> Work<'h> {
     fn drive(&mut self) -> Result<(), Fault> {
         while !self.is_stopped() {
             match self.row.shown.state {
+                State::New if self.is_undo() => self.step(Event::Analyze, json!({}))?,
+                State::Analyzing if self.is_undo() => self.plan_undo()?,
                 State::New => self.begin()?,
                 State::Collecting => self.collect()?,
                 State::Collected => self.step(Event::Analyze, json!({}))?,
@@ -179,6 +183,10 @@ impl<'h> Work<'h> {
         self.host.refresh()?;
         let (apps, _) = self.host.apps();
         find(&apps, self.app.as_str()).cloned()
+    }
+
+    fn is_undo(&self) -> bool {
+        self.row.shown.kind == ReconciliationKind::Undo
     }
 
     fn is_stopped(&self) -> bool {
