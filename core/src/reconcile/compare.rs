@@ -9,13 +9,15 @@ use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
 use crate::model::{
-    AccountStatus, ApprovalStatus, Change, ChangeKind, ItemState, LinkState, PlanFilter, PlanItem, Reaction,
-    ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
+    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, ItemState, LinkState, PlanFilter, PlanItem,
+    Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
 };
 use crate::operation::Operation;
+use crate::planning::brake::{Brake, Surroundings, Taken, can_be_released, is_confirmed};
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::planning::reaction::{Circumstances, decide_reaction, default_reaction};
-use crate::store::{AccountRow, PlanRow, ReconciliationRow, Tx};
+use crate::store::{AccountRow, PlanRow, ReconciliationRow, RequestRow, Tx};
+use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -78,7 +80,7 @@ impl Work<'_> {
                 batch.clear();
             }
             if is_last {
-                return self.finish(&live);
+                return self.finish(&live, now);
             }
         }
     }
@@ -116,6 +118,10 @@ impl Work<'_> {
             tx.save_reconciliation(&self.row)?;
             for (found, seen) in batch {
                 if let Some(row) = builder.item(tx, number + 1, found, seen.as_ref())? {
+                    let inferred = row.item.reaction.is_destructive() && !row.item.explicit;
+                    if inferred && self.row.shown.verdict != Some(SnapshotVerdict::Incomplete) {
+                        tx.observe(&builder.live.definition.app.id, &row.item.finding)?;
+                    }
                     tx.put_item(&self.row.shown.id, &self.key, &row)?;
                     number += 1;
                 }
@@ -125,41 +131,107 @@ impl Work<'_> {
     }
 
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
-    fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
+    fn finish(&mut self, live: &LiveApp, began: Timestamp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-        let mark = self.row.definition.clone().unwrap_or_default();
-        let id = self.row.shown.id.clone();
-        let mut digest = PlanDigest::new(&mark, verdict);
-        let mut after = 0;
-        loop {
-            let filter = PlanFilter { after: Some(after), limit: u32::try_from(BATCH).ok(), ..PlanFilter::default() };
-            let (row, key) = (self.row.clone(), self.key.clone());
-            let page = write(self.host, |tx, _| {
-                tx.save_reconciliation(&row)?;
-                let mut page = tx.plan_items(&id, &filter)?;
-                for one in &mut page {
-                    one.digest = item_digest(&one.item, &one.planned_for);
-                    tx.put_item(&id, &key, one)?;
-                }
-                Ok(page)
-            })?;
-            let Some(last) = page.last() else { break };
-            after = last.item.number;
-            for one in &page {
+        let settings = live.definition.app.brake.clone().unwrap_or_default();
+        let around = self.surroundings(live, &settings, verdict)?;
+        let mut brake = Brake::new(&settings, &around);
+        self.each_page(|tx, page| {
+            for one in page {
+                brake.add(&one.item, is_confirmed_item(tx, live, &settings, &one.item)?);
+            }
+            Ok(())
+        })?;
+        let braked = brake.decide();
+        let mut digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
+        let (id, key) = (self.row.shown.id.clone(), self.key.clone());
+        self.each_page(|tx, page| {
+            for one in page {
+                let confirmed = is_confirmed_item(tx, live, &settings, &one.item)?;
+                braked.apply(&mut one.item, confirmed);
+                one.digest = item_digest(&one.item, &one.planned_for);
+                tx.put_item(&id, &key, one)?;
                 digest.add(one.item.number, &one.digest, one.item.state == ItemState::Held);
             }
-        }
-        self.row.shown.digest = Some(digest.finish());
-        let _ = live;
+            Ok(())
+        })?;
+        let shown = &mut self.row.shown;
+        shown.digest = Some(digest.finish());
+        shown.notes.clone_from(&braked.notes);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
+            let held = tx.item_counts(&id)?.get(&ItemState::Held).copied().unwrap_or(0) > 0;
+            row.shown.brake = if held { braked.reasons.clone() } else { Vec::new() };
+            let release = held && can_be_released(&row.shown.brake);
+            row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
+            if verdict != SnapshotVerdict::Incomplete {
+                tx.forget_observations(&live.definition.app.id, began)?;
+            }
             let details = analyzed(tx, &row)?;
             advance(tx, &mut row, Event::Analyzed, None, details)?;
             Ok(row)
         })?;
         Ok(())
     }
+
+    /// Shows the plan page by page, each in a transaction of its own.
+    fn each_page(&self, mut visit: impl FnMut(&mut Tx<'_>, &mut [PlanRow]) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut after = 0;
+        loop {
+            let filter = PlanFilter { after: Some(after), limit: u32::try_from(BATCH).ok(), ..PlanFilter::default() };
+            let mut page = read(self.host, |tx| tx.plan_items(&self.row.shown.id, &filter))?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.item.number;
+            let now = self.host.clock().now();
+            // What is shown here logs nothing, and apps that change meanwhile make another plan necessary anyway.
+            self.host.store().write(now, |tx| {
+                tx.save_reconciliation(&self.row)?;
+                visit(tx, &mut page)
+            })?;
+        }
+    }
+
+    fn surroundings(
+        &self,
+        live: &LiveApp,
+        settings: &BrakeSettings,
+        verdict: SnapshotVerdict,
+    ) -> Result<Surroundings, Fault> {
+        let app = &live.definition.app;
+        let mut active_admins = BTreeSet::new();
+        if !settings.admins.is_empty() {
+            let mut staged = Staged::new(self);
+            for number in 1..=staged.pages() {
+                let accounts = staged.accounts(number)?.into_iter();
+                let usable = accounts.filter(|one| one.active && settings.admins.contains(&one.external_id));
+                active_admins.extend(usable.map(|one| one.external_id));
+            }
+        }
+        read(self.host, |tx| {
+            let ago = |seconds| Timestamp::from_micros(tx.now.as_micros() - Period::from_seconds(seconds).as_micros());
+            let (deactivations, deletes) = tx.taken_since(&app.id, ago(86_400), false)?;
+            let explicit = tx.taken_since(&app.id, ago(3_600), true)?;
+            Ok(Surroundings {
+                verdict,
+                delete_allowed: app.operations.allows(Operation::Delete),
+                linked: tx.count_linked(&app.id)?,
+                listed: self.row.accounts,
+                taken: Taken { deactivations, deletes, explicit: explicit.0 + explicit.1 },
+                protected: app.protected.external_ids.iter().cloned().collect(),
+                active_admins,
+            })
+        })
+    }
+}
+
+/// Whether what would be taken away and was only inferred was found before, long enough ago.
+fn is_confirmed_item(tx: &Tx<'_>, live: &LiveApp, settings: &BrakeSettings, item: &PlanItem) -> Result<bool, Fault> {
+    if !item.reaction.is_destructive() || item.explicit {
+        return Ok(true);
+    }
+    let seen = tx.observation(&live.definition.app.id, &item.finding)?;
+    Ok(seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, settings.observed_apart)))
 }
 
 /// How many faults of records a reconciliation tells.
@@ -225,7 +297,8 @@ impl Builder<'_> {
         let mut why: Vec<String> = decided.why.iter().map(|why| (*why).to_owned()).collect();
         let (mut changes, mut values) = (Vec::new(), std::collections::BTreeMap::new());
         if acts(reaction) {
-            let against = match self.moving(tx, &subject, finding.user.as_deref(), seen)? {
+            let links = finding.situation == Situation::Found;
+            let against = match self.moving(tx, &subject, finding.user.as_deref(), seen, links)? {
                 None => self.switched_off(reaction, finding.situation, &subject),
                 moving => moving,
             };
@@ -284,6 +357,7 @@ impl Builder<'_> {
         subject: &Subject,
         user: Option<&str>,
         seen: Option<&TargetAccount>,
+        links: bool,
     ) -> Result<Option<String>, Fault> {
         let app = &self.live.definition.app.id;
         let owner = subject.row.as_ref().and_then(|row| row.account.user.as_ref()).map(|user| user.as_str());
@@ -291,8 +365,8 @@ impl Builder<'_> {
         let marked = seen.and_then(|seen| crate::path::member(&seen.attributes, "externalId")?.as_str());
         let people: BTreeSet<&str> = [user, owner, marked].into_iter().flatten().collect();
         for person in people {
-            let changed = tx.logged_since(Some(app), person, self.row.began)?
-                || tx.logged_since(None, person, self.analyzed)?;
+            let changed =
+                tx.logged_since(Some(app), person, self.row.began)? || tx.logged_since(None, person, self.analyzed)?;
             if changed {
                 let why = "something happened to the user or its account in the app while the target was read";
                 return Ok(Some(why.to_owned()));
@@ -301,7 +375,7 @@ impl Builder<'_> {
                 Ok(id) => tx.lane(app, &id)?,
                 Err(_) => Vec::new(),
             };
-            if let Some(request) = open.first() {
+            if let Some(request) = open.iter().find(|row| !(links && is_superseded(row))) {
                 return Ok(Some(format!("the request {} of the user is open", request.request.id)));
             }
         }
@@ -309,7 +383,7 @@ impl Builder<'_> {
             if row.account.updated_at > self.row.shown.created_at {
                 return Ok(Some("what is known of the account changed while the target was read".to_owned()));
             }
-            let open = tx.unowned_lane(app, &row.account.external_id)?;
+            let open = tx.lane_of_account(app, &row.account.external_id)?;
             if let Some(request) = open.first() {
                 return Ok(Some(format!("the request {} for the account is open", request.request.id)));
             }
@@ -354,7 +428,7 @@ impl Builder<'_> {
     ) -> Result<Result<Vec<Change>, Vec<Fault>>, Fault> {
         let Some(stored) = &subject.stored else { return Ok(Ok(Vec::new())) };
         let row = as_seen(tx, self.live, subject, seen);
-        let wanted = match wanted(tx, self.live, stored, &row)? {
+        let wanted = match wanted(tx, self.live, stored, &row, false)? {
             Ok(wanted) => wanted,
             Err(faults) => return Ok(Err(faults)),
         };
@@ -412,6 +486,11 @@ fn shown_attributes(seen: &TargetAccount) -> crate::value::Attributes {
         attributes.entry(name).or_insert(Value::Bool(value));
     }
     attributes
+}
+
+/// Whether a request is no longer needed once an account is linked: one to make it, of which nothing was sent.
+pub(super) fn is_superseded(row: &RequestRow) -> bool {
+    row.request.operation == Operation::Create && !row.is_under_way()
 }
 
 fn acts(reaction: Reaction) -> bool {

@@ -4,9 +4,17 @@
 //! transaction, and none is open while a target is asked. So the work can be dropped at any point, and whoever takes it up
 //! goes on where it was.
 
+mod act;
 mod collect;
+mod commit;
+mod compare;
+mod known;
+mod sources;
 mod stage;
+mod subject;
+mod update;
 
+pub(crate) use commit::commit;
 pub(crate) use stage::stage_accounts;
 
 use crate::delivery::Host;
@@ -14,7 +22,7 @@ use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApp, LiveApps, advance, begin_reconciliation, end_reconciliation};
 use crate::lifecycle::Event;
-use crate::model::{ItemState, Reconciliation, State, WaitingFor};
+use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, Situation, State, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
 use crate::time::Period;
@@ -120,7 +128,8 @@ impl<'h> Work<'h> {
                 State::New => self.begin()?,
                 State::Collecting => self.collect()?,
                 State::Collected => self.step(Event::Analyze, json!({}))?,
-                State::Analyzing => return Ok(()),
+                State::Analyzing => self.analyze()?,
+                State::Committing => self.commit()?,
                 _ => return Ok(()),
             }
             self.tell();
@@ -211,6 +220,36 @@ pub(crate) fn show(tx: &Tx<'_>, row: ReconciliationRow) -> Result<Reconciliation
         shown.waiting_for = Some(WaitingFor::Approval);
     }
     Ok(shown)
+}
+
+/// The items of a plan, without values of sensitive attributes.
+pub(crate) fn plan(tx: &Tx<'_>, apps: &LiveApps, id: &str, filter: &PlanFilter) -> Result<Vec<PlanItem>, Fault> {
+    let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
+    let row = tx.reconciliation(id)?.ok_or_else(missing)?;
+    let live = row.shown.app.as_ref().and_then(|app| apps.get(app));
+    let rows = tx.plan_items(&row.shown.id, filter)?;
+    Ok(rows.into_iter().map(|row| covered(row.item, live.map(AsRef::as_ref))).collect())
+}
+
+/// An item without values of sensitive attributes; of an app that is gone all values are kept back.
+fn covered(mut item: PlanItem, live: Option<&LiveApp>) -> PlanItem {
+    match live {
+        Some(live) => {
+            let mapping = &live.definition.mapping;
+            item.changes.iter_mut().for_each(|change| mapping.cover_change(change));
+            item.before.retain(|path, _| !mapping.is_sensitive(path));
+        }
+        None => {
+            item.changes.iter_mut().for_each(|change| change.value = None);
+            item.before.clear();
+        }
+    }
+    item
+}
+
+/// Whether a situation is that of an account of the listing.
+fn is_at_account(situation: Situation) -> bool {
+    !matches!(situation, Situation::Missing | Situation::Absent | Situation::Unseen | Situation::OutOfScope)
 }
 
 fn find<'a>(apps: &'a LiveApps, id: &str) -> Result<&'a Arc<LiveApp>, Fault> {

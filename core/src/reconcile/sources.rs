@@ -9,6 +9,7 @@ use crate::id::{AppId, RequestId, UserId};
 use crate::model::{AccountStatus, TargetAccount};
 use crate::store::{AccountRow, UserKey, UserState};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How many rows are read at once.
 const PAGE: u32 = 500;
@@ -175,6 +176,39 @@ impl Records for Staged<'_> {
         let rest = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| self.page.1.get(at..));
         let line = rest.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
         visit(line.ok_or_else(|| Fault::new(Code::Internal, "there is no account at this place"))?)
+    }
+}
+
+/// Finds collected accounts by their ids, in about the order in which they were collected.
+pub(super) struct Seeker<'h> {
+    staged: Staged<'h>,
+    /// The page that was looked at last.
+    number: u64,
+    accounts: HashMap<String, TargetAccount>,
+}
+
+impl<'h> Seeker<'h> {
+    pub(super) fn new(work: &Work<'h>) -> Self {
+        Self { staged: Staged::new(work), number: 0, accounts: HashMap::new() }
+    }
+
+    /// The account of that id as it was collected, the first of repeated ones on a page.
+    pub(super) fn find(&mut self, id: &str) -> Result<Option<TargetAccount>, Fault> {
+        let pages = self.staged.pages();
+        for _ in 0..=pages {
+            if let Some(found) = self.accounts.get(id) {
+                return Ok(Some(found.clone()));
+            }
+            if pages == 0 {
+                break;
+            }
+            self.number = self.number % pages + 1;
+            self.accounts.clear();
+            for account in self.staged.accounts(self.number)? {
+                self.accounts.entry(account.external_id.clone()).or_insert(account);
+            }
+        }
+        Ok(None)
     }
 }
 

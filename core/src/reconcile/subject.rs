@@ -21,12 +21,7 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    pub(super) fn find(
-        tx: &Tx<'_>,
-        live: &LiveApp,
-        user: Option<&str>,
-        account: Option<&str>,
-    ) -> Result<Self, Fault> {
+    pub(super) fn find(tx: &Tx<'_>, live: &LiveApp, user: Option<&str>, account: Option<&str>) -> Result<Self, Fault> {
         let app = &live.definition.app.id;
         let stored = user.map(|user| tx.user(user)).transpose()?.flatten();
         let row = account.map(|account| tx.account_at(app, account)).transpose()?.flatten();
@@ -42,6 +37,11 @@ impl Subject {
             (Some(row), Some(linked)) => row.account.external_id == *linked,
             _ => false,
         }
+    }
+
+    /// Whether the user has another account in the app.
+    pub(super) fn is_linked_elsewhere(&self) -> bool {
+        self.linked.is_some() && !self.is_linked()
     }
 
     /// Whether a person manages the account's link.

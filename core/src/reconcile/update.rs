@@ -18,13 +18,14 @@ pub(super) struct Wanted {
     pub(super) waits: bool,
 }
 
-/// Renders the mapping for an account with the attributes that were seen. The inner fault list says what of the record
+/// Renders the mapping for an account with the attributes that were seen; `notes` also stores to whom the record refers. The inner fault list says what of the record
 /// cannot be rendered.
 pub(super) fn wanted(
     tx: &Tx<'_>,
     live: &LiveApp,
     stored: &StoredUser,
     row: &AccountRow,
+    notes: bool,
 ) -> Result<Result<Wanted, Vec<Fault>>, Fault> {
     let rendering = Rendering::new(tx, live, stored, Some(row))?;
     let candidate = match rendering.candidate(tx, None)? {
@@ -37,6 +38,9 @@ pub(super) fn wanted(
         if !is_in_vain(tx, live, Some(row), &rendered.attributes, change)? {
             changes.push(change.change());
         }
+    }
+    if notes {
+        rendering.note_references(tx)?;
     }
     let waits = live.definition.mapping.awaits(&rendered);
     Ok(Ok(Wanted { attributes: rendered.attributes, changes, waits }))

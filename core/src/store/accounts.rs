@@ -138,6 +138,17 @@ impl Tx<'_> {
             .collect()
     }
 
+    /// How many accounts of an app are linked to somebody and not gone.
+    pub(crate) fn count_linked(&self, app: &AppId) -> Result<u64, Fault> {
+        let count = self.row(
+            "SELECT count(*) FROM account WHERE app_id = $1 AND user_id IS NOT NULL AND link_state = 'Linked'
+             AND status <> 'Deleted'",
+            [app.as_str()],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
     /// Whether an account of the user is ignored: changes of the user are to have no effect on the target.
     pub(crate) fn is_ignored(&self, app: &AppId, user: &UserId) -> Result<bool, Fault> {
         let found = self.row(

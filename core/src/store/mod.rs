@@ -21,12 +21,13 @@ mod reservations;
 mod schemas;
 mod source;
 mod staging;
+mod undo;
 mod users;
 mod vault;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
-pub(crate) use given::Given;
+pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::PlanRow;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
@@ -188,6 +189,11 @@ impl Tx<'_> {
         result
     }
 
+    /// A random key that is kept nowhere.
+    pub(crate) fn random_key(&mut self) -> Result<[u8; 32], Fault> {
+        self.vault.new_user_key().map(|key| *key)
+    }
+
     /// A random number below `below`.
     pub(crate) fn random_below(&mut self, below: u64) -> Result<u64, Fault> {
         self.vault.random.below(below)
@@ -288,6 +294,7 @@ mod tests {
         include_str!("reservations.rs"),
         include_str!("source.rs"),
         include_str!("staging.rs"),
+        include_str!("undo.rs"),
         include_str!("users.rs"),
     ];
 

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 const COLUMNS: &str = "id, kind, app_id, state, approval, author, verdict, verdict_why, counts, digest, brake, notes,
     faults, definition, cursor, token, released_by, partial, pages, collected, takes, began, accounts, created_at,
-    finished_at, released_at, used_at";
+    finished_at, released_at, used_at, committed_by";
 
 /// A reconciliation with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct ReconciliationRow {
     pub(crate) definition: Option<String>,
     /// What the target gave for the next listing of changes.
     pub(crate) token: Option<String>,
+    /// Who had the plan carried out.
+    pub(crate) committed_by: Option<String>,
     /// Who released the held part.
     pub(crate) released_by: Option<String>,
     /// When.
@@ -77,6 +79,7 @@ impl ReconciliationRow {
             accounts: 0,
             definition: None,
             token: None,
+            committed_by: None,
             released_by: None,
             released_at: None,
             used_at: None,
@@ -104,6 +107,7 @@ struct Raw {
     partial: bool,
     numbers: [i64; 5],
     times: [Option<i64>; 4],
+    committed_by: Option<String>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -116,6 +120,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         partial: row.get(17)?,
         numbers: [row.get(18)?, row.get(19)?, row.get(20)?, row.get(21)?, row.get(22)?],
         times: [row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?],
+        committed_by: row.get(27)?,
     })
 }
 
@@ -181,6 +186,7 @@ fn parse(row: Raw) -> Result<ReconciliationRow, Fault> {
         accounts,
         definition,
         token,
+        committed_by: row.committed_by,
         released_by,
         released_at,
         used_at,
@@ -276,7 +282,8 @@ impl Tx<'_> {
             "UPDATE reconciliation SET state = $1, approval = $2, finished_at = $3, began = $4, partial = $5, cursor = $6,
              pages = $7, collected = $8, verdict = $9, verdict_why = $10, counts = $11, digest = $12, brake = $13,
              notes = $14, faults = $15, definition = $16, accounts = $17, token = $18, released_by = $19,
-             released_at = $20, used_at = $21 WHERE id = $22 AND takes = $23 AND finished_at IS NULL",
+             released_at = $20, used_at = $21, committed_by = $22
+             WHERE id = $23 AND takes = $24 AND finished_at IS NULL",
             params![
                 shown.state.name(),
                 shown.approval.name(),
@@ -299,6 +306,7 @@ impl Tx<'_> {
                 row.released_by,
                 row.released_at.map(Timestamp::as_micros),
                 row.used_at.map(Timestamp::as_micros),
+                row.committed_by,
                 shown.id.as_str(),
                 row.takes.cast_signed()
             ],
