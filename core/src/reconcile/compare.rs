@@ -155,9 +155,11 @@ impl Work<'_> {
             }
             Ok(())
         })?;
+        let memberships = self.memberships(live)?;
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
         shown.notes.clone_from(&braked.notes);
+        shown.notes.extend(memberships);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();

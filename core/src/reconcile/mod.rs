@@ -8,6 +8,7 @@ mod act;
 mod collect;
 mod commit;
 mod compare;
+mod memberships;
 mod known;
 mod sources;
 mod stage;
