@@ -54,6 +54,9 @@ impl Acting<'_> {
             Reaction::Unlink => self.unlink(tx, subject).map(|()| None)?,
             Reaction::Ignore => self.ignore(tx, &subject).map(|()| None)?,
             Reaction::None | Reaction::Report | Reaction::Review => None,
+            Reaction::Activate | Reaction::Freeze | Reaction::Unfreeze | Reaction::Attend => {
+                return Err(Fault::new(Code::Internal, "this reaction is that of a plan which undoes another"));
+            }
         };
         Ok(Outcome { request })
     }
@@ -178,7 +181,9 @@ impl Acting<'_> {
         let Some(stored) = subject.stored.as_ref().filter(|_| is_own) else {
             let account = item.finding.account.as_deref().unwrap_or_default();
             let new = NewRequest { operation, why: why(item), by: self.by(), ..NewRequest::default() };
-            return insert_for_account(tx, &self.live.definition, account, self.seen, new).map(|request| request.id);
+            let request = insert_for_account(tx, &self.live.definition, account, self.seen, new)?;
+            tx.note_plan(&request.id, &self.reconciliation.shown.id)?;
+            return Ok(request.id);
         };
         if !subject.is_linked() {
             self.link(tx, subject)?;
@@ -271,6 +276,7 @@ impl Acting<'_> {
             ..new
         };
         let row = insert(tx, &definition.app, stored, new)?;
+        tx.note_plan(&row.request.id, &self.reconciliation.shown.id)?;
         elect(tx, definition, &stored.user.id)?;
         Ok(row.request.id)
     }
