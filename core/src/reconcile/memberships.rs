@@ -5,7 +5,9 @@ use crate::connector::{Connector, ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{AccountFilter, AccountStatus, LinkState, User};
-use crate::planning::groups::{Group, GroupRules, GroupSummary, Holder, MembershipVerdict, compare_groups, named_members};
+use crate::planning::groups::{
+    Group, GroupRules, GroupSummary, Holder, MembershipVerdict, compare_groups, named_members,
+};
 use crate::store::UserState;
 use crate::value::Attributes;
 use std::collections::BTreeSet;
@@ -39,10 +41,8 @@ impl Work<'_> {
             None => return not_compared("the work was stopped"),
         };
         let people = self.people(live, &groups)?;
-        let holders: Vec<Holder<'_>> = people
-            .iter()
-            .map(|(user, account, entitled)| Holder { user, account, entitled: *entitled })
-            .collect();
+        let holders: Vec<Holder<'_>> =
+            people.iter().map(|(user, account, entitled)| Holder { user, account, entitled: *entitled }).collect();
         let untouched = self.untouched(live)?;
         let rules = GroupRules {
             entitlements: &app.entitlements,
