@@ -10,12 +10,16 @@ mod commit;
 mod compare;
 mod known;
 mod memberships;
+mod release;
+mod review;
 mod sources;
 mod stage;
 mod subject;
 mod update;
 
 pub(crate) use commit::commit;
+pub(crate) use release::release;
+pub(crate) use review::review;
 pub(crate) use stage::stage_accounts;
 
 use crate::delivery::Host;
