@@ -51,7 +51,7 @@ impl Work<'_> {
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
         let terms = Terms { complete, now, memory: MEMORY, key };
-        let (mut users, mut links) = (StoredUsers::new(self), StoredLinks::new(self));
+        let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
         let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };
         let mut scratch = crate::scratch::TempScratch::new(MEMORY / 4);
