@@ -52,7 +52,7 @@ impl Work<'_> {
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
         let terms = Terms { complete, now, memory: MEMORY, key };
-        let (mut users, mut links) = (StoredUsers::new(self), StoredLinks::new(self));
+        let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
         let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };
         let mut scratch = crate::scratch::TempScratch::new(MEMORY / 4);
@@ -99,7 +99,7 @@ impl Work<'_> {
         shown.faults = analysis.unreadable().iter().take(MOST_FAULTS).map(|one| one.fault.clone()).collect();
     }
 
-    fn clear(&mut self) -> Result<(), Fault> {
+    pub(super) fn clear(&mut self) -> Result<(), Fault> {
         let row = self.row.clone();
         write(self.host, |tx, _| {
             tx.clear_items(&row.shown.id)?;
@@ -133,14 +133,17 @@ impl Work<'_> {
     }
 
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
-    fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
         let settings = live.definition.app.brake.clone().unwrap_or_default();
         let around = self.surroundings(live, &settings, verdict)?;
+        // What is undone was not inferred.
+        let undoes = self.is_undo();
         let mut brake = Brake::new(&settings, &around);
         self.each_page(|tx, page| {
             for one in page {
-                brake.add(&one.item, is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?);
+                let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
+                brake.add(&one.item, confirmed);
             }
             Ok(())
         })?;
@@ -149,7 +152,7 @@ impl Work<'_> {
         let (id, key) = (self.row.shown.id.clone(), self.key.clone());
         self.each_page(|tx, page| {
             for one in page {
-                let confirmed = is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
+                let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
                 braked.apply(&mut one.item, confirmed);
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.put_item(&id, &key, one)?;
@@ -157,10 +160,11 @@ impl Work<'_> {
             }
             Ok(())
         })?;
-        let memberships = self.memberships(live)?;
+        let memberships = if undoes { Vec::new() } else { self.memberships(live)? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
-        shown.notes.clone_from(&braked.notes);
+        shown.notes.retain(|_| undoes);
+        shown.notes.extend(braked.notes.iter().cloned());
         shown.notes.extend(memberships);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
@@ -169,7 +173,7 @@ impl Work<'_> {
             row.shown.brake = if held { braked.reasons.clone() } else { Vec::new() };
             let release = held && can_be_released(&row.shown.brake);
             row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
-            if verdict != SnapshotVerdict::Incomplete {
+            if verdict != SnapshotVerdict::Incomplete && !undoes {
                 tx.forget_observations(&live.definition.app.id, row.shown.created_at)?;
             }
             let details = analyzed(tx, &row)?;
