@@ -116,7 +116,6 @@ impl Work<'_> {
     /// Makes the plan: what cannot be undone first, then links, then what is sent. Where it is interrupted, it begins anew.
     pub(super) fn plan_undo(&mut self) -> Result<(), Fault> {
         let live = self.live()?;
-        let now = self.host.clock().now();
         let done = read(self.host, |tx| {
             let undoes = tx.undoes(&self.row.shown.id)?;
             let missing = || Fault::new(Code::Internal, "an undo that undoes nothing");
@@ -146,7 +145,7 @@ impl Work<'_> {
             let note = format!("{} requests are not completed; they are not undone", planner.open);
             self.row.shown.notes.push(note);
         }
-        self.finish(&live, now)
+        self.finish(&live)
     }
 
     fn plan_links(&mut self, live: &LiveApp, done: &Done, planner: &mut Planner, refusals: bool) -> Result<(), Fault> {
