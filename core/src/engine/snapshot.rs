@@ -7,7 +7,7 @@ use crate::id::RequestId;
 use crate::intake::{
     Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
 };
-use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, State};
+use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
 use crate::planning::digest::PlanDigest;
 use crate::planning::source::{SourceList, held};
 use crate::store::{LogEvent, ReconciliationRow, Tx};

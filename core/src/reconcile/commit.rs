@@ -3,6 +3,7 @@
 use super::act::{Acting, Outcome};
 use super::release::{same_definition, same_item, same_items, use_release};
 use super::sources::Seeker;
+use super::undo::put_back;
 use super::{Work, definition_mark, find, go_on, is_at_account, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
@@ -55,7 +56,7 @@ impl Work<'_> {
         while !self.is_stopped() {
             let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;
             if next.is_empty() {
-                if self.row.shown.kind == ReconciliationKind::Target {
+                if !self.is_undo() {
                     self.take_over(&mut seeker)?;
                 }
                 return if self.is_stopped() { Ok(()) } else { self.end() };
@@ -82,6 +83,9 @@ impl Work<'_> {
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
+                    false if self.is_undo() => {
+                        same_item(&row).and_then(|()| tx.part(|tx| put_back(tx, live, &self.row, &row)))
+                    }
                     false => same_item(&row).and_then(|()| tx.part(|tx| acting.carry_out(tx, &row))),
                 };
                 let outcome = match outcome {
@@ -136,7 +140,9 @@ impl Work<'_> {
                 return Ok(row);
             }
             let expired = expire_items(tx, &row.shown.id)?;
-            remember(tx, &row)?;
+            if row.shown.kind == ReconciliationKind::Target {
+                remember(tx, &row)?;
+            }
             let items = tx.item_counts(&row.shown.id)?;
             let by = row.committed_by.clone();
             advance(tx, &mut row, Event::Complete, by.as_deref(), json!({"items": items, "expired": expired}))?;
@@ -166,7 +172,7 @@ fn wait_for_release(tx: &mut Tx<'_>, row: &mut ReconciliationRow, held: u64) -> 
 }
 
 /// The listing is accepted: the next is compared with it.
-fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
+pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
     let Some(app) = &row.shown.app else { return Ok(()) };
     let mut known = tx.remembered(app)?;
     let is_accepted = match row.shown.verdict {
