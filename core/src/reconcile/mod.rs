@@ -11,6 +11,7 @@ mod compare;
 mod known;
 mod release;
 mod review;
+mod schedule;
 mod sources;
 mod stage;
 mod subject;
@@ -20,6 +21,7 @@ mod update;
 pub(crate) use commit::commit;
 pub(crate) use release::release;
 pub(crate) use review::review;
+pub(crate) use schedule::{next_due, reconcile_due};
 pub(crate) use stage::stage_accounts;
 pub(crate) use undo::undo;
 
