@@ -66,6 +66,7 @@ impl Engine {
         let epoch = self.shared.run.epoch();
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout.to_std());
         let mut before = Progress::default();
+        reconcile::carry_on(host)?;
         loop {
             // What is due now is delivered first; what waits is waited for only where no reconciliation is due earlier.
             let due = reconcile::next_due(host)?;
