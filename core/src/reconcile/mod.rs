@@ -9,6 +9,8 @@ mod collect;
 mod commit;
 mod compare;
 mod known;
+mod release;
+mod review;
 mod sources;
 mod stage;
 mod subject;
@@ -16,6 +18,8 @@ mod undo;
 mod update;
 
 pub(crate) use commit::commit;
+pub(crate) use release::release;
+pub(crate) use review::review;
 pub(crate) use stage::stage_accounts;
 pub(crate) use undo::undo;
 
