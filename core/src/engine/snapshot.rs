@@ -201,6 +201,7 @@ fn taken_over() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::State;
     use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
     use crate::time::VirtualClock;
     use serde_json::Value;
