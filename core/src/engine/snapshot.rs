@@ -7,7 +7,7 @@ use crate::id::RequestId;
 use crate::intake::{
     Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
 };
-use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, State};
+use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
 use crate::planning::digest::PlanDigest;
 use crate::planning::source::{SourceList, held};
 use crate::store::{LogEvent, ReconciliationRow, Tx};
@@ -201,6 +201,7 @@ fn taken_over() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::State;
     use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
     use crate::time::VirtualClock;
     use serde_json::Value;

@@ -4,6 +4,7 @@ use super::{Engine, Error, Result, RunOptions};
 use crate::delivery::{self, Host, lock};
 use crate::fault::{Code, Fault};
 use crate::model::{Progress, Step};
+use crate::reconcile;
 use std::path::Path;
 
 /// Counts a run as long as it lives.
@@ -33,6 +34,7 @@ impl Engine {
         self.writable("run")?;
         let _active = Active::new(&self.shared.run);
         let host = self.shared.as_ref();
+        reconcile::carry_on(host).map_err(|fault| Error::new("run", fault))?;
         delivery::run(host, options.workers.max(1), options.timeout, options.progress.as_deref())
             .map_err(|fault| Error::new("run", fault))
     }

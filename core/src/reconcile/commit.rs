@@ -83,9 +83,11 @@ impl Work<'_> {
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
-                    false => same_item(&row).and_then(|()| match self.is_undo() {
-                        true => tx.part(|tx| put_back(tx, live, &self.row, &row)),
-                        false => tx.part(|tx| acting.carry_out(tx, &row)),
+                    false => same_item(&row).and_then(|()| {
+                        tx.part(|tx| match self.is_undo() {
+                            true => put_back(tx, live, &self.row, &row),
+                            false => acting.carry_out(tx, &row),
+                        })
                     }),
                 };
                 let outcome = match outcome {

@@ -52,7 +52,7 @@ impl Work<'_> {
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
         let terms = Terms { complete, now, memory: MEMORY, key };
-        let (mut users, mut links) = (StoredUsers::new(self), StoredLinks::new(self));
+        let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
         let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };
         let mut scratch = crate::scratch::TempScratch::new(MEMORY / 4);
@@ -142,7 +142,8 @@ impl Work<'_> {
         let mut brake = Brake::new(&settings, &around);
         self.each_page(|tx, page| {
             for one in page {
-                brake.add(&one.item, undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?);
+                let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
+                brake.add(&one.item, confirmed);
             }
             Ok(())
         })?;
@@ -159,10 +160,12 @@ impl Work<'_> {
             }
             Ok(())
         })?;
+        let memberships = if undoes { Vec::new() } else { self.memberships(live)? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
+        shown.notes.extend(memberships);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();

@@ -3,7 +3,7 @@
 use super::Tx;
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::model::{Finding, Situation};
+use crate::model::Finding;
 use crate::time::Timestamp;
 use rusqlite::params;
 

@@ -250,6 +250,17 @@ impl Tx<'_> {
         self.row(&text, [app.as_str()], raw)?.map(parse).transpose()
     }
 
+    /// Reconciliations of which the plan was being carried out.
+    pub(crate) fn left_committing(&self) -> Result<Vec<RequestId>, Fault> {
+        let ids = self.rows(
+            "SELECT id FROM reconciliation WHERE finished_at IS NULL AND state = 'Committing' AND kind <> 'source'
+             ORDER BY id",
+            [],
+            |row| row.get::<_, String>(0),
+        )?;
+        ids.into_iter().map(RequestId::new).collect()
+    }
+
     /// Reconciliations by id, without what is counted of their items.
     pub(crate) fn reconciliations(&self, filter: &ReconciliationFilter) -> Result<Vec<ReconciliationRow>, Fault> {
         let condition = if filter.app.is_some() { "app_id = $1" } else { "$1 IS NULL" };
