@@ -35,6 +35,7 @@ impl Engine {
         let _active = Active::new(&self.shared.run);
         let host = self.shared.as_ref();
         reconcile::carry_on(host).map_err(|fault| Error::new("run", fault))?;
+        self.go_on_with_leavers().map_err(|fault| Error::new("run", fault))?;
         delivery::run(host, options.workers.max(1), options.timeout, options.progress.as_deref())
             .map_err(|fault| Error::new("run", fault))
     }
