@@ -214,7 +214,6 @@ fn lost() -> Fault {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
     use super::*;
 
     /// Bytes that differ from place to place.
