@@ -197,14 +197,12 @@ fn change_item(db: &Connection, plan: &Plan, item: &PlanItem, random: &mut Rando
             "item: gone".to_owned()
         }
         _ => {
-            let of = if other.number == item.number { plan.held[0].number } else { other.number };
             db.execute(
-                "UPDATE plan_item SET details = (SELECT details FROM plan_item WHERE reconciliation_id = ?1 AND number = ?3)
-                 WHERE reconciliation_id = ?1 AND number = ?2",
-                params![id, number, i64::try_from(if of == item.number { of + 1 } else { of }).unwrap()],
+                "UPDATE plan_item SET number = number + 1000 WHERE reconciliation_id = ?1 AND number = ?2",
+                params![id, number],
             )
             .unwrap();
-            "item: details".to_owned()
+            "item: number".to_owned()
         }
     }
 }
