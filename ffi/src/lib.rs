@@ -17,6 +17,7 @@ mod iterator;
 mod reply;
 mod table;
 
+mod analyze;
 mod apps;
 mod connector;
 mod evidence;
@@ -33,6 +34,7 @@ mod version;
 mod work;
 
 // The C interface is:
+pub use analyze::*;
 pub use apps::*;
 pub use boundary::rollkeeper_string_free;
 pub use connector::*;

@@ -5,41 +5,61 @@ use crate::convert::{DEEPEST, deeper, json_text, text_key, to_value, type_name};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyDateTime, PyDict, PyFloat, PyInt, PyIterator, PyList, PyMapping, PyString, PyTuple};
 use serde_json::{Map, Number, Value};
 
 /// How many rows are read between two looks whether Ctrl-C was pressed.
 const LOOK: usize = 4096;
 
-/// Rows as JSON, one a line. `what` they are is said where they are none.
-pub(crate) fn lines(rows: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
+/// The iterator over rows. `what` they are is said where they are none.
+pub(crate) fn iterator<'py>(rows: &Bound<'py, PyAny>, what: &str) -> PyResult<Bound<'py, PyIterator>> {
     if rows.is_instance_of::<PyDict>() {
         return Err(PyTypeError::new_err(format!("{what} are several records, and this is one dict")));
     }
+    rows.try_iter()
+}
+
+/// Rows as JSON, one a line.
+pub(crate) fn lines(rows: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
     let mut json = Vec::new();
-    for (number, row) in rows.try_iter()?.enumerate() {
+    for (number, row) in iterator(rows, what)?.enumerate() {
         if number % LOOK == 0 {
             rows.py().check_signals()?;
         }
-        line(&row?, what, &mut json)?;
+        let row = row?;
+        match text(&row, what)? {
+            // A line break has no meaning within JSON but as white space, and here it would end the record.
+            Some(text) => json.extend(text.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte })),
+            None => serde_json::to_writer(&mut json, &object(&row, what)?)
+                .map_err(|_| PyValueError::new_err("not a JSON document"))?,
+        }
+        json.push(b'\n');
     }
     Ok(json)
 }
 
-fn line(row: &Bound<'_, PyAny>, what: &str, json: &mut Vec<u8>) -> PyResult<()> {
-    if row.cast::<PyString>().is_ok() {
-        return Err(PyTypeError::new_err(format!("each of the {what} is a dict")));
+/// A row as a JSON value. JSON text that cannot be read gives null, which whoever reads the row refuses with its place.
+pub(crate) fn row(row: &Bound<'_, PyAny>, what: &str) -> PyResult<Value> {
+    match text(row, what)? {
+        Some(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
+        None => object(row, what),
     }
-    if let Some(text) = json_text(row)? {
-        // A line break has no meaning within JSON but as white space, and here it would end the record.
-        json.extend(text.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
-    } else {
-        let value = cell(row, DEEPEST)?.filter(Value::is_object);
-        let value = value.ok_or_else(|| PyTypeError::new_err(format!("each of the {what} is a dict")))?;
-        serde_json::to_writer(&mut *json, &value).map_err(|_| PyValueError::new_err("not a JSON document"))?;
+}
+
+/// The JSON text of a row that is bytes.
+fn text(row: &Bound<'_, PyAny>, what: &str) -> PyResult<Option<Vec<u8>>> {
+    if row.is_instance_of::<PyString>() {
+        return Err(none_such(what));
     }
-    json.push(b'\n');
-    Ok(())
+    json_text(row)
+}
+
+fn object(row: &Bound<'_, PyAny>, what: &str) -> PyResult<Value> {
+    cell(row, DEEPEST)?.filter(Value::is_object).ok_or_else(|| none_such(what))
+}
+
+fn none_such(what: &str) -> PyErr {
+    PyTypeError::new_err(format!("each of the {what} is a dict"))
 }
 
 /// The JSON value of a cell; nothing where it says nothing.

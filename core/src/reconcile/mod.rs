@@ -12,6 +12,7 @@ mod known;
 mod memberships;
 mod release;
 mod review;
+mod schedule;
 mod sources;
 mod stage;
 mod subject;
@@ -21,6 +22,7 @@ mod update;
 pub(crate) use commit::commit;
 pub(crate) use release::release;
 pub(crate) use review::review;
+pub(crate) use schedule::{next_due, reconcile_due};
 pub(crate) use stage::stage_accounts;
 pub(crate) use undo::undo;
 

@@ -91,6 +91,11 @@
 #define ROLLKEEPER_ABI_VERSION 1
 
 /**
+ * What was found. One thread goes through it; the counts may be asked for from any.
+ */
+typedef struct rollkeeper_analysis rollkeeper_analysis;
+
+/**
  * An engine. It may be used from any thread.
  */
 typedef struct rollkeeper_engine rollkeeper_engine;
@@ -135,6 +140,28 @@ typedef struct rollkeeper_virtual_clock rollkeeper_virtual_clock;
  * Numbers may be added in later versions.
  */
 typedef int32_t rollkeeper_status;
+
+/**
+ * Records for rollkeeper_analyze: as text or in a file, one of the two. Set it to zero, then fill in `struct_size`.
+ */
+typedef struct rollkeeper_input {
+    /**
+     * The size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * JSON text: objects one a line, a list of objects, or SCIM answers with `Resources`; or NULL. It is copied.
+     */
+    const char *text;
+    /**
+     * The number of bytes of `text`.
+     */
+    size_t text_length;
+    /**
+     * The path of a file with such text, which ends with NUL; or NULL. It must stay as it is until the analysis is freed.
+     */
+    const char *path;
+} rollkeeper_input;
 
 /**
  * One method of a connector. `request` is a JSON object with the method's arguments and lives until the call returns.
@@ -990,6 +1017,73 @@ rollkeeper_status rollkeeper_reply_fail(struct rollkeeper_reply *reply,
                                         const char *message,
                                         int64_t retry_after_seconds,
                                         const char *external_id);
+
+/**
+ * Finds how users and accounts stand to each other, as a reconciliation does: every account, and every user without one, is
+ * in exactly one situation. `users` are records as rollkeeper_engine_put_user takes them. `accounts` are objects with
+ * `external_id` as connectors give them, or any other objects with `id`, which are then their own attributes. `links` is NULL,
+ * or says which account belongs to whom: objects with `account`, `user`, `state`, `known`, `last`, `deleted`, `active`,
+ * `frozen`, of which `account` is required.
+ *
+ * `options` is NULL or a JSON object with any of `matching`, `mapping`, `assigned_to`, `scope`, `tables` and `protected`, as
+ * an app has them; `links`, a list instead of the argument; `now`, an RFC 3339 time; `complete`, false where the accounts are
+ * not all there are; `memory`, the number of bytes that may be used before temporary files are; and `findings`, the list of
+ * the situations that rollkeeper_analysis_next gives.
+ *
+ * Fails with one error that lists every fault of the options; with ROLLKEEPER_INVALID_ARGUMENT where a file cannot be read or
+ * a struct has both text and path or neither; with ROLLKEEPER_INVALID_JSON where a list does not end. A record that cannot be
+ * read is no failure: the counts tell of it.
+ *
+ * # Safety
+ * `users` and `accounts` are filled in as their fields say, `links` is NULL or is too; `options` is NULL or leads to
+ * `options_length` bytes; `analysis` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analyze(const struct rollkeeper_input *users,
+                                     const struct rollkeeper_input *accounts,
+                                     const struct rollkeeper_input *links,
+                                     const char *options,
+                                     size_t options_length,
+                                     struct rollkeeper_analysis **analysis,
+                                     struct rollkeeper_error **error);
+
+/**
+ * Gives the totals as JSON: `counts` by situation, `complete`, `repeated` (accounts with the id of one before),
+ * `unreadable` (how many records take no part) and `faults`, the first thousand of those, each with `side`, `index` from 0,
+ * `code` and `message`.
+ *
+ * # Safety
+ * `analysis` is valid; `counts` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analysis_counts(const struct rollkeeper_analysis *analysis,
+                                             char **counts,
+                                             struct rollkeeper_error **error);
+
+/**
+ * Gives the next finding as JSON, accounts in their order and then users in theirs, to be freed with
+ * rollkeeper_string_free. Returns ROLLKEEPER_DONE after the last, and again whenever asked.
+ *
+ * Fails with ROLLKEEPER_INVALID_ARGUMENT where a file can no longer be read.
+ *
+ * # Safety
+ * `analysis` is valid and gone through by one thread at a time; `finding` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analysis_next(struct rollkeeper_analysis *analysis,
+                                           char **finding,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Frees an analysis, at its end or before. NULL is fine.
+ *
+ * # Safety
+ * `analysis` is NULL or valid; it is not valid afterwards, and no other function is using it.
+ */
+ROLLKEEPER_API void rollkeeper_analysis_free(struct rollkeeper_analysis *analysis);
 
 /**
  * Stores an app's definition, a JSON document, and makes the requests that its change of assignment or mapping asks

@@ -10,6 +10,7 @@ import atexit as _atexit
 
 from . import _native, testing
 from ._native import Mapping
+from .analysis import Analysis, AnalysisFault, analyze
 from .connector import Connector
 from .engine import Engine
 from .errors import (
@@ -60,6 +61,8 @@ from .records import (
 
 __all__ = [
     "Account",
+    "Analysis",
+    "AnalysisFault",
     "AppTest",
     "Attempt",
     "BrakeReason",
@@ -111,6 +114,7 @@ __all__ = [
     "UserImpact",
     "Validation",
     "WithheldOperation",
+    "analyze",
     "can_change",
     "check_expression",
     "evaluate",

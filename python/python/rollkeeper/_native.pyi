@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, final, overload
 
 __all__ = [
+    "Analysis",
     "Engine",
     "Impact",
     "Mapping",
     "MockTarget",
     "VirtualClock",
     "_shutdown",
+    "analyze",
     "can_change",
     "canonical",
     "check_connector",
@@ -28,6 +30,18 @@ __all__ = [
 _Object = dict[str, Any]
 _Document = _Mapping[str, Any] | str | bytes
 _Path = str | os.PathLike[str]
+
+_Rows = Iterable[_Mapping[str, Any] | bytes] | str | bytes | os.PathLike[str]
+
+@final
+class Analysis:
+    """The findings of an analysis."""
+
+    def totals(self) -> _Object:
+        """The totals."""
+
+    def page(self, size: int) -> list[_Object]:
+        """At most so many findings, as a list; an empty one after the last."""
 
 @final
 class Engine:
@@ -223,6 +237,9 @@ class Mapping:
         very end begins no further line; a line without a user is one with a fault. The interpreter lock is released.
         """
 
+def analyze(
+    users: _Rows, accounts: _Rows, links: _Rows | None, options: _Mapping[str, Any]
+) -> Analysis: ...
 def check_connector(connector: object, options: _Mapping[str, Any]) -> _Object: ...
 def check_expression(expression: str, tables: _Document | None) -> _Object: ...
 def evaluate(
