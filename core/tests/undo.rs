@@ -2,11 +2,12 @@
 //! told.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
-    AccountFilter, AccountStatus, App, ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, State, User,
+    AccountFilter, AccountStatus, ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, State, User,
 };
 use rollkeeper::testing::MockTarget;
 use rollkeeper::{Code, Operation, Period};
@@ -267,12 +268,176 @@ fn batches(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn two_hundred_batches_are_undone() {
-    batches(1..201);
+fn fifty_batches_are_undone() {
+    batches(1..51);
+}
+
+#[test]
+fn fifty_others_are_undone() {
+    batches(51..101);
+}
+
+#[test]
+fn another_fifty_are_undone() {
+    batches(101..151);
+}
+
+#[test]
+fn and_the_last_fifty_are_undone() {
+    batches(151..201);
 }
 
 #[test]
 #[ignore = "takes a minute"]
 fn a_thousand_batches_are_undone() {
     batches(1..1001);
+}
+
+/// The ids of the requests with that operation, oldest first.
+fn requests(world: &World, operation: Operation) -> Vec<String> {
+    let of = world.all().into_iter().filter(|request| request.operation == operation);
+    of.map(|request| request.id.to_string()).collect()
+}
+
+fn plan_lines(world: &World, plan: &Reconciliation) -> Vec<String> {
+    let line = |item: &PlanItem| {
+        let fault = item.fault.as_ref().map(|fault| format!(" {}: {}", fault.code.name(), fault.message));
+        let values = json!([item.changes, item.before]);
+        let values = if item.changes.is_empty() { String::new() } else { format!(" {values}") };
+        format!("{} {}{values}{}", item.reaction.name(), item.state.name(), fault.unwrap_or_default())
+    };
+    items(world, plan).iter().map(line).collect()
+}
+
+#[test]
+fn a_single_update_is_undone_and_nothing_is_sent_before_the_commit() {
+    let world = World::new(&keys(&json!({})));
+    user(&world, "u1", &json!({"title": "Nurse"}));
+    world.run();
+    user(&world, "u1", &json!({"title": "Doctor", "family": "Ash"}));
+    world.run();
+    let update = &requests(&world, Operation::Update)[0];
+    let plan = world.engine.undo(update, "eve").unwrap();
+    let values = concat!(
+        r#"[[{"op":"remove","path":"name.familyName"},{"op":"replace","path":"title","value":"Nurse"}],"#,
+        r#"{"name.familyName":"Ash","title":"Doctor"}]"#
+    );
+    assert_eq!(plan_lines(&world, &plan), [format!("update planned {values}")]);
+    world.run();
+    assert_eq!(world.mock().accounts()[0].attributes["title"], json!("Doctor"));
+    commit(&world, &plan, "eve");
+    let attributes = &world.mock().accounts()[0].attributes;
+    assert_eq!((attributes["title"].clone(), attributes.get("name")), (json!("Nurse"), None));
+    // Nothing puts it there again but a newer record.
+    user(&world, "u1", &json!({"title": "Doctor", "family": "Ash"}));
+    world.run();
+    assert_eq!(world.mock().accounts()[0].attributes["title"], json!("Nurse"));
+}
+
+#[test]
+fn an_account_that_was_made_is_disabled_and_one_that_was_found_is_unlinked() {
+    let world = World::new(&keys(&json!({})));
+    let account = json!({"external_id": "x", "username": "u2", "attributes": {"userName": "u2"}});
+    world.mock().put_account(serde_json::from_value(account).unwrap());
+    for id in ["u1", "u2"] {
+        user(&world, id, &json!({}));
+        world.run();
+    }
+    let created = requests(&world, Operation::Create);
+    let made = world.engine.undo(&created[0], "eve").unwrap();
+    assert_eq!(plan_lines(&world, &made), ["deactivate planned"]);
+    assert!(items(&world, &made)[0].why.iter().any(|why| why.contains("stays")));
+    commit(&world, &made, "eve");
+    let found = world.engine.undo(&created[1], "eve").unwrap();
+    assert_eq!(plan_lines(&world, &found), ["unlink planned"]);
+    commit(&world, &found, "eve");
+    assert_eq!(world.accounts(), ["u2 active", "u1 disabled"]);
+    assert_eq!(owners(&world).keys().collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
+fn what_cannot_be_undone_is_refused_with_its_reason() {
+    let world = World::new(&keys(&json!({})));
+    user(&world, "u1", &json!({"title": "Nurse"}));
+    world.run();
+    user(&world, "u1", &json!({"title": "Doctor"}));
+    world.run();
+    user(&world, "u1", &json!({"title": "Chief"}));
+    world.run();
+    let updates = requests(&world, Operation::Update);
+    let plan = world.engine.undo(&updates[0], "eve").unwrap();
+    let reason = "`title`: its value is no longer the one that was written";
+    assert_eq!(plan_lines(&world, &plan), [format!("report refused cannot_be_undone: {reason}")]);
+    let code = |id: &str| world.engine.undo(id, "eve").unwrap_err().code();
+    assert_eq!(code("019b76da-0000-7000-8000-000000000000"), Code::NotFound);
+    world.engine.submit("crm", "u1", Operation::Delete, Some("ann"), None).unwrap();
+    let delete = requests(&world, Operation::Delete)[0].clone();
+    assert_eq!(code(&delete), Code::InvalidTransition, "it was not sent yet");
+    world.run();
+    let plan = world.engine.undo(&delete, "eve").unwrap();
+    assert!(plan_lines(&world, &plan)[0].starts_with("report refused cannot_be_undone: the account was deleted"));
+    let plan = world.engine.undo(&updates[1], "eve").unwrap();
+    assert!(plan_lines(&world, &plan)[0].ends_with("the account is gone since"));
+}
+
+#[test]
+fn what_somebody_else_changed_at_the_target_is_not_overwritten() {
+    let world = World::new(&keys(&json!({})));
+    user(&world, "u1", &json!({"title": "Nurse"}));
+    world.run();
+    user(&world, "u1", &json!({"title": "Doctor"}));
+    world.run();
+    let plan = world.engine.undo(&requests(&world, Operation::Update)[0], "eve").unwrap();
+    // Behind the engine's back, after the plan was made.
+    let mut account = world.mock().accounts().remove(0);
+    account.attributes.insert("title".to_owned(), json!("Dean"));
+    world.mock().put_account(account);
+    commit(&world, &plan, "eve");
+    assert_eq!(world.mock().accounts()[0].attributes["title"], json!("Dean"));
+    assert_eq!(world.requests().last().unwrap(), "Update Failed cannot_be_undone");
+}
+
+#[test]
+fn a_plan_that_was_not_committed_gives_way_to_another_and_the_committed_one_to_none() {
+    let world = World::new(&keys(&json!({})));
+    user(&world, "u1", &json!({}));
+    world.run();
+    let created = requests(&world, Operation::Create)[0].clone();
+    let first = world.engine.undo(&created, "eve").unwrap();
+    let second = world.engine.undo(&created, "eve").unwrap();
+    assert_eq!(world.engine.reconciliation(first.id.as_str()).unwrap().state, State::Cancelled);
+    let old = world.engine.commit(first.id.as_str(), first.digest.as_deref().unwrap(), "eve").unwrap_err();
+    assert_eq!(old.code(), Code::InvalidTransition);
+    commit(&world, &second, "eve");
+    assert_eq!(world.engine.undo(&created, "eve").unwrap_err().code(), Code::CannotBeUndone);
+}
+
+#[test]
+fn an_undo_goes_through_the_brake_and_is_released_by_a_second_person() {
+    let world = World::new(&keys(&json!({"brake": {}, "reconcile": {"reactions": {"found": "link"}}})));
+    for number in 0..10 {
+        user(&world, &format!("u{number}"), &json!({"title": "Nurse"}));
+    }
+    world.run();
+    let mut off = keys(&json!({"brake": {}, "reconcile": {"reactions": {"found": "link"}}}));
+    off["operations"] = json!({"create": false});
+    world.put_app(&off);
+    for number in 0..6 {
+        let id = format!("f{number}");
+        user(&world, &id, &json!({}));
+        let account = json!({"external_id": id, "username": id, "attributes": {"userName": id}});
+        world.mock().put_account(serde_json::from_value(account).unwrap());
+    }
+    let done = reconcile(&world);
+    assert_eq!(owners(&world).len(), 16);
+    let undo = world.engine.undo(done.id.as_str(), "eve").unwrap();
+    assert_eq!(undo.items, [(ItemState::Held, 6)].into());
+    assert_eq!(undo.brake.iter().map(|reason| reason.name.as_str()).collect::<Vec<_>>(), ["unlinks"]);
+    commit(&world, &undo, "eve");
+    assert_eq!(owners(&world).len(), 16);
+    let digest = undo.digest.as_deref().unwrap();
+    let alone = world.engine.release(undo.id.as_str(), digest, "eve").unwrap_err();
+    assert_eq!(alone.code(), Code::FourEyes);
+    let released = world.engine.release(undo.id.as_str(), digest, "ann").unwrap();
+    assert_eq!((released.state, owners(&world).len()), (State::Completed, 10));
 }

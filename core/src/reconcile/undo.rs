@@ -7,7 +7,8 @@ use super::{Work, definition_mark, find, go_on, read, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId, UserId};
-use crate::intake::{LiveApp, LiveApps, NewRequest, elect, insert, insert_for_account, log_step};
+use crate::intake::{LiveApp, LiveApps, NewRequest, elect, end_reconciliation, insert, insert_for_account, log_step};
+use crate::lifecycle::Event;
 use crate::model::{
     AccountStatus, Finding, ItemState, LinkState, PlanFilter, PlanItem, Reaction, ReconciliationKind, Situation,
     SituationCounts, SnapshotVerdict, State, TargetAccount,
@@ -38,9 +39,15 @@ fn refused(message: impl Into<String>) -> Fault {
 fn begin(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<RequestId, Fault> {
     let app = app_of(tx, id)?;
     let live = find(apps, app.as_str())?;
-    let ended = |state: &State| matches!(state, State::Cancelled | State::Failed);
-    if let Some((undo, _)) = tx.undone_by(id)?.iter().find(|(_, state)| !ended(state)) {
-        return Err(refused(format!("the reconciliation {undo} undoes it already")));
+    for (undo, state) in tx.undone_by(id)? {
+        match state {
+            State::Cancelled | State::Failed => {}
+            State::Committing | State::Completed => {
+                return Err(refused(format!("the reconciliation {undo} undoes it already")));
+            }
+            // Its plan was never committed.
+            _ => end_reconciliation(tx, &undo, Event::Cancel, Some(by), "another undo takes its place")?,
+        }
     }
     let mut row = ReconciliationRow::new(tx.request_id()?, ReconciliationKind::Undo, Some(app), tx.now);
     row.shown.by = Some(by.to_owned());
@@ -56,8 +63,12 @@ fn begin(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request
 /// The app in which something was done, if that can be undone at all.
 fn app_of(tx: &Tx<'_>, id: &str) -> Result<AppId, Fault> {
     if let Some(row) = tx.reconciliation(id)? {
+        let invalid = |message: &str| Fault::new(Code::InvalidTransition, message);
         if !matches!(row.shown.state, State::Committing | State::Completed) {
-            return Err(Fault::new(Code::InvalidTransition, "nothing of the reconciliation was carried out"));
+            return Err(invalid("nothing of the reconciliation was carried out"));
+        }
+        if !tx.next_items(&row.shown.id, ItemState::Planned, 1)?.is_empty() {
+            return Err(invalid("the reconciliation is still being carried out; go on with it first"));
         }
         return row.shown.app.ok_or_else(|| refused("a list of users is not undone whole; undo what followed from it"));
     }
