@@ -76,7 +76,9 @@ class _Stage:
         self.answers.append(self.engine.put_users(users, by=by))
 
     def do_put_users_snapshot(self, users: list[dict[str, Any]], by: Optional[str]) -> None:
-        self.answers.append(self.engine.put_users(users, snapshot=True, by=by))
+        # What is no record can stand in JSON text alone.
+        given = users if all(isinstance(user, dict) for user in users) else json.dumps(users)
+        self.answers.append(self.engine.put_users(given, snapshot=True, by=by))
 
     def do_delete_user(self, id: str, by: Optional[str]) -> None:
         self.engine.delete_user(id, by=by)
