@@ -12,9 +12,12 @@
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
-//! `bench workload --folder PATH` measures nothing and writes the files that other programs map.
+//! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
+//! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled.
 
+mod directory;
 mod engine;
+mod files;
 mod limits;
 mod mapping;
 mod workload;
@@ -62,6 +65,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let n = arguments.number("n", 10_000)?;
     if name == "workload" {
         return mapping::write_workload(Path::new(arguments.text("folder")?));
+    }
+    if name == "files" {
+        return files::write(&arguments);
     }
     let took = match name.as_str() {
         "map" => mapping::compiled(n)?,
