@@ -41,6 +41,7 @@ mod reconcile;
 mod engine;
 
 // The public interface is:
+pub use engine::{Analysis, Rows, analyze};
 pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
 pub use engine::{Impact, ImpactProgress, StoredOr};
 pub use engine::{can_change, check_expression, evaluate, evaluate_with, match_accounts, next_state, render};

@@ -1,7 +1,26 @@
 //! Reconciliation analysis: users, accounts and links in, one situation for each of them out. Pure and streaming; memory is
 //! bounded, since what does not fit goes to a [`Scratch`] that the caller lends.
+//!
+//! [`analyze`] decides and counts. What a finding says beyond its situation (candidates, drift, faults) is worked out when it
+//! is asked for, from the records themselves; so what nobody asks for costs nothing.
+
+mod detail;
+mod outcome;
+mod record;
+#[cfg(test)]
+mod tests;
+mod whole;
+
+pub use outcome::{Analysis, Findings, Found};
+pub use record::{Side, Unreadable};
 
 use crate::fault::Fault;
+use crate::mapping::Mapping;
+use crate::matching::Matching;
+use crate::model::User;
+use crate::scope::Standing;
+use crate::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Records as JSON objects, one after the other, and any one of them again.
 pub trait Records {
@@ -40,4 +59,74 @@ pub trait Scratch {
 
     /// Drops a file and what is in it.
     fn close(&mut self, file: usize);
+}
+
+/// What is compared.
+///
+/// * A user is a record as it is stored: a flat object with the reserved keys.
+/// * An account is an object as connectors show it, with `external_id`; or any other object with `id`, which is then the
+///   external id, the object being the attributes: a SCIM resource, a row of a table. `active` is true and `frozen` false
+///   where they are left out.
+/// * A link is `{user, account, state, known, last, deleted, active, frozen}`, of which `account` is required. `state` is the
+///   name of a [`LinkState`](crate::model::LinkState), `Linked` where it is left out; `last` has the attributes applied
+///   last, `active` and `frozen` what the account was last known as; `deleted` says that the account is known to be gone, so
+///   that the link is none.
+pub struct Inputs<'i> {
+    /// The users.
+    pub users: &'i mut dyn Records,
+    /// The accounts of the listing.
+    pub accounts: &'i mut dyn Records,
+    /// What is known of accounts and their users.
+    pub links: &'i mut dyn Records,
+}
+
+/// Tells where a user stands with the app, as [`crate::scope`] has it.
+pub type StandingOf<'r> = dyn Fn(&User) -> Result<Standing, Fault> + 'r;
+
+/// By what is compared: what an app's definition says, compiled.
+#[derive(Clone, Copy)]
+pub struct Rules<'r> {
+    /// The matching rules.
+    pub matching: &'r Matching,
+    /// The mapping.
+    pub mapping: &'r Mapping,
+    /// External ids of accounts that are left alone.
+    pub protected: &'r BTreeSet<String>,
+    /// Whether a user is entitled and active.
+    pub standing: &'r StandingOf<'r>,
+    /// The names of the top-level user attributes that the scope reads, besides the reserved keys; `None` = all. What is not
+    /// named need not be in the record that `standing` is given.
+    pub standing_reads: Option<&'r BTreeSet<String>>,
+    /// The app's id, for expressions.
+    pub app_id: &'r str,
+    /// The app's label, for expressions.
+    pub app_label: &'r str,
+}
+
+/// On what terms.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Whether the accounts are the whole listing.
+    pub complete: bool,
+    /// The time, for validity and expressions.
+    pub now: Timestamp,
+    /// About how many bytes of memory may be used, beyond some bytes for each record.
+    pub memory: usize,
+    /// What makes hashes of keys unforeseeable: random bytes in earnest, any in tests.
+    pub key: [u8; 32],
+}
+
+/// Finds the situation of every account, and of every user without one.
+///
+/// # Errors
+/// What reading the inputs and the scratch comes to; `internal` where an account or a user was not mentioned exactly once.
+/// Records that cannot be read are no error: [`Analysis::unreadable`] has them.
+pub fn analyze(
+    inputs: &mut Inputs<'_>,
+    rules: &Rules<'_>,
+    terms: &Terms,
+    scratch: &mut dyn Scratch,
+) -> Result<Analysis, Fault> {
+    let _ = scratch;
+    whole::analyze(inputs, rules, terms)
 }

@@ -1,1 +1,275 @@
-//! The pure function `analyze`.
+//! The pure function `analyze`: users and accounts in, what reconciliation would find out. No engine and no store.
+
+use super::rows::{Rows, Text};
+use crate::analysis::{self, Findings, Inputs, Terms};
+use crate::expression::{Expression, Tables, Variable};
+use crate::fault::{Code, Fault};
+use crate::id::Random;
+use crate::mapping::Mapping;
+use crate::matching::Matching;
+use crate::model::{App, Grants, MatchingDefinition, Protected, Rule, Situation, SituationCounts, User};
+use crate::model::{read_json, read_part, read_rules};
+use crate::scope::{Standing, standing, standing_by};
+use crate::scratch::TempScratch;
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::value::{Attributes, canonical};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many bytes of memory are used where nobody says.
+const MEMORY: usize = 32 << 20;
+
+/// The options of [`analyze`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    #[serde(default)]
+    matching: MatchingDefinition,
+    #[serde(default)]
+    mapping: Option<Value>,
+    assigned_to: Option<Grants>,
+    scope: Option<String>,
+    links: Option<Vec<Value>>,
+    #[serde(default)]
+    protected: Protected,
+    #[serde(default)]
+    tables: BTreeMap<String, Attributes>,
+    now: Option<Timestamp>,
+    #[serde(default = "yes")]
+    complete: bool,
+    memory: Option<usize>,
+    findings: Option<Vec<Situation>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Finds how users and accounts stand to each other, as `core/docs/reconciliation.md` has it, without an engine.
+///
+/// `users` are records as [`Engine::put_user`](crate::Engine::put_user) takes them. `accounts` are objects with
+/// `external_id` as connectors show them (`username`, `active`, `frozen`, `attributes`, `version`); or any other objects
+/// with `id`, which is then the external id, and which are their own attributes: SCIM resources, rows of a table. `active`
+/// is true where it is left out. Accounts may also come as SCIM answers with `Resources`.
+///
+/// `links` says which account belongs to whom: objects `{user, account, state, known, last, deleted, active, frozen}`, of
+/// which `account` is required and `state` is `Linked` where it is left out.
+///
+/// `options` is a JSON object; every key may be left out:
+///
+/// * `matching`, `mapping`, `scope`, `tables`, `protected`: as an app has them;
+/// * `assigned_to`: as an app has it; everybody is entitled where it is left out;
+/// * `links`: a list, instead of the argument;
+/// * `now`: the time for validity and expressions, the clock's where it is left out;
+/// * `complete`: whether the accounts are the whole listing, true where it is left out;
+/// * `memory`: how many bytes may be used before temporary files are, 32 MiB where it is left out;
+/// * `findings`: the situations that are iterated; all where it is left out.
+///
+/// ```
+/// let users = r#"{"id": "u1", "email": "Ada@example.com"}"#;
+/// let accounts = r#"[{"id": "7", "userName": "ada@example.com"}, {"id": "8", "userName": "eve"}]"#;
+/// let options = br#"{"matching": [{"all": [{"user": "email", "account": "userName", "normalize": ["casefold"]}]}]}"#;
+/// let mut analysis = rollkeeper::analyze(users, accounts, None, options).unwrap();
+/// assert!(analysis.counts_json().contains(r#""found":1,"#));
+/// let found = analysis.next_json().unwrap();
+/// assert_eq!(found.as_deref(), Some(r#"{"account":"7","rule":0,"situation":"found","user":"u1"}"#));
+/// ```
+///
+/// # Errors
+/// Every fault of the options at its place; `invalid_argument` at `users`, `accounts` or `links` where a file cannot be
+/// read, `invalid_json` where a list does not end. A record that cannot be read is no error: the counts tell of it.
+pub fn analyze(
+    users: impl Into<Rows>,
+    accounts: impl Into<Rows>,
+    links: Option<Rows>,
+    options: &[u8],
+) -> Result<Analysis, Vec<Fault>> {
+    let options = read_options(options).map_err(|fault| vec![fault])?;
+    let definition = Definition::compile(&options)?;
+    let inside = || -> Result<Analysis, Fault> {
+        let memory = options.memory.unwrap_or(MEMORY);
+        let open =
+            |rows: Rows, side: &str| Text::open(rows, memory, side == "accounts").map_err(|fault| fault.at(side));
+        let links = match (links, options.links) {
+            (Some(_), Some(_)) => {
+                let message = "links are given twice; leave them out of the options";
+                return Err(Fault::new(Code::InvalidArgument, message).at("links"));
+            }
+            (links, listed) => links.unwrap_or_else(|| listed.unwrap_or_default().into()),
+        };
+        let mut sources = Sources {
+            users: open(users.into(), "users")?,
+            accounts: open(accounts.into(), "accounts")?,
+            links: open(links, "links")?,
+        };
+        let mut key = [0; 32];
+        Random::new(None).fill(&mut key)?;
+        let now = options.now.unwrap_or_else(|| SystemClock.now());
+        let terms = Terms { complete: options.complete, now, memory, key };
+        let mut scratch = TempScratch::new(memory);
+        let analysis = definition
+            .with_rules(now, |rules| analysis::analyze(&mut sources.inputs(), rules, &terms, &mut scratch))?;
+        let findings = analysis.findings(options.findings.as_deref());
+        Ok(Analysis { definition, sources, scratch, analysis, findings, now })
+    };
+    inside().map_err(|fault| vec![fault])
+}
+
+fn read_options(options: &[u8]) -> Result<Options, Fault> {
+    let options = read_json(options)?;
+    if !options.is_object() {
+        return Err(Fault::new(Code::InvalidDocument, "`options` must be a JSON object").at("options"));
+    }
+    read_part(&options, "")
+}
+
+/// What the options say, compiled.
+struct Definition {
+    app: App,
+    everybody: bool,
+    matching: Matching,
+    mapping: Mapping,
+    scope: Option<Expression>,
+    scope_reads: Option<BTreeSet<String>>,
+    protected: BTreeSet<String>,
+}
+
+impl Definition {
+    fn compile(options: &Options) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let tables = Tables::from(&options.tables);
+        let rules: Result<Vec<Rule>, Fault> = options.mapping.as_ref().map_or(Ok(Vec::new()), read_rules);
+        let mapping = rules.map_err(|fault| vec![fault]).and_then(|rules| Mapping::compile_with(&rules, None, &tables));
+        let mapping = mapping.map_err(|found| faults.extend(found));
+        let matching = Matching::compile(&options.matching).map_err(|found| faults.extend(found));
+        let variables = [Variable::User, Variable::App, Variable::Now];
+        let compile = |text: &String| Expression::compile_condition(text, &variables, &tables);
+        let scope = options.scope.as_ref().map(compile).transpose();
+        let scope = scope.map_err(|found| faults.extend(found.into_iter().map(|fault| fault.at("scope"))));
+        let app = json!({"id": "analysis", "connector": {"kind": "mock"}});
+        let app = read_part::<App>(&app, "").map_err(|fault| faults.push(fault));
+        let (Ok(mapping), Ok(matching), Ok(scope), Ok(mut app)) = (mapping, matching, scope, app) else {
+            return Err(faults);
+        };
+        app.assigned_to = options.assigned_to.clone().unwrap_or_default();
+        let scope_reads = match &scope {
+            None => Some(BTreeSet::new()),
+            Some(scope) => scope.reads().roots().map(|roots| roots.into_iter().map(str::to_owned).collect()),
+        };
+        Ok(Self {
+            app,
+            everybody: options.assigned_to.is_none(),
+            matching,
+            mapping,
+            scope,
+            scope_reads,
+            protected: options.protected.external_ids.iter().cloned().collect(),
+        })
+    }
+
+    fn standing(&self, user: &User, now: Timestamp) -> Result<Standing, Fault> {
+        let scope = self.scope.as_ref();
+        match self.everybody {
+            true => standing_by(&self.app, scope, user, vec!["everybody is entitled".to_owned()], now),
+            false => standing(&self.app, scope, Some(user), now),
+        }
+    }
+
+    fn with_rules<T>(&self, now: Timestamp, work: impl FnOnce(&analysis::Rules<'_>) -> T) -> T {
+        let standing = |user: &User| self.standing(user, now);
+        work(&analysis::Rules {
+            matching: &self.matching,
+            mapping: &self.mapping,
+            protected: &self.protected,
+            standing: &standing,
+            standing_reads: self.scope_reads.as_ref(),
+            app_id: "",
+            app_label: "",
+        })
+    }
+}
+
+/// Texts, each telling which one it is where it cannot be read.
+struct Sources {
+    users: Text,
+    accounts: Text,
+    links: Text,
+}
+
+impl Sources {
+    fn inputs(&mut self) -> Inputs<'_> {
+        Inputs { users: &mut self.users, accounts: &mut self.accounts, links: &mut self.links }
+    }
+}
+
+/// What [`analyze`] found: the counts, and the findings one after the other, accounts in their order, then users in theirs.
+pub struct Analysis {
+    definition: Definition,
+    sources: Sources,
+    scratch: TempScratch,
+    analysis: analysis::Analysis,
+    findings: Findings,
+    now: Timestamp,
+}
+
+impl Analysis {
+    /// How many findings there are of each situation.
+    pub fn counts(&self) -> &SituationCounts {
+        self.analysis.counts()
+    }
+
+    /// What was decided, without the findings.
+    pub fn outcome(&self) -> &analysis::Analysis {
+        &self.analysis
+    }
+
+    /// The counts and what took no part, as canonical JSON: `counts` by situation, `complete`, `repeated` (accounts with the
+    /// id of one before), `unreadable` (how many records take no part), and `faults`, the first thousand of those, each with
+    /// `side`, `index` from 0, `code`, `message` and, where there is one, `attribute`.
+    pub fn counts_json(&self) -> String {
+        let faults: Vec<Value> = self.analysis.unreadable().iter().map(fault_json).collect();
+        canonical(&json!({
+            "counts": self.analysis.counts(),
+            "complete": self.analysis.is_complete(),
+            "repeated": self.analysis.repeated(),
+            "unreadable": self.analysis.unreadable_count(),
+            "faults": faults,
+        }))
+    }
+
+    /// The next finding as canonical JSON; `None` after the last.
+    ///
+    /// # Errors
+    /// `invalid_argument` where a file can no longer be read, `internal` where it changed meanwhile.
+    pub fn next_json(&mut self) -> Result<Option<String>, Fault> {
+        let Self { definition, sources, scratch, analysis, findings, now } = self;
+        let found =
+            definition.with_rules(*now, |rules| findings.next(analysis, &mut sources.inputs(), rules, scratch))?;
+        let Some(found) = found else { return Ok(None) };
+        let written = serde_json::to_value(&found.finding);
+        let written = written.map_err(|_| Fault::new(Code::Internal, "a finding cannot be written as JSON"))?;
+        Ok(Some(canonical(&written)))
+    }
+}
+
+/// Findings as canonical JSON. After a fault there is nothing more.
+impl Iterator for Analysis {
+    type Item = Result<String, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_json().transpose();
+        if matches!(next, Some(Err(_))) {
+            self.findings = self.analysis.findings(Some(&[]));
+        }
+        next
+    }
+}
+
+fn fault_json(one: &analysis::Unreadable) -> Value {
+    let mut told = json!({"side": one.side, "index": one.index, "code": one.fault.code, "message": one.fault.message});
+    if let (Some(object), Some(attribute)) = (told.as_object_mut(), &one.fault.attribute) {
+        object.insert("attribute".to_owned(), Value::from(attribute.as_str()));
+    }
+    told
+}

@@ -15,6 +15,8 @@ mod preview;
 mod pure;
 mod reconcile;
 mod requests;
+mod rows;
+mod scan;
 mod schema;
 mod snapshot;
 mod trial;
@@ -24,10 +26,12 @@ mod validation;
 mod views;
 mod work;
 
+pub use analyze::{Analysis, analyze};
 pub use error::{Error, Result};
 pub use impact::{Impact, ImpactProgress};
 pub use options::*;
 pub use pure::{can_change, check_expression, evaluate, evaluate_with, match_accounts, next_state, render};
+pub use rows::Rows;
 pub use trial::StoredOr;
 
 use crate::connector::Connector;

@@ -8,6 +8,7 @@ mod compare;
 mod cover;
 mod direct;
 mod document;
+mod drift;
 mod kept;
 mod layout;
 mod list;

@@ -25,12 +25,12 @@ impl Confidence {
         self.0
     }
 
-    pub(super) fn is_none(self) -> bool {
+    pub(crate) fn is_none(self) -> bool {
         self.0 == 0
     }
 
     /// Both together, at most 1.
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         Self((self.0 + other.0).min(1000))
     }
 

@@ -58,6 +58,16 @@ impl Matching {
         self.tiers.get(tier).cloned().unwrap_or_default()
     }
 
+    /// From which confidence on a match is certain.
+    pub(crate) fn certain(&self) -> Confidence {
+        self.certain
+    }
+
+    /// From which confidence on a match is thought of.
+    pub(crate) fn candidate(&self) -> Confidence {
+        self.candidate
+    }
+
     /// The user attributes that the rules read.
     pub fn reads(&self) -> Reads {
         Reads::Paths(self.pairs().map(|pair| pair.user.clone()).collect())

@@ -7,4 +7,4 @@ mod standing;
 pub use decide::{Decision, Projected, decide};
 pub use standing::{Cause, Standing, describe_change};
 
-pub(crate) use standing::{in_scope, standing};
+pub(crate) use standing::{in_scope, standing, standing_by};

@@ -55,9 +55,22 @@ pub(crate) fn standing(
         let because = vec!["the user left the directory".to_owned()];
         return Ok(Standing { causes: vec![Cause::Deleted], frozen: false, in_pilot: true, because });
     };
+    standing_by(app, scope, user, grants(app, user), now)
+}
+
+/// As [`standing`] of an existing user, with the reasons why it is entitled, the scope aside.
+///
+/// # Errors
+/// As [`standing`].
+pub(crate) fn standing_by(
+    app: &App,
+    scope: Option<&Expression>,
+    user: &User,
+    granted: Vec<String>,
+    now: Timestamp,
+) -> Result<Standing, Fault> {
     let mut causes = Vec::new();
     let mut because = Vec::new();
-    let granted = grants(app, user);
     if granted.is_empty() {
         causes.push(Cause::Unassigned);
         because

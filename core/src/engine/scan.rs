@@ -1,0 +1,129 @@
+//! Where values begin and end in JSON text. What stands inside of them is not checked.
+
+use crate::fault::{Code, Fault};
+
+/// Where the first line ends.
+pub(super) fn line_end(text: &[u8]) -> Option<usize> {
+    text.iter().position(|byte| *byte == b'\n')
+}
+
+/// What kind of page an object is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Page {
+    /// The elements of its list begin there.
+    List(usize),
+    /// It has no list, as of no results.
+    Empty,
+}
+
+/// Whether an object is a SCIM list response, of which perhaps not all is there yet; `None` where it is a record.
+pub(super) fn page(object: &[u8]) -> Option<Page> {
+    let mut is_response = false;
+    let mut is_record = false;
+    let mut found = None;
+    members(object, |name, at| {
+        match name {
+            b"id" | b"external_id" => is_record = true,
+            name if name.eq_ignore_ascii_case(b"resources") && object.get(at) == Some(&b'[') => found = Some(at + 1),
+            name if name.eq_ignore_ascii_case(b"totalresults") => is_response = true,
+            _ => {}
+        }
+        found.is_none() && !is_record
+    });
+    match found {
+        Some(start) => Some(Page::List(start)),
+        None => (is_response && !is_record).then_some(Page::Empty),
+    }
+}
+
+/// Shows the members of an object, each with the place of its value, as far as the text goes and `visit` says so.
+fn members(text: &[u8], mut visit: impl FnMut(&[u8], usize) -> bool) {
+    let space = |from: usize| {
+        from + text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    };
+    let mut at = space(1);
+    while text.get(at) == Some(&b'"') {
+        let Some(end) = end_of_text(text, at) else { return };
+        let colon = space(end);
+        if text.get(colon) != Some(&b':') {
+            return;
+        }
+        let value = space(colon + 1);
+        if !visit(text.get(at + 1..end - 1).unwrap_or_default(), value) {
+            return;
+        }
+        let Some(end) = end_of_value(text, value) else { return };
+        let comma = space(end);
+        if text.get(comma) != Some(&b',') {
+            return;
+        }
+        at = space(comma + 1);
+    }
+}
+
+/// Shows the elements of a list that begins before `start`; `place` is where `text` begins.
+///
+/// # Errors
+/// `invalid_json` where the list does not end; and what `visit` gives.
+pub(super) fn elements(
+    text: &[u8],
+    start: usize,
+    place: u64,
+    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut at = start;
+    loop {
+        match text.get(at) {
+            Some(b']') => return Ok(()),
+            Some(b',') => at += 1,
+            Some(byte) if byte.is_ascii_whitespace() => at += 1,
+            _ => {
+                let end = end_of_value(text, at).filter(|end| *end > at);
+                let end = end.ok_or_else(|| Fault::new(Code::InvalidJson, "a page of records does not end"))?;
+                visit(place + at as u64, text.get(at..end).unwrap_or_default())?;
+                at = end;
+            }
+        }
+    }
+}
+
+/// The place after a value that begins at `from`; `None` where the text ends before it does. What stands inside is not
+/// checked.
+pub(super) fn end_of_value(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    let mut depth = 0_usize;
+    loop {
+        match text.get(at)? {
+            b'"' => {
+                at = end_of_text(text, at)?;
+                if depth == 0 {
+                    return Some(at);
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth == 0 => return Some(at),
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            b',' | b'\n' | b'\r' | b' ' | b'\t' if depth == 0 => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// The place after a text that begins at `from`.
+fn end_of_text(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from + 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
