@@ -1,17 +1,16 @@
-//! Reading a page of a listing straight into lines of text, without making a value of anything that is not read. Only the
-//! shapes that targets usually send are read here; a page with anything else in it is left to [`super::answer`], which takes
-//! everything for what it means. Both give the same accounts.
+//! Reading a page of a listing straight into lines of text, without making a value of anything. Only the shapes that targets
+//! usually send are read here; a page with anything else in it is left to [`super::answer`], which takes everything for what
+//! it means. Both give the same accounts.
 
 use super::answer::folded;
-use super::parts::{Manner, Text, ValueSeed};
+use super::parts;
 use super::schema;
-use super::shape::{Entry, KeySeed, Seen, Shape, unusual};
+use super::shape::{Entry, Seen, Shape};
 use crate::connector::AttributeSelection;
 use crate::path::is_multi_valued;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::value::{DEEPEST, Reader};
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 
 /// A page as text, and what it says besides.
 #[derive(Default)]
@@ -29,119 +28,92 @@ pub(super) struct Lines<'b> {
 /// Reads a list response with the attributes that are read; `None` where it is not of the usual shape.
 pub(super) fn read<'b>(body: &'b [u8], read: Option<&AttributeSelection>) -> Option<Lines<'b>> {
     let body = std::str::from_utf8(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)).ok()?;
-    let mut deserializer = serde_json::Deserializer::from_str(body);
+    let mut reader = Reader::new(body);
     let mut lines = Lines { text: Vec::with_capacity(body.len() / 2), ..Lines::default() };
-    let resources = deserializer.deserialize_map(PageVisitor { lines: &mut lines, read }).ok()?;
-    deserializer.end().ok()?;
-    // Without either key this is something else, such as an error with a status of success.
-    (resources || lines.total.is_some()).then_some(lines)
-}
-
-struct PageVisitor<'a, 'b> {
-    lines: &'a mut Lines<'b>,
-    read: Option<&'a AttributeSelection>,
-}
-
-impl<'b> Visitor<'b> for PageVisitor<'_, 'b> {
-    /// Whether there were resources.
-    type Value = bool;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list response")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<bool, A::Error> {
-        let mut keys: Vec<Cow<'b, str>> = Vec::new();
-        while let Some(Text(key)) = members.next_key()? {
-            match key.as_ref() {
-                "Resources" => members.next_value_seed(Resources { lines: self.lines, read: self.read })?,
-                "totalResults" => self.lines.total = Some(members.next_value()?),
-                "nextCursor" => {
-                    let cursor: Option<String> = members.next_value()?;
-                    self.lines.next_cursor = cursor.filter(|cursor| !cursor.is_empty());
-                }
-                other if is_spelled_otherwise(other) => return Err(unusual()),
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-            if keys.contains(&key) || keys.len() > 32 {
-                return Err(unusual());
-            }
-            keys.push(key);
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    let start = reader.space(0);
+    let end = reader.members(start, |reader, key, at| {
+        if keys.iter().any(|known| known == key) {
+            return None;
         }
-        Ok(keys.iter().any(|key| key == "Resources"))
+        keys.push(key.to_vec());
+        match key {
+            b"Resources" => lines.rows(reader, at, read),
+            b"totalResults" => {
+                let end = reader.pass(at, 0)?;
+                lines.total = Some(std::str::from_utf8(reader.slice(at, end)?).ok()?.parse().ok()?);
+                Some(end)
+            }
+            b"nextCursor" if reader.byte(at)? == b'"' => {
+                let (cursor, end) = reader.text(at)?;
+                lines.next_cursor = Some(cursor.into_owned()).filter(|cursor| !cursor.is_empty());
+                Some(end)
+            }
+            key if is_spelled_otherwise(key) => None,
+            _ => reader.pass(at, DEEPEST),
+        }
+    })?;
+    if reader.space(end) != body.len() {
+        return None;
     }
+    // Without either key this is something else, such as an error with a status of success.
+    let is_listing = keys.iter().any(|key| key == b"Resources") || lines.total.is_some();
+    is_listing.then_some(lines)
 }
 
-fn is_spelled_otherwise(key: &str) -> bool {
-    ["resources", "totalresults", "nextcursor"].iter().any(|known| key.eq_ignore_ascii_case(known))
+fn is_spelled_otherwise(key: &[u8]) -> bool {
+    let known: [&[u8]; 3] = [b"resources", b"totalresults", b"nextcursor"];
+    known.iter().any(|known| key.eq_ignore_ascii_case(known))
 }
 
-struct Resources<'a, 'b> {
-    lines: &'a mut Lines<'b>,
-    read: Option<&'a AttributeSelection>,
-}
-
-impl<'b> DeserializeSeed<'b> for Resources<'_, 'b> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Resources<'_, 'b> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("resources")
-    }
-
-    fn visit_seq<A: SeqAccess<'b>>(self, mut rows: A) -> Result<(), A::Error> {
+impl<'b> Lines<'b> {
+    fn rows(&mut self, reader: &mut Reader<'b>, at: usize, read: Option<&AttributeSelection>) -> Option<usize> {
         let mut shape = Shape::default();
         let mut attributes = Vec::new();
-        loop {
+        reader.elements(at, |reader, at| {
             attributes.clear();
-            let row = Row { shape: &mut shape, attributes: &mut attributes, read: self.read };
-            let Some(account) = rows.next_element_seed(row)? else { return Ok(()) };
-            self.lines.rows += 1;
-            if self.lines.ids.contains(&account.external_id.0) {
-                continue;
+            let (end, account) = resource(reader, at, &mut shape, &mut attributes, read)?;
+            self.rows += 1;
+            let (_, id) = account.external_id.as_ref()?;
+            if !self.ids.contains(id) {
+                account.write(&attributes, &mut self.text)?;
+                self.ids.insert(account.external_id?.1);
             }
-            account.write(&attributes, &mut self.lines.text);
-            self.lines.ids.insert(account.external_id.0);
-        }
+            Some(end)
+        })
     }
 }
 
-/// What an account has besides its attributes.
+/// What an account has besides its attributes; text as it stands in the body.
+#[derive(Default)]
 struct Account<'b> {
-    external_id: Text<'b>,
-    username: Option<Text<'b>>,
-    active: bool,
-    version: Option<Text<'b>>,
+    external_id: Option<(&'b [u8], Cow<'b, str>)>,
+    username: Option<&'b [u8]>,
+    is_disabled: bool,
+    version: Option<&'b [u8]>,
 }
 
 impl Account<'_> {
     /// Adds the line, which reads as a [`TargetAccount`](crate::connector::TargetAccount).
-    fn write(&self, attributes: &[u8], lines: &mut Vec<u8>) {
+    fn write(&self, attributes: &[u8], lines: &mut Vec<u8>) -> Option<()> {
         lines.extend_from_slice(br#"{"external_id":"#);
-        self.external_id.write(lines);
-        if let Some(username) = &self.username {
+        lines.extend_from_slice(self.external_id.as_ref()?.0);
+        if let Some(username) = self.username {
             lines.extend_from_slice(br#","username":"#);
-            username.write(lines);
+            lines.extend_from_slice(username);
         }
-        let active: &[u8] =
-            if self.active { br#","active":true,"attributes":{"# } else { br#","active":false,"attributes":{"# };
-        lines.extend_from_slice(active);
+        if self.is_disabled {
+            lines.extend_from_slice(br#","active":false"#);
+        }
+        lines.extend_from_slice(br#","attributes":{"#);
         lines.extend_from_slice(attributes);
         lines.push(b'}');
-        if let Some(version) = &self.version {
+        if let Some(version) = self.version {
             lines.extend_from_slice(br#","version":"#);
-            version.write(lines);
+            lines.extend_from_slice(version);
         }
         lines.extend_from_slice(b"}\n");
+        Some(())
     }
 }
 
@@ -158,99 +130,13 @@ enum Kind {
     Skipped,
 }
 
-/// The page, its resources, the resource.
-const DEPTH_OF_ATTRIBUTES: usize = 3;
-
-/// Reads one resource.
-struct Row<'a> {
-    shape: &'a mut Shape<Kind>,
-    attributes: &'a mut Vec<u8>,
-    read: Option<&'a AttributeSelection>,
-}
-
-impl<'b> DeserializeSeed<'b> for Row<'_> {
-    type Value = Account<'b>;
-
-    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<Account<'b>, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'b> Visitor<'b> for Row<'_> {
-    type Value = Account<'b>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a resource")
-    }
-
-    fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<Account<'b>, A::Error> {
-        let Row { shape, attributes, read } = self;
-        let (mut external_id, mut username, mut version) = (None, None, None);
-        let mut active = true;
-        let mut seen = Seen::default();
-        let entry_of = |key: &str| entry_of(key, read);
-        while let Some(place) = members.next_key_seed(KeySeed { shape, seen: &mut seen, entry_of: &entry_of })? {
-            let entry = shape.at(place).ok_or_else(unusual)?;
-            let start = attributes.len();
-            if entry.is_read {
-                if start > 0 {
-                    attributes.push(b',');
-                }
-                attributes.extend_from_slice(&entry.written);
-            }
-            let Entry { kind, is_read, name, parts, .. } = entry;
-            let is_kept = match kind {
-                Kind::Skipped => members.next_value::<IgnoredAny>().map(|_| false)?,
-                Kind::Id => {
-                    external_id = Some(members.next_value::<Text<'b>>()?).filter(|id| !id.0.is_empty());
-                    false
-                }
-                Kind::UserName => {
-                    let text = username.insert(members.next_value::<Text<'b>>()?);
-                    if *is_read {
-                        text.write(attributes);
-                    }
-                    *is_read
-                }
-                Kind::Active => {
-                    active = members.next_value()?;
-                    if *is_read {
-                        attributes.extend_from_slice(if active { b"true" } else { b"false" });
-                    }
-                    *is_read
-                }
-                Kind::Meta if !*is_read => {
-                    version = members.next_value::<Meta<'b>>()?.0;
-                    false
-                }
-                Kind::Meta | Kind::Other | Kind::List => {
-                    let value = attributes.len();
-                    let manner =
-                        if *kind == Kind::List { Manner::List(name, parts) } else { Manner::Attribute(name, parts) };
-                    let depth = DEPTH_OF_ATTRIBUTES;
-                    let is_kept = members.next_value_seed(ValueSeed { manner, depth, out: attributes })?;
-                    if *kind == Kind::Meta && is_kept {
-                        version = version_in(attributes.get(value..).unwrap_or_default()).ok_or_else(unusual)?;
-                    }
-                    is_kept
-                }
-            };
-            if !is_kept {
-                attributes.truncate(start);
-            }
-        }
-        let external_id = external_id.ok_or_else(unusual)?;
-        Ok(Account { external_id, username, active, version })
-    }
-}
-
 /// What is done with a member of a resource; `None` where it is not of the usual shape.
 fn entry_of(key: &str, read: Option<&AttributeSelection>) -> Option<Entry<Kind>> {
     if folded(key).is_some() {
         return None;
     }
     let name = schema::spelling(key).unwrap_or(key);
-    let is_read = name != "schemas" && read.is_none_or(|read| read.holds(name));
+    let is_read = !matches!(name, "id" | "schemas") && read.is_none_or(|read| read.holds(name));
     let kind = match name {
         "id" => Kind::Id,
         "userName" => Kind::UserName,
@@ -263,41 +149,75 @@ fn entry_of(key: &str, read: Option<&AttributeSelection>) -> Option<Entry<Kind>>
     Some(Entry::new(key, name, kind, is_read))
 }
 
-/// The version of a resource that stands in its `meta`.
-struct Meta<'b>(Option<Text<'b>>);
-
-/// The version in a `meta` that was written.
-fn version_in<'v>(meta: &[u8]) -> Option<Option<Text<'v>>> {
-    let Meta(version) = serde_json::from_slice(meta).ok()?;
-    Some(version.map(|Text(text)| Text(Cow::Owned(text.into_owned()))))
+/// Reads one resource; its attributes are added to `attributes`.
+fn resource<'b>(
+    reader: &mut Reader<'b>,
+    at: usize,
+    shape: &mut Shape<Kind>,
+    attributes: &mut Vec<u8>,
+    read: Option<&AttributeSelection>,
+) -> Option<(usize, Account<'b>)> {
+    let mut account = Account::default();
+    let mut seen = Seen::default();
+    let end = reader.members(at, |reader, key, at| {
+        let Entry { kind, is_read, name, written, parts, .. } =
+            shape.entry(key, &mut seen, |key| entry_of(key, read))?;
+        let start = attributes.len();
+        if *is_read {
+            if start > 0 {
+                attributes.push(b',');
+            }
+            attributes.extend_from_slice(written);
+        }
+        let (end, is_kept) = match kind {
+            Kind::Skipped => (reader.pass(at, DEEPEST)?, false),
+            Kind::Id => {
+                let (id, end) = reader.text(at)?;
+                account.external_id = Some((reader.slice(at, end)?, id)).filter(|(_, id)| !id.is_empty());
+                (end, false)
+            }
+            Kind::UserName => {
+                let (_, end) = reader.text(at)?;
+                let text = reader.slice(at, end)?;
+                attributes.extend_from_slice(if *is_read { text } else { &[] });
+                account.username = Some(text);
+                (end, *is_read)
+            }
+            Kind::Active => {
+                let (end, truth) = parts::truth(reader, at)?;
+                let text: &[u8] = if truth { b"true" } else { b"false" };
+                attributes.extend_from_slice(if *is_read { text } else { &[] });
+                account.is_disabled = !truth;
+                (end, *is_read)
+            }
+            Kind::Meta => {
+                let end = version(reader, at, &mut account.version)?;
+                match is_read {
+                    true => parts::attribute(reader, at, name, parts, attributes)?,
+                    false => (end, false),
+                }
+            }
+            Kind::List => parts::list(reader, at, name, parts, attributes)?,
+            Kind::Other => parts::attribute(reader, at, name, parts, attributes)?,
+        };
+        if !is_kept {
+            attributes.truncate(start);
+        }
+        Some(end)
+    })?;
+    Some((end, account))
 }
 
-impl<'b> serde::Deserialize<'b> for Meta<'b> {
-    fn deserialize<D: Deserializer<'b>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MetaVisitor;
-        impl<'b> Visitor<'b> for MetaVisitor {
-            type Value = Meta<'b>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'b>>(self, mut members: A) -> Result<Meta<'b>, A::Error> {
-                let mut version = None;
-                while let Some(Text(key)) = members.next_key()? {
-                    if key == "version" && version.is_none() {
-                        version = Some(members.next_value()?);
-                    } else if key.eq_ignore_ascii_case("version") {
-                        return Err(unusual());
-                    } else {
-                        members.next_value::<IgnoredAny>()?;
-                    }
-                }
-                Ok(Meta(version))
-            }
+/// Reads the version of a resource, which stands in its `meta`.
+fn version<'b>(reader: &mut Reader<'b>, at: usize, version: &mut Option<&'b [u8]>) -> Option<usize> {
+    reader.members(at, |reader, key, at| {
+        if key == b"version" && version.is_none() {
+            let (_, end) = reader.text(at)?;
+            *version = Some(reader.slice(at, end)?);
+            return Some(end);
         }
-        deserializer.deserialize_map(MetaVisitor)
-    }
+        if key.eq_ignore_ascii_case(b"version") { None } else { reader.pass(at, DEEPEST) }
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// How deep values may be nested. A user resource is four deep.
-pub(super) const DEEPEST: usize = 64;
+const DEEPEST: usize = 64;
 
 /// Reads a whole body by its content, whatever its header says; `None` where it is not JSON or not within the bounds.
 pub(super) fn read(body: &[u8]) -> Option<Value> {

@@ -25,18 +25,8 @@ pub(crate) const COMPARED: [&str; 10] = [
     "costCenter",
 ];
 /// The same ten in the source, and at a SCIM target.
-pub(crate) const SOURCES: [&str; 10] = [
-    "firstName",
-    "lastName",
-    "displayName",
-    "title",
-    "kind",
-    "language",
-    "zone",
-    "phone",
-    "department",
-    "costCenter",
-];
+pub(crate) const SOURCES: [&str; 10] =
+    ["firstName", "lastName", "displayName", "title", "kind", "language", "zone", "phone", "department", "costCenter"];
 pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 const FIRST: [&str; 16] = [
@@ -181,7 +171,11 @@ impl Target {
         let (block, place) = (number / ACCOUNTS_OF_BLOCK * BLOCK, number % ACCOUNTS_OF_BLOCK);
         match place {
             0..3 => self.of(block + 20 + 2 * place, "s", Some(2)),
-            3..11 => self.of(block + 26 + (place - 3) / 2, if place % 2 == 1 { "t" } else { "v" }, Some(1 + place as u64 % 2)),
+            3..11 => self.of(
+                block + 26 + (place - 3) / 2,
+                if place % 2 == 1 { "t" } else { "v" },
+                Some(1 + place as u64 % 2),
+            ),
             11..31 => nobody(block + place),
             _ => {
                 let person = block + place - 1;
