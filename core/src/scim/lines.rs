@@ -8,7 +8,7 @@ use super::schema;
 use super::shape::{Entry, Seen, Shape};
 use crate::connector::AttributeSelection;
 use crate::path::is_multi_valued;
-use crate::value::{DEEPEST, Reader};
+use crate::value::Reader;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -50,7 +50,7 @@ pub(super) fn read<'b>(body: &'b [u8], read: Option<&AttributeSelection>) -> Opt
                 Some(end)
             }
             key if is_spelled_otherwise(key) => None,
-            _ => reader.pass(at, DEEPEST),
+            _ => reader.skim(at),
         }
     })?;
     if reader.space(end) != body.len() {
@@ -170,7 +170,7 @@ fn resource<'b>(
             attributes.extend_from_slice(written);
         }
         let (end, is_kept) = match kind {
-            Kind::Skipped => (reader.pass(at, DEEPEST)?, false),
+            Kind::Skipped => (reader.skim(at)?, false),
             Kind::Id => {
                 let (id, end) = reader.text(at)?;
                 account.external_id = Some((reader.slice(at, end)?, id)).filter(|(_, id)| !id.is_empty());
@@ -216,7 +216,7 @@ fn version<'b>(reader: &mut Reader<'b>, at: usize, version: &mut Option<&'b [u8]
             *version = Some(reader.slice(at, end)?);
             return Some(end);
         }
-        if key.eq_ignore_ascii_case(b"version") { None } else { reader.pass(at, DEEPEST) }
+        if key.eq_ignore_ascii_case(b"version") { None } else { reader.skim(at) }
     })
 }
 

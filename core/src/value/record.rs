@@ -284,6 +284,31 @@ impl<'t> Reader<'t> {
         Some(end)
     }
 
+    /// A value that nobody wants and that need not be sound: where its quotation marks and brackets end. Faster than
+    /// [`Self::pass`].
+    #[inline]
+    pub(crate) fn skim(&mut self, at: usize) -> Option<usize> {
+        let (mut at, mut levels) = (at, 0_usize);
+        loop {
+            match self.byte(at)? {
+                b'"' => at = self.quoted(at)?.0,
+                b'{' | b'[' => {
+                    levels += 1;
+                    at += 1;
+                }
+                b'}' | b']' => {
+                    levels = levels.checked_sub(1)?;
+                    at += 1;
+                }
+                _ if levels > 0 => at += 1,
+                _ => at = self.pass_other(at, 0)?,
+            }
+            if levels == 0 {
+                return Some(at);
+            }
+        }
+    }
+
     /// A value that nobody wants and that is no text.
     fn pass_other(&mut self, at: usize, levels: usize) -> Option<usize> {
         match self.byte(at)? {

@@ -81,7 +81,11 @@ struct Pages {
 impl Pages {
     fn read(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
         let file = Path::new(arguments.text("folder")?).join(arguments.text("file").unwrap_or("pages.ndjson"));
-        let pages = std::fs::read(file)?.split(|byte| *byte == b'\n').map(|page| Mutex::new(page.to_vec())).collect();
+        let text = std::fs::read(file)?;
+        let pages = text.split(|byte| *byte == b'\n').filter(|page| !page.is_empty());
+        let pages: Vec<&[u8]> = pages.collect();
+        let times = arguments.number("times", 1)?;
+        let pages = (0..times).flat_map(|_| &pages).map(|page| Mutex::new(page.to_vec())).collect();
         Ok(Self { pages, next: AtomicUsize::new(0) })
     }
 }
@@ -102,7 +106,7 @@ pub(crate) fn read_pages(arguments: &Arguments) -> Result<(Duration, usize), Box
     let pages = Arc::new(Pages::read(arguments)?);
     let definition: ScimDefinition =
         serde_json::from_value(json!({"base_url": "https://target.example.com", "features": {"page_size": PAGE}}))?;
-    let connector = ScimConnector::new(&definition, None, pages, Period::from_seconds(1))?;
+    let connector = ScimConnector::new(&definition, None, pages.clone(), Period::from_seconds(1))?;
     let names = COMPARED.iter().copied().chain(["externalId", "userName", "email", "active"]);
     let paths = names.map(|name| AttributePath::parse(&scim_path(name))).collect::<Result<Vec<_>, _>>()?;
     let read = AttributeSelection::of(&paths);
@@ -115,7 +119,9 @@ pub(crate) fn read_pages(arguments: &Arguments) -> Result<(Duration, usize), Box
             black_box(&page.accounts);
             cursor = page.next;
             if cursor.is_none() {
-                return Ok(());
+                if pages.next.load(Ordering::Relaxed) >= pages.pages.len() {
+                    return Ok(());
+                }
             }
         }
     })?;
