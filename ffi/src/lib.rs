@@ -23,6 +23,7 @@ mod evidence;
 mod mapping;
 mod open;
 mod pure;
+mod reconciliations;
 mod requests;
 mod schema;
 mod status;
@@ -44,6 +45,7 @@ pub use iterator::{IteratorHandle, rollkeeper_iterator_free, rollkeeper_iterator
 pub use mapping::*;
 pub use open::*;
 pub use pure::*;
+pub use reconciliations::*;
 pub use reply::*;
 pub use requests::*;
 pub use schema::*;

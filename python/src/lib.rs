@@ -5,6 +5,7 @@
 //! One file a subject: `enter` is the one way into the engine (interpreter lock released, Ctrl-C noticed, errors turned
 //! into exceptions), `convert` the one way in which documents cross, `connector` the way back out to Python objects.
 
+mod arguments;
 mod callback;
 mod connector;
 mod convert;
@@ -14,6 +15,7 @@ mod errors;
 mod impact;
 mod mapping;
 mod pure;
+mod rows;
 mod testing;
 
 /// The module's list of contents.

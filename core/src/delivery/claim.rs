@@ -1,14 +1,14 @@
 //! Claiming: due requests get an intent, stored before anything is sent.
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
 use super::{Gates, Job, SEND_WINDOW, SKEW, Work};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, cancel, elect};
+use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
 use crate::lifecycle::Event;
-use crate::model::{ApprovalStatus, State, WaitingFor};
+use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
-use crate::store::{LogEvent, RequestRow, Tx};
+use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -72,6 +72,9 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     if row.request.approval == ApprovalStatus::Required {
         return expire(tx, app, row).map(|()| None);
     }
+    if row.request.user.is_none() {
+        return take_up_unowned(tx, app, row);
+    }
     let stored = match &row.request.user {
         Some(user) => tx.user(user.as_str())?,
         None => None,
@@ -110,19 +113,47 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             }
             finish(tx, app, row, &stored, why).map(|()| None)
         }
-        Prepared::Work(work, payload) => {
+        Prepared::Work(work, payload, before) => {
+            keep(tx, &row, &stored.key, before)?;
             let payload = payload.as_ref().map(|payload| (payload, &stored.key));
             begin(tx, app, row, work, payload).map(Some)
         }
     }
 }
 
+/// One due request for an account that nobody owns.
+fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Result<Option<Job>, Fault> {
+    if !app.definition.app.enabled {
+        return elect_for(tx, &app.definition, &row).map(|()| None);
+    }
+    match prepare_unowned(tx, app, &row)? {
+        Prepared::Work(work, _, before) => {
+            let key = tx.app_key(&app.definition.app.id)?;
+            keep(tx, &row, &key, before)?;
+            begin(tx, app, row, work, None).map(Some)
+        }
+        Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
+        _ => {
+            let why = "superseded: somebody owns the account now";
+            give_up(tx, app, row, Code::ConflictOwned, why).map(|()| None)
+        }
+    }
+}
+
+/// Keeps what there is before the request. Where an earlier attempt may have taken effect already, what was kept then holds.
+fn keep(tx: &mut Tx<'_>, row: &RequestRow, key: &UserKey, before: Before) -> Result<(), Fault> {
+    let changes = !matches!(row.request.operation, Operation::Read);
+    if !changes || row.is_under_way() {
+        return Ok(());
+    }
+    tx.keep(&row.request.id, key, &Kept { before, after: None })
+}
+
 /// Nobody answered in time.
 fn expire(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
     row.request.approval = ApprovalStatus::Expired;
-    let user = row.request.user.clone();
-    cancel(tx, row, None, "nobody approved it in time")?;
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    cancel(tx, row.clone(), None, "nobody approved it in time")?;
+    elect_for(tx, &app.definition, &row)
 }
 
 /// What is not to be sent is cancelled; where an earlier attempt may still take effect, it fails with that code.
@@ -130,9 +161,8 @@ fn give_up(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, code: Code, why: &st
     if row.unsettled {
         return fail(tx, app, row, vec![Fault::new(code, why)]);
     }
-    let user = row.request.user.clone();
-    cancel(tx, row, None, why)?;
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    cancel(tx, row.clone(), None, why)?;
+    elect_for(tx, &app.definition, &row)
 }
 
 /// Stores the intent and makes the job.
@@ -149,7 +179,7 @@ fn begin(
         Work::Create { look_up, look_where_taken, unique, .. } => {
             unique.len() + if *look_up || *look_where_taken { 2 } else { 0 }
         }
-        Work::Update { unique, .. } => unique.len(),
+        Work::Update { unique, expected, .. } => unique.len() + usize::from(!expected.is_empty()),
         _ => 0,
     };
     let window = (0..looks).fold(SEND_WINDOW, |window, _| window.plus(request_time));
@@ -219,6 +249,5 @@ pub(crate) fn interrupt(
         request: Some(&request.id),
         ..LogEvent::new("interrupted", details)
     })?;
-    let user = row.request.user.clone();
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    elect_for(tx, &app.definition, &row)
 }

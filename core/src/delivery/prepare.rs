@@ -2,22 +2,24 @@
 
 use super::candidate::{Rendering, hold, reserve};
 use super::kept::is_in_vain;
+use super::perform::CHANGED_SINCE;
 use super::{Work, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
 use crate::mapping::UniqueValue;
-use crate::model::{Change, FreezeFallback};
+use crate::model::{AccountStatus, Before, Change, FreezeFallback};
 use crate::operation::Operation;
+use crate::planning::inverse::{still_has, values_at};
 use crate::scope::Standing;
-use crate::store::{AccountRow, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
 /// What is to be done with a due request.
 pub(super) enum Prepared {
-    /// This is asked of the target; the payload is kept with the intent.
-    Work(Work, Option<Attributes>),
+    /// This is asked of the target; the payload is kept with the intent, and so is what there was before.
+    Work(Work, Option<Attributes>, Before),
     /// There is nothing to send.
     Nothing(&'static str),
     /// There is no account to which it could be done.
@@ -42,10 +44,12 @@ pub(super) fn prepare(
     let definition = &app.definition;
     let account = tx.linked_account(&definition.app.id, &stored.user.id, &stored.key)?;
     let present = (stored.state == UserState::Present).then_some(&stored.user);
+    let given = if row.given { tx.given(&row.request.id, &stored.key)? } else { None };
+    let restores = given.as_ref().is_some_and(|given| given.restores);
     let standing = match definition.standing(present, tx.now) {
         Ok(standing) => standing,
         // Access is taken away from whom the scope cannot be evaluated for, and not given.
-        Err(_) if row.request.operation.reduces_access() => Standing::default(),
+        Err(_) if restores || row.request.operation.reduces_access() => Standing::default(),
         Err(fault) => {
             // It is this record that it failed for, not the one that it was decided for.
             row.asked = Some(fingerprint(&stored.key, &definition.asked_bytes(&stored.user)));
@@ -57,7 +61,7 @@ pub(super) fn prepare(
     if row.request.operation == Operation::Create {
         return create(tx, app, row, stored, account.as_ref(), Look { up: look_up, unwanted });
     }
-    if unwanted {
+    if unwanted && !restores {
         return Ok(Prepared::Unwanted);
     }
     let Some(account) = account else { return Ok(Prepared::NoAccount) };
@@ -71,7 +75,7 @@ pub(super) fn prepare(
     let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
     let work = match row.request.operation {
         _ if row.verifying => Work::Verify { external_id, by_disabling },
-        Operation::Update => return update(tx, app, row, stored, &account),
+        Operation::Update => return update(tx, app, row, stored, &account, given),
         Operation::Activate => Work::Activate { external_id },
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Freeze | Operation::Unfreeze if refuse_freeze => {
@@ -86,7 +90,77 @@ pub(super) fn prepare(
             return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, "this operation is not delivered")]));
         }
     };
-    Ok(Prepared::Work(work, None))
+    Ok(Prepared::Work(work, None, before(&account, None)))
+}
+
+/// What there is of the account, with the values that changes overwrite.
+fn before(account: &AccountRow, changes: Option<&[Change]>) -> Before {
+    let known = &account.account;
+    // Of an account that was never looked at, nothing is known, not even that it has no value.
+    let seen = !known.attributes.is_empty();
+    Before {
+        existed: true,
+        active: known.status == AccountStatus::Active,
+        frozen: known.frozen,
+        values: changes.filter(|_| seen).map(|changes| values_at(changes, &known.attributes)),
+    }
+}
+
+/// The work on an account that nobody owns; [`Prepared::Unwanted`] where somebody owns it by now.
+pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Prepared, Fault> {
+    let faulty = |code, message| Ok(Prepared::Faulty(vec![Fault::new(code, message)]));
+    let Some(external_id) = row.request.external_id.clone() else {
+        return faulty(Code::Internal, "the request is for no user and no account");
+    };
+    let definition = &app.definition;
+    if definition.app.protected.external_ids.contains(&external_id) {
+        return faulty(Code::OperationOff, "the account is protected; it is never touched");
+    }
+    if tx.has_owner(&definition.app.id, &external_id)? {
+        return Ok(Prepared::Unwanted);
+    }
+    let known = tx.account_at(&definition.app.id, &external_id)?;
+    let by_disabling = !app.capabilities.freeze;
+    let work = match row.request.operation {
+        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Update => return update_unowned(tx, app, row, known.as_ref()),
+        Operation::Deactivate => Work::Deactivate { external_id },
+        Operation::Activate => Work::Activate { external_id },
+        Operation::Delete => Work::Delete { external_id },
+        _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
+    };
+    Ok(Prepared::Work(work, None, known.map(|known| before(&known, None)).unwrap_or_default()))
+}
+
+/// An Update of an account that nobody owns: exactly what it was given.
+fn update_unowned(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    account: Option<&AccountRow>,
+) -> Result<Prepared, Fault> {
+    let key = tx.app_key(&app.definition.app.id)?;
+    let (Some(account), Some(given)) = (account, tx.given(&row.request.id, &key)?) else {
+        let message = "an account that nobody owns has no mapping";
+        return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, message)]));
+    };
+    if !row.unsettled && !still_has(&given.expected, &account.account.attributes) {
+        return Ok(changed_since());
+    }
+    let before = before(account, Some(&given.changes));
+    let work = Work::Update {
+        external_id: account.account.external_id.clone(),
+        changes: given.changes,
+        attributes: Attributes::new(),
+        version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
+        unique: Vec::new(),
+        expected: if row.unsettled { Attributes::new() } else { given.expected },
+    };
+    Ok(Prepared::Work(work, None, before))
+}
+
+fn changed_since() -> Prepared {
+    Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, CHANGED_SINCE)])
 }
 
 /// What gives access or changes what access is for.
@@ -160,7 +234,7 @@ fn create(
         attributes: attributes.clone(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable)))
+    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable), Before::default()))
 }
 
 /// Whether the request takes over, at whatever remove, from one of which nobody knows whether it made the account.
@@ -183,14 +257,21 @@ fn update(
     row: &mut RequestRow,
     stored: &StoredUser,
     account: &AccountRow,
+    given: Option<Given>,
 ) -> Result<Prepared, Fault> {
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
-    let (changes, attributes, unique) = match frozen {
-        Some(payload) => {
+    let mut expected = Attributes::new();
+    let (changes, attributes, unique) = match (frozen, given) {
+        (Some(payload), _) => {
             let (changes, attributes) = thaw(payload)?;
             (changes, attributes, Vec::new())
         }
-        None => match rendered(tx, app, row, stored, Some(account))? {
+        (None, Some(given)) if !still_has(&given.expected, &account.account.attributes) => return Ok(changed_since()),
+        (None, Some(given)) => {
+            expected = given.expected;
+            (given.changes, given.applied.unwrap_or_default(), Vec::new())
+        }
+        (None, None) => match rendered(tx, app, row, stored, Some(account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),
             Err(instead) => return Ok(instead),
         },
@@ -202,14 +283,16 @@ fn update(
     let mut payload = Attributes::new();
     payload.insert("attributes".to_owned(), Value::Object(attributes.clone()));
     payload.insert("changes".to_owned(), json!(changes));
+    let before = before(account, Some(&changes));
     let work = Work::Update {
         external_id: account.account.external_id.clone(),
         changes,
         attributes,
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
         unique,
+        expected,
     };
-    Ok(Prepared::Work(work, Some(payload)))
+    Ok(Prepared::Work(work, Some(payload), before))
 }
 
 fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {

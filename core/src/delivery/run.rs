@@ -6,7 +6,7 @@ use super::gates::Health;
 use super::settle::settle_apart;
 use super::{Gates, Job, Report, perform};
 use crate::fault::{Code, Fault};
-use crate::id::AppId;
+use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{LogEntry, Progress, Step};
 use crate::store::{LogEvent, Store, Tally, Tx};
@@ -56,6 +56,8 @@ pub(crate) struct RunState {
     pauses: Mutex<Vec<(AppId, Timestamp)>>,
     turn: Mutex<usize>,
     cancelled: AtomicU64,
+    /// Plans that a dead process was carrying out.
+    left: Mutex<Vec<RequestId>>,
     pub(crate) active: Mutex<u32>,
     pub(crate) idle: Condvar,
 }
@@ -64,6 +66,26 @@ impl RunState {
     /// Ends every run that is under way now.
     pub(crate) fn cancel(&self) {
         self.cancelled.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often runs were ended. Whoever began before the last time stops.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Notes which plans a dead process was carrying out.
+    pub(crate) fn leave(&self, plans: Vec<RequestId>) {
+        *lock(&self.left) = plans;
+    }
+
+    /// The plans that a dead process was carrying out; who asks carries on.
+    pub(crate) fn take_left(&self) -> Vec<RequestId> {
+        std::mem::take(&mut *lock(&self.left))
+    }
+
+    /// Somebody works on this plan now.
+    pub(crate) fn take_up(&self, plan: &RequestId) {
+        lock(&self.left).retain(|left| left != plan);
     }
 
     /// What is known about targets.

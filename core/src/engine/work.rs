@@ -4,13 +4,14 @@ use super::{Engine, Error, Result, RunOptions};
 use crate::delivery::{self, Host, lock};
 use crate::fault::{Code, Fault};
 use crate::model::{Progress, Step};
+use crate::reconcile;
 use std::path::Path;
 
 /// Counts a run as long as it lives.
-struct Active<'a>(&'a delivery::RunState);
+pub(super) struct Active<'a>(&'a delivery::RunState);
 
 impl<'a> Active<'a> {
-    fn new(state: &'a delivery::RunState) -> Self {
+    pub(super) fn new(state: &'a delivery::RunState) -> Self {
         *lock(&state.active) += 1;
         Self(state)
     }
@@ -33,6 +34,7 @@ impl Engine {
         self.writable("run")?;
         let _active = Active::new(&self.shared.run);
         let host = self.shared.as_ref();
+        reconcile::carry_on(host).map_err(|fault| Error::new("run", fault))?;
         delivery::run(host, options.workers.max(1), options.timeout, options.progress.as_deref())
             .map_err(|fault| Error::new("run", fault))
     }
@@ -69,7 +71,7 @@ impl Engine {
         self.shared.store().backup(path).map_err(|fault| Error::new("backup", fault))
     }
 
-    fn writable(&self, operation: &'static str) -> Result<()> {
+    pub(super) fn writable(&self, operation: &'static str) -> Result<()> {
         if self.shared.read_only {
             let fault = Fault::new(Code::ReadOnly, "the engine was opened for reading only");
             return Err(Error::new(operation, fault));

@@ -6,6 +6,7 @@ mod body;
 mod declared;
 mod discovery;
 mod exchange;
+mod groups;
 mod lines;
 mod listing;
 mod parts;
@@ -338,6 +339,10 @@ impl Connector for ScimConnector {
         read: Option<&AttributeSelection>,
     ) -> Result<PageLines, ConnectorError> {
         listing::page_lines(&self.exchange, self.page_size, cursor, filter, read)
+    }
+
+    fn list_groups(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        groups::page(&self.exchange, self.page_size, cursor)
     }
 }
 

@@ -35,6 +35,8 @@ pub struct MockOptions {
     pub accounts: Vec<TargetAccount>,
     /// The groups that are there from the start: their ids and names.
     pub groups: std::collections::BTreeMap<String, String>,
+    /// The accounts that are in them from the start: external ids by the group's id.
+    pub members: std::collections::BTreeMap<String, Vec<String>>,
     /// The faults to play.
     pub faults: Vec<ScriptedFault>,
 }
@@ -50,6 +52,7 @@ impl Default for MockOptions {
             schema: Vec::new(),
             accounts: Vec::new(),
             groups: std::collections::BTreeMap::new(),
+            members: std::collections::BTreeMap::new(),
             faults: Vec::new(),
         }
     }
@@ -137,6 +140,15 @@ impl MockTarget {
     /// Puts an account as it is, without a call: a change behind the engine's back.
     pub fn put_account(&self, account: TargetAccount) {
         self.state().put(account);
+    }
+
+    /// [`MockTarget::put_account`] from a JSON object such as `{"external_id": "7", "attributes": {"userName": "ann"}}`.
+    ///
+    /// # Errors
+    /// As for [`MockTarget::from_json`].
+    pub fn put_account_json(&self, account: &str) -> Result<(), Fault> {
+        self.put_account(read(account)?);
+        Ok(())
     }
 
     /// Takes an account away without a call. Gives whether there was one.
