@@ -12,12 +12,15 @@
 //! | `analyze` | the files in `--folder` reconciled, `--form` `flat` or `pages` | s |
 //! | `read-pages` | accounts in the pages of `--file` in `--folder`, read by the SCIM connector without the network | users/s |
 //! | `read-pages-by-hand` | the same by structures written for these fields | users/s |
+//! | `reconcile` | accounts at `--url` collected, compared and planned, on a copy of the file `--from` | users/s |
+//! | `bare-loop` | accounts at `--url` read by a bare client and a structure written for these fields | users/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
 //! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
 //! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled.
 
+mod collect;
 mod directory;
 mod engine;
 mod files;
@@ -74,6 +77,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if name == "files" {
         return files::write(&arguments);
     }
+    if name == "prepare" {
+        return collect::prepare(&arguments);
+    }
     let (n, took, counts) = match name.as_str() {
         "map" => (n, mapping::compiled(n)?, Value::Null),
         "map-lines" => (n, mapping::lines(n)?, Value::Null),
@@ -93,6 +99,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "read-pages-by-hand" => {
             let (took, n) = reconcile::read_pages_by_hand(&arguments)?;
+            (n, took, Value::Null)
+        }
+        "reconcile" => {
+            let (took, n, told) = collect::reconcile(&arguments)?;
+            (n, took, told)
+        }
+        "bare-loop" => {
+            let (took, n) = collect::bare_loop(&arguments)?;
             (n, took, Value::Null)
         }
         _ => return Err(format!("there is no measurement `{name}`").into()),

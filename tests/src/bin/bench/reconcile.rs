@@ -43,7 +43,7 @@ pub(crate) fn analyze(arguments: &Arguments) -> Result<(Duration, Value), Box<dy
 }
 
 /// The attributes of a SCIM account that stand for the columns of a flat row.
-fn scim_path(name: &str) -> String {
+pub(crate) fn scim_path(name: &str) -> String {
     match name {
         "givenName" | "familyName" => format!("name.{name}"),
         "phone" => r#"phoneNumbers[type eq "work"].value"#.to_owned(),
@@ -64,7 +64,7 @@ fn options(in_pages: bool) -> Value {
     json!({"matching": matching(&path), "mapping": mapping})
 }
 
-fn matching(path: &dyn Fn(&str) -> String) -> Value {
+pub(crate) fn matching(path: &dyn Fn(&str) -> String) -> Value {
     json!([
         {"all": [{"user": "id", "account": "externalId"}]},
         {"all": [{"user": "username", "account": "userName", "normalize": ["casefold"]}]},
