@@ -2,7 +2,9 @@
 //! must go out, what the target answers, and what must come of it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
 
-use rollkeeper::connector::{Change, Connector, ConnectorError, TargetCall, TargetRequest};
+use rollkeeper::connector::{
+    Change, Connector, ConnectorError, Page, PageLines, TargetAccount, TargetCall, TargetRequest,
+};
 use rollkeeper::http::{Http, HttpError, Request, Response};
 use rollkeeper::model::{ScimDefinition, ScimFeatures};
 use rollkeeper::scim::ScimConnector;
@@ -178,6 +180,37 @@ impl Http for Double {
     }
 }
 
+/// A page as the engine reads it, in the form of [`Connector::list`].
+fn page_of_lines(lines: &PageLines) -> Value {
+    let text = std::str::from_utf8(&lines.accounts).unwrap();
+    let accounts: Vec<TargetAccount> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(u64::try_from(accounts.len()), Ok(lines.count));
+    let PageLines { next, complete, total, .. } = lines.clone();
+    serde_json::to_value(Page { accounts, next, complete, total }).unwrap()
+}
+
+fn perform_by_lines(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorError> {
+    let list = |cursor: Option<&str>, filter: Option<&str>| {
+        connector.list_lines(cursor, filter, None).map(|lines| (page_of_lines(&lines), lines.next))
+    };
+    match call {
+        Call::List { cursor, filter } => list(cursor.as_deref(), filter.as_deref()).map(|(page, _)| page),
+        Call::ListAll {} => {
+            let (mut ids, mut cursor) = (Vec::new(), None);
+            loop {
+                let (page, next) = list(cursor.as_deref(), None)?;
+                let accounts = page.get("accounts").and_then(Value::as_array).unwrap();
+                ids.extend(accounts.iter().map(|account| account.get("external_id").cloned()));
+                cursor = next;
+                if cursor.is_none() {
+                    return Ok(serde_json::json!({"ids": ids, "complete": page.get("complete")}));
+                }
+            }
+        }
+        other => perform(connector, other),
+    }
+}
+
 fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorError> {
     fn json<T: serde::Serialize>(value: T) -> Value {
         serde_json::to_value(value).unwrap()
@@ -276,8 +309,10 @@ fn misfit(foretold: &[TargetRequest], written: &[TargetRequest], step: &Step) ->
     (foretold != written).then(|| format!("foretold {foretold:?}, written {written:?}"))
 }
 
+type Perform = fn(&ScimConnector, &Call) -> Result<Value, ConnectorError>;
+
 /// What is wrong with a case; empty where nothing is.
-fn run(case: &Case) -> Vec<String> {
+fn run(case: &Case, perform: Perform) -> Vec<String> {
     let base_url = case.base_url.clone().unwrap_or_else(|| BASE.to_owned());
     let double = Double::new(&base_url);
     let definition = ScimDefinition {
@@ -308,7 +343,9 @@ fn check(name: &str) {
     assert!(!cases.is_empty());
     let mut faults = Vec::new();
     for case in &cases {
-        faults.extend(run(case).into_iter().map(|what| format!("{}: {what}", case.case)));
+        for perform in [perform, perform_by_lines] {
+            faults.extend(run(case, perform).into_iter().map(|what| format!("{}: {what}", case.case)));
+        }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -367,7 +404,7 @@ fn discovers_what_a_target_tells_and_names_what_it_does_not() {
 fn a_case_that_expects_the_wrong_thing_fails() {
     let wrong = r#"{"case": "x", "steps": [{"call": {"method": "read", "external_id": "1"},
         "exchanges": [{"request": "GET /Users/2", "answer": {"status": 404}}], "gives": {}}]}"#;
-    let faults = run(&serde_json::from_str(wrong).unwrap());
+    let faults = run(&serde_json::from_str(wrong).unwrap(), perform);
     assert_eq!(faults, ["GET /Users/1 instead of GET /Users/2", "step 1: gave null instead of {}"]);
 }
 

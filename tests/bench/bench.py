@@ -28,10 +28,16 @@ PEERS = ROOT / ".build" / "bench" / "bin" / "python"
 WHEEL = os.environ.get("ROLLKEEPER_PYTHON", sys.executable)
 CRATES = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "bench-crates" / "release" / "bench-crates"
 LIMIT = 600
+# How many people are reconciled; the other sizes follow from it.
+PEOPLE = int(os.environ.get("ROLLKEEPER_BENCH_PEOPLE", "1000000"))
 
 
 class Missing(Exception):
     """A measurement could not be made."""
+
+
+class Wrong(Exception):
+    """A party came to another result than it must."""
 
 
 @dataclass
@@ -40,6 +46,7 @@ class Measured:
 
     value: float
     peak_mib: float | None = None
+    note: str = ""
 
 
 @dataclass
@@ -57,10 +64,12 @@ class Row:
     notes: str = ""
     # Peers more than five times slower: run once, on a tenth of the size.
     slow: dict = field(default_factory=dict)
+    # Fewer rounds than usual, where one takes long.
+    rounds: int | None = None
 
 
 def line_of(command):
-    """Runs a program that prints its measurement as the last line."""
+    """Runs a program that prints its measurement as the last line, a line of JSON."""
     try:
         done = subprocess.run(
             [str(word) for word in command], capture_output=True, encoding="utf-8", timeout=LIMIT, check=False
@@ -131,6 +140,123 @@ def in_c(what, n=200_000):
     return on_workload(RELEASE / "mapping-c", what, n=(n,))
 
 
+@functools.cache
+def people(n, *kinds):
+    """The folder with the directory and the target of so many people."""
+    folder = ROOT / ".build" / "bench-workload" / f"people-{n}"
+    command = [RELEASE / "bench", "files", "--folder", folder, "--n", str(n), "--kinds", ",".join(kinds)]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise Missing("the files could not be written")
+    return folder
+
+
+def reconciled(command, kind, n=None, times=1):
+    """A party that reconciles the files of so many people; `times` as many are what is meant. Its counts must be right."""
+
+    def measure():
+        folder = people(n or PEOPLE, *kind.split(","))
+        line = line_of([*command, folder] if command[0] == PEERS else [*command, "--folder", folder])
+        expected = json.loads((folder / "expected.json").read_text("utf-8"))
+        if line["counts"] != expected:
+            raise Wrong(f"{line['counts']} instead of {expected}")
+        return Measured(line["seconds"] * times, line["peak_mib"])
+
+    return measure
+
+
+def reconciling(peer, kind):
+    """A peer on the files."""
+    return reconciled([PEERS, HERE / "peer_reconcile.py", peer], kind)
+
+
+def reconciling_slowly(peer, kind):
+    """A slow peer, on a tenth."""
+    return lambda: reconciled([PEERS, HERE / "peer_reconcile.py", peer], kind, n=PEOPLE // 10, times=10)()
+
+
+def analysis(form, n=None):
+    """Ours on the files."""
+    return reconciled([RELEASE / "bench", "analyze", "--form", form], "pages,lines" if form == "pages" else "lines", n)
+
+
+def pages_by_hand():
+    """The time in which the pages alone can be read."""
+    folder = people(PEOPLE, "pages")
+    line = line_of([RELEASE / "bench", "read-pages-by-hand", "--folder", folder])
+    return Measured(line["seconds"])
+
+
+def reading(*command, n=None):
+    """A party that reads pages, users a second."""
+    return lambda: rate(*command, people(n or PEOPLE // 4, "pages"))()
+
+
+def growth():
+    """How much longer ten times as many people take: the largest size once, the others as the median of three."""
+    seconds, notes, peak = {}, [], None
+    for power, times in ((4, 3), (5, 3), (6, 3), (7, 1)):
+        n = 10**power * PEOPLE // 1_000_000
+        runs = [analysis("flat", n)() for _ in range(times)]
+        seconds[power] = statistics.median(run.value for run in runs)
+        peak = max(run.peak_mib for run in runs)
+        notes.append(f"{n:,}: {seconds[power]:.2f} s, {peak:.0f} MiB")
+    return Measured(seconds[7] / seconds[6], peak, "; ".join(notes))
+
+
+@functools.cache
+def linked():
+    """A file of the engine with as many people as are collected, each linked to the account at the target."""
+    folder = people(PEOPLE // 4, "lines", "states")
+    (folder / "linked.db").unlink(missing_ok=True)
+    with stub("--pages", folder / "before.ndjson", "--page", "500") as url:
+        command = [RELEASE / "bench", "prepare", "--folder", folder, "--to", folder / "linked.db", "--url", url]
+        done = subprocess.run([str(word) for word in command], capture_output=True, encoding="utf-8", check=False)
+    if done.returncode != 0:
+        raise Missing(f"the engine's file could not be made: {done.stderr.strip()}")
+    return folder
+
+
+def changed_target(party):
+    """Gives the party the URL of a target of which one account in fifty changed since."""
+
+    def measure():
+        folder = linked()
+        with stub("--pages", folder / "after.ndjson", "--page", "500") as url:
+            return party(folder, url)
+
+    return measure
+
+
+def in_place(folder, url):
+    """One reconciliation by the engine, on a copy of the file, and what it printed."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".build") as copy:
+        words = ["--folder", copy, "--from", folder / "linked.db", "--url", url]
+        return line_of([RELEASE / "bench", "reconcile", *words])
+
+
+def second(folder, url):
+    """A second reconciliation, users a second."""
+    line = in_place(folder, url)
+    return Measured(line["rate"], line["peak_mib"], f"counts {line['counts']['counts']}")
+
+
+def stored_share(folder, url):
+    """Which share of a second reconciliation bare SQLite would need for the rows that were stored."""
+    line = in_place(folder, url)
+    told = line["counts"]
+    storing = told["storing"]
+    written = {table: rows - told["before"][table] for table, rows in told["after"].items()}
+    seconds = {what: storing[what]["seconds"] for what in ("pages", "items")}
+    share = 100 * sum(seconds.values()) / line["seconds"]
+    note = f"rows written {written}; of {line['seconds']:.2f} s staged pages {seconds['pages']:.2f} s, items {seconds['items']:.2f} s"
+    return Measured(share, line["peak_mib"], note)
+
+
+def bare_loop(_, url):
+    """A bare paging loop, users a second."""
+    return rate(RELEASE / "bench", "bare-loop", "--url", url)()
+
+
 def against_stub(party):
     """Gives the party the URL of a fresh stub."""
 
@@ -142,10 +268,11 @@ def against_stub(party):
 
 
 @contextlib.contextmanager
-def stub():
+def stub(*arguments):
     """A fast SCIM server of our own, in a process of its own."""
     try:
-        process = subprocess.Popen([RELEASE / "stub"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [RELEASE / "stub", *arguments]
+        process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     except OSError as error:
         raise Missing(str(error)) from error
     try:
@@ -228,6 +355,78 @@ ROWS = [
     ),
     Row("P2noop", "a call from C that does nothing", "ns", "lower", in_c("noop", 50_000_000), gate="≤ 5 ns"),
     Row(
+        "P3",
+        "reconciled from SCIM pages",
+        "s",
+        "lower",
+        analysis("pages"),
+        peers={
+            "DuckDB": reconciling("duckdb-pages", "pages,csv"),
+            "msgspec + Python": reconciling("msgspec-pages", "pages,csv"),
+        },
+        slow={
+            "orjson + Python": reconciling_slowly("orjson-pages", "pages,csv"),
+            "polars": reconciling_slowly("polars-pages", "pages,csv"),
+        },
+        limit=lambda: pages_by_hand(),
+        gate="≤ 0.20 of the best peer, ≤ 3 × limit, ≤ 64 MiB",
+        notes="limit: the pages alone, read from memory into a structure written for these fields",
+    ),
+    Row(
+        "P3b",
+        "the same from flat rows",
+        "s",
+        "lower",
+        analysis("flat"),
+        peers={tool: reconciling(f"{tool.lower()}-csv", "csv") for tool in ("polars", "DuckDB", "pandas")},
+        slow={
+            "Python": reconciling_slowly("python-csv", "csv"),
+            "SQLite": reconciling_slowly("sqlite-csv", "csv"),
+        },
+        gate="≤ 0.40 of polars",
+        notes="ours reads lines of JSON, the peers CSV, which is half as long",
+    ),
+    Row(
+        "P4",
+        "ten times as many people, time",
+        "×",
+        "lower",
+        growth,
+        gate="≤ 12 ×, ≤ 160 MiB",
+        rounds=1,
+    ),
+    Row(
+        "P4b",
+        "second reconciliation, storing",
+        "% of it",
+        "lower",
+        changed_target(stored_share),
+        gate="≤ 10 %",
+        notes="by the engine; storing: the time in which bare SQLite writes the same bytes",
+    ),
+    Row(
+        "P5",
+        "collected, analysed, planned",
+        "users/s",
+        "higher",
+        changed_target(second),
+        limit=changed_target(bare_loop),
+        gate="≥ 0.6 × limit",
+        notes="limit: a bare client that reads the same pages into a structure written for these fields",
+    ),
+    Row(
+        "P5parse",
+        "users read from SCIM pages",
+        "users/s",
+        "higher",
+        reading(RELEASE / "bench", "read-pages", "--folder"),
+        peers={"msgspec": reading(PEERS, HERE / "peer_pages.py", "msgspec")},
+        slow={"scim2-models": lambda: reading(PEERS, HERE / "peer_pages.py", "scim2-models", n=max(PEOPLE // 100, 2000))()},
+        limit=reading(RELEASE / "bench", "read-pages-by-hand", "--folder"),
+        gate="≥ 2 × msgspec, ≥ 100 × scim2-models",
+        notes="from memory; limit: serde into a structure written for these fields",
+    ),
+    Row(
         "P6enqueue",
         "enqueued requests, 1,000 a call",
         "requests/s",
@@ -266,8 +465,9 @@ ROWS = [
 
 def measure(row, rounds):
     """The row's finished entry and what went wrong with it."""
+    rounds = min(rounds, row.rounds or rounds)
     parties = {"ours": row.ours, **row.peers, **({"limit": row.limit} if row.limit else {}), **row.slow}
-    figures, missing = {party: [] for party in parties}, {}
+    figures, missing, wrong = {party: [] for party in parties}, {}, {}
     for turn in range(rounds):
         for party, run in parties.items():
             if party not in missing and not (party in row.slow and turn > 0):
@@ -275,6 +475,11 @@ def measure(row, rounds):
                     figures[party].append(run())
                 except Missing as reason:
                     missing[party] = str(reason)
+                except Wrong as result:
+                    # Parties that do not do the same work cannot be compared.
+                    missing[party] = wrong[party] = f"it came to another result: {result}"
+    if wrong:
+        missing["ours"] = wrong.get("ours", "a peer came to another result")
     values = {party: [one.value for one in figures[party]] for party in parties if party not in missing}
     medians = {party: statistics.median(value) for party, value in values.items()}
     ratios = {}
@@ -287,6 +492,9 @@ def measure(row, rounds):
     notes += [f"gate {row.gate}"] if row.gate else []
     notes += [f"{party}: once, on a tenth of the size or less" for party in row.slow]
     notes += [f"{party} is missing: {reason}" for party, reason in missing.items()]
+    notes += [figures["ours"][-1].note] if figures["ours"] and figures["ours"][-1].note else []
+    held = {party: [one.peak_mib for one in figures[party] if one.peak_mib is not None] for party in parties}
+    notes += [f"{party} held {max(mib):,.0f} MiB" for party, mib in held.items() if mib and party not in ("ours", "limit")]
     return {
         "id": row.id,
         "name": row.name,

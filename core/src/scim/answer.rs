@@ -102,7 +102,7 @@ fn normalize(object: Attributes) -> Attributes {
 }
 
 /// Reads a flattened key: `name.formatted`, or the extension's URN with the attribute.
-fn folded(key: &str) -> Option<(String, String)> {
+pub(super) fn folded(key: &str) -> Option<(String, String)> {
     let start = key.get(..=ENTERPRISE_USER.len());
     if start.is_some_and(|start| start.eq_ignore_ascii_case(&format!("{ENTERPRISE_USER}:"))) {
         let attribute = key.get(ENTERPRISE_USER.len() + 1..)?;

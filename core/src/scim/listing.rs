@@ -3,13 +3,15 @@
 
 use super::answer::{self, Rows};
 use super::exchange::{Exchange, failure, unreadable};
-use crate::connector::{ConnectorError, Outcome, Page, TargetAccount};
+use super::lines::{self, Lines};
+use crate::connector::{AttributeSelection, ConnectorError, Outcome, Page, PageLines, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The longest listing, in pages.
-const MOST_PAGES: u64 = 10_000;
+const MOST_PAGES: u64 = 100_000;
 
 /// Where a listing stands; it crosses the engine as opaque text, so that a listing can be continued after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,78 @@ pub(super) fn page(
     cursor: Option<&str>,
     filter: Option<&str>,
 ) -> Result<Page, ConnectorError> {
+    read(exchange, size, cursor, filter, |body| answer::rows(body).map(of_rows)).map(|(accounts, end)| Page {
+        accounts,
+        next: end.next,
+        complete: end.complete,
+        total: end.total,
+    })
+}
+
+/// The same page as text, with the attributes that are read.
+pub(super) fn page_lines(
+    exchange: &Exchange,
+    size: u32,
+    cursor: Option<&str>,
+    filter: Option<&str>,
+    selection: Option<&AttributeSelection>,
+) -> Result<PageLines, ConnectorError> {
+    let of_body = |body: &[u8]| match lines::read(body, selection) {
+        Some(lines) => Some(of_lines(lines)),
+        None => {
+            let (accounts, said) = of_rows(answer::rows(body)?);
+            let page = Page { accounts, ..Page::default() };
+            Some((PageLines::of(page, selection).ok()?.accounts, said))
+        }
+    };
+    let (accounts, end) = read(exchange, size, cursor, filter, of_body)?;
+    Ok(PageLines { accounts, count: end.count, next: end.next, complete: end.complete, total: end.total })
+}
+
+/// What a page says besides its accounts.
+struct Said {
+    /// How many rows it has, repeated ones too.
+    rows: u64,
+    /// How many accounts.
+    distinct: u64,
+    /// Of the ids.
+    digest: String,
+    total: Option<u64>,
+    next_cursor: Option<String>,
+}
+
+fn of_rows(rows: Rows) -> (Vec<TargetAccount>, Said) {
+    let Rows { accounts, total, next_cursor } = rows;
+    let row_count = count(&accounts);
+    let accounts = distinct(accounts);
+    let digest = digest(accounts.iter().map(|account| account.external_id.as_str()));
+    let said = Said { rows: row_count, distinct: count(&accounts), digest, total, next_cursor };
+    (accounts, said)
+}
+
+fn of_lines(lines: Lines<'_>) -> (Vec<u8>, Said) {
+    let Lines { text, ids, rows, total, next_cursor } = lines;
+    let distinct = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+    let digest = digest(ids.iter().map(AsRef::as_ref));
+    (text, Said { rows, distinct, digest, total, next_cursor })
+}
+
+/// What comes after a page.
+struct End {
+    /// How many accounts it has.
+    count: u64,
+    next: Option<String>,
+    complete: bool,
+    total: Option<u64>,
+}
+
+fn read<A: Default>(
+    exchange: &Exchange,
+    size: u32,
+    cursor: Option<&str>,
+    filter: Option<&str>,
+    of_body: impl Fn(&[u8]) -> Option<(A, Said)>,
+) -> Result<(A, End), ConnectorError> {
     let cursor = match cursor {
         None => Cursor::first(),
         Some(text) => Cursor::parse(text).ok_or_else(|| {
@@ -68,25 +142,30 @@ pub(super) fn page(
             ConnectorError::new(Outcome::Rejected, Code::InvalidArgument.name(), message)
         })?,
     };
-    let rows = match fetch(exchange, size, &cursor, filter)? {
-        Fetched::Rows(rows) => rows,
-        Fetched::Unpaged(rows) => {
-            let accounts = distinct(rows.accounts);
-            let complete = rows.total.is_some_and(|total| count(&accounts) >= total);
-            return Ok(Page { accounts, next: None, complete, total: rows.total });
+    let readable =
+        |body: &[u8]| of_body(body).ok_or_else(|| unreadable(Method::Get, "the target's listing cannot be read"));
+    let end = |count, total, complete| End { count, next: None, complete, total };
+    match fetch(exchange, size, &cursor, filter)? {
+        Fetched::Rows(body) => {
+            let (accounts, said) = readable(&body)?;
+            Ok(judge(u64::from(size), &cursor, accounts, said))
+        }
+        Fetched::Unpaged(body) => {
+            let (accounts, said) = readable(&body)?;
+            let complete = said.total.is_some_and(|total| said.distinct >= total);
+            Ok((accounts, end(said.distinct, said.total, complete)))
         }
         Fetched::PastTheEnd => {
             let complete = cursor.total.is_some_and(|total| cursor.shown >= total);
-            return Ok(Page { accounts: Vec::new(), next: None, complete, total: cursor.total });
+            Ok((A::default(), end(0, cursor.total, complete)))
         }
-    };
-    Ok(judge(u64::from(size), &cursor, rows))
+    }
 }
 
 enum Fetched {
-    Rows(Rows),
+    Rows(Vec<u8>),
     /// The target cannot page: this is everything it shows.
-    Unpaged(Rows),
+    Unpaged(Vec<u8>),
     /// The target refuses to look behind the last row.
     PastTheEnd,
 }
@@ -100,10 +179,8 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
         None => parameters.extend([("startIndex", start.as_str()), ("count", &size)]),
     }
     let response = exchange.accounts(&parameters)?;
-    let readable =
-        |body: &[u8]| answer::rows(body).ok_or_else(|| unreadable(Method::Get, "the target's listing cannot be read"));
     match response.status {
-        200..=299 => readable(&response.body).map(Fetched::Rows),
+        200..=299 => Ok(Fetched::Rows(response.body)),
         400 | 404 if cursor.own.is_none() && cursor.total.is_some_and(|total| cursor.start > total) => {
             Ok(Fetched::PastTheEnd)
         }
@@ -111,7 +188,7 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
         400 | 500 if cursor.pages == 0 => {
             let again = exchange.accounts(&plain)?;
             match again.status {
-                200..=299 => readable(&again.body).map(Fetched::Unpaged),
+                200..=299 => Ok(Fetched::Unpaged(again.body)),
                 _ => Err(failure(Method::Get, &response)),
             }
         }
@@ -120,30 +197,29 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
 }
 
 /// Whether there is more, and if not whether that was all.
-fn judge(size: u64, cursor: &Cursor, rows: Rows) -> Page {
-    let (row_count, total) = (count(&rows.accounts), rows.total.or(cursor.total));
+fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A, End) {
+    let (row_count, total) = (said.rows, said.total.or(cursor.total));
     let told = total.filter(|total| !is_size_of_page(*total, row_count, cursor));
-    let end = |accounts, complete| Page { accounts, next: None, complete, total: told };
-    if row_count == 0 && rows.next_cursor.is_none() {
-        return end(Vec::new(), total.is_none_or(|total| cursor.shown >= total));
+    let nothing = |complete| (A::default(), End { count: 0, next: None, complete, total: told });
+    if row_count == 0 && said.next_cursor.is_none() {
+        return nothing(total.is_none_or(|total| cursor.shown >= total));
     }
-    let digest = digest(&rows.accounts);
-    if cursor.pages > 0 && row_count > 0 && digest == cursor.digest {
+    if cursor.pages > 0 && row_count > 0 && said.digest == cursor.digest {
         // The same page again: the target ignores where to start. What was seen before is all that can be had.
-        return end(Vec::new(), total.is_some_and(|total| cursor.shown >= total));
+        return nothing(total.is_some_and(|total| cursor.shown >= total));
     }
-    let accounts = distinct(rows.accounts);
     let next = Cursor {
         start: cursor.start + row_count,
         pages: cursor.pages + 1,
-        shown: cursor.shown + count(&accounts),
+        shown: cursor.shown + said.distinct,
         total,
-        digest,
-        own: rows.next_cursor,
+        digest: said.digest,
+        own: said.next_cursor,
     };
+    let end = |next, complete| End { count: said.distinct, next, complete, total: told };
     let endless = total.is_some_and(|total| next.start > total + total / 5 + 1000);
     if next.pages >= MOST_PAGES || endless || (next.own.is_some() && next.own == cursor.own) {
-        return end(accounts, false);
+        return (accounts, end(None, false));
     }
     let enough = total.is_none_or(|total| next.shown >= total);
     let ended = match (&next.own, &cursor.own) {
@@ -154,7 +230,7 @@ fn judge(size: u64, cursor: &Cursor, rows: Rows) -> Page {
         // targets give the page's size as the total.
         (None, None) => total.is_some() && enough && row_count != size,
     };
-    if ended { end(accounts, enough) } else { Page { accounts, next: Some(next.text()), complete: false, total: told } }
+    (accounts, if ended { end(None, enough) } else { end(Some(next.text()), false) })
 }
 
 /// Some targets give the number of a page's rows where the number of all belongs. From the second page on that shows.
@@ -171,8 +247,12 @@ fn distinct(accounts: Vec<TargetAccount>) -> Vec<TargetAccount> {
     accounts.into_iter().filter(|account| seen.insert(account.external_id.clone())).collect()
 }
 
-fn digest(accounts: &[TargetAccount]) -> String {
-    let ids: BTreeSet<&str> = accounts.iter().map(|account| account.external_id.as_str()).collect();
-    let text: String = ids.into_iter().flat_map(|id| [id, "\n"]).collect();
-    crate::value::sha256_hex(text.as_bytes()).chars().take(16).collect()
+/// Tells pages apart by their ids, in whatever order these stand. It is only ever compared with that of the page before.
+fn digest<'i>(ids: impl Iterator<Item = &'i str>) -> String {
+    let hash = |id: &str| {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        hasher.finish()
+    };
+    format!("{:016x}", ids.map(hash).fold(0, u64::wrapping_add))
 }

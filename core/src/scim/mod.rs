@@ -7,16 +7,19 @@ mod declared;
 mod discovery;
 mod exchange;
 mod groups;
+mod lines;
 mod listing;
+mod parts;
 mod request;
 mod schema;
 mod search;
+mod shape;
 mod strict;
 mod url;
 
 use crate::connector::{
-    Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, SchemaAttribute, TargetAccount,
-    TargetCall, TargetRequest,
+    AttributeSelection, Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, PageLines,
+    SchemaAttribute, TargetAccount, TargetCall, TargetRequest,
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Http, Method, Response};
@@ -327,6 +330,15 @@ impl Connector for ScimConnector {
 
     fn list(&self, cursor: Option<&str>, filter: Option<&str>) -> Result<Page, ConnectorError> {
         listing::page(&self.exchange, self.page_size, cursor, filter)
+    }
+
+    fn list_lines(
+        &self,
+        cursor: Option<&str>,
+        filter: Option<&str>,
+        read: Option<&AttributeSelection>,
+    ) -> Result<PageLines, ConnectorError> {
+        listing::page_lines(&self.exchange, self.page_size, cursor, filter, read)
     }
 
     fn list_groups(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {

@@ -22,6 +22,8 @@ use users::Users;
 const SCHEMA_ERROR: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const SCHEMA_SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 const SCHEMA_LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+const EMPTY_PAGE: &str =
+    r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"itemsPerPage":0,"Resources":[]}"#;
 const SCHEMA_CONFIGURATION: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 
 /// How a stub behaves.
@@ -58,10 +60,19 @@ impl Stub {
     /// # Errors
     /// What the operating system says where no port can be had.
     pub fn start(options: Options) -> io::Result<Self> {
+        Self::start_with(options, Vec::new())
+    }
+
+    /// Starts a stub that lists these pages, each as it is, to a client that asks for pages of `options.page`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_with(options: Options, pages: Vec<String>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             options,
+            pages,
             stopping: AtomicBool::new(false),
             counters: Counters::default(),
             users: Mutex::new(Users::new(options.generated, options.unique)),
@@ -101,6 +112,8 @@ impl Drop for Stub {
 #[derive(Debug)]
 struct Shared {
     options: Options,
+    /// Pages as they are given, instead of users.
+    pages: Vec<String>,
     stopping: AtomicBool,
     counters: Counters,
     users: Mutex<Users>,
@@ -203,6 +216,11 @@ impl Shared {
         let start = number("startIndex").unwrap_or(1).max(1);
         let size = number("count").unwrap_or(100).min(self.options.page);
         let filter = parameter("filter");
+        if !self.pages.is_empty() && filter.is_none() {
+            count(&self.counters.list);
+            let page = self.pages.get((start - 1).div_ceil(self.options.page));
+            return Response::text(200, page.map_or_else(|| EMPTY_PAGE.to_owned(), Clone::clone));
+        }
         count(if filter.is_some() { &self.counters.find } else { &self.counters.list });
         let (total, page) = match filter.filter(|_| self.options.filters) {
             None => {

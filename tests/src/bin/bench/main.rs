@@ -9,16 +9,27 @@
 //! | `map-by-hand` | the same by a function written for these rules | users/s |
 //! | `enqueue` | requests that users put into a fresh file ask for, `--batch` users a call (1 by default) | requests/s |
 //! | `deliver` | accounts created at `--url` and stored, by a run of `--threads` workers | requests/s |
+//! | `analyze` | the files in `--folder` reconciled, `--form` `flat` or `pages` | s |
+//! | `read-pages` | accounts in the pages of `--file` in `--folder`, read by the SCIM connector without the network | users/s |
+//! | `read-pages-by-hand` | the same by structures written for these fields | users/s |
+//! | `reconcile` | accounts at `--url` collected, compared and planned, on a copy of the file `--from` | users/s |
+//! | `bare-loop` | accounts at `--url` read by a bare client and a structure written for these fields | users/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
-//! `bench workload --folder PATH` measures nothing and writes the files that other programs map.
+//! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
+//! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled.
 
+mod collect;
+mod directory;
 mod engine;
+mod files;
 mod limits;
 mod mapping;
+mod reconcile;
 mod workload;
 
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
@@ -63,15 +74,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     if name == "workload" {
         return mapping::write_workload(Path::new(arguments.text("folder")?));
     }
-    let took = match name.as_str() {
-        "map" => mapping::compiled(n)?,
-        "map-lines" => mapping::lines(n)?,
-        "map-rendered" => mapping::rendered(n)?,
-        "map-by-hand" => mapping::by_hand(n)?,
-        "enqueue" => engine::enqueue(n, &arguments)?,
-        "deliver" => engine::deliver(n, &arguments)?,
-        "append" => limits::append(n, &arguments)?,
-        "http" => limits::http(n, &arguments)?,
+    if name == "files" {
+        return files::write(&arguments);
+    }
+    if name == "prepare" {
+        return collect::prepare(&arguments);
+    }
+    let (n, took, counts) = match name.as_str() {
+        "map" => (n, mapping::compiled(n)?, Value::Null),
+        "map-lines" => (n, mapping::lines(n)?, Value::Null),
+        "map-rendered" => (n, mapping::rendered(n)?, Value::Null),
+        "map-by-hand" => (n, mapping::by_hand(n)?, Value::Null),
+        "enqueue" => (n, engine::enqueue(n, &arguments)?, Value::Null),
+        "deliver" => (n, engine::deliver(n, &arguments)?, Value::Null),
+        "append" => (n, limits::append(n, &arguments)?, Value::Null),
+        "http" => (n, limits::http(n, &arguments)?, Value::Null),
+        "analyze" => {
+            let (took, counts) = reconcile::analyze(&arguments)?;
+            (n, took, counts)
+        }
+        "read-pages" => {
+            let (took, n) = reconcile::read_pages(&arguments)?;
+            (n, took, Value::Null)
+        }
+        "read-pages-by-hand" => {
+            let (took, n) = reconcile::read_pages_by_hand(&arguments)?;
+            (n, took, Value::Null)
+        }
+        "reconcile" => {
+            let (took, n, told) = collect::reconcile(&arguments)?;
+            (n, took, told)
+        }
+        "bare-loop" => {
+            let (took, n) = collect::bare_loop(&arguments)?;
+            (n, took, Value::Null)
+        }
         _ => return Err(format!("there is no measurement `{name}`").into()),
     };
     let line = serde_json::json!({
@@ -79,6 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "n": n,
         "seconds": took.as_secs_f64(),
         "rate": f64::from(u32::try_from(n)?) / took.as_secs_f64(),
+        "counts": counts,
         "peak_mib": peak_mib(),
     });
     writeln!(io::stdout(), "{line}")?;
