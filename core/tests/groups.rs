@@ -166,6 +166,18 @@ fn nothing_is_concluded_of_a_group_that_does_not_show_its_members() {
 }
 
 #[test]
+fn a_group_that_is_listed_twice_has_the_members_of_both() {
+    let first = || {
+        let case = Case::new(&sales(), false).user(1, true, manager()).user(2, true, manager());
+        case.group(&json!({"id": "g1", "display_name": "sales-mgr", "members": ["a1"]}))
+    };
+    let both = first().group(&json!({"id": "g1", "display_name": "sales-mgr", "members": ["a2"]}));
+    assert_eq!(both.verdicts(), [of("g1", "a1", InStep), of("g1", "a2", InStep)]);
+    let half = first().group(&json!({"id": "g1", "display_name": "sales-mgr"}));
+    assert_eq!(half.verdicts(), [of("g1", "a1", Unreadable), of("g1", "a2", Unreadable)]);
+}
+
+#[test]
 fn several_grants_for_one_group_are_one_membership() {
     let entitlements = json!([
         {"grant": "profile", "name": "P", "group": {"id": "g1"}},
