@@ -1,5 +1,5 @@
 //! Memberships of groups: what grants ask for compared with what a target shows.
-#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::model::{App, Situation, User};
 use rollkeeper::planning::groups::MembershipVerdict::{InStep, ToAdd, ToRemove, UnknownGroup, Unmanaged, Unreadable};
