@@ -1,5 +1,5 @@
 //! Memberships of groups: what grants ask for compared with what a target shows.
-#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::model::{App, Situation, User};
 use rollkeeper::planning::groups::MembershipVerdict::{InStep, ToAdd, ToRemove, UnknownGroup, Unmanaged, Unreadable};
@@ -163,6 +163,18 @@ fn nothing_is_concluded_of_a_group_that_does_not_show_its_members() {
     assert_eq!(case.verdicts(), [of("g1", "a1", Unreadable)]);
     let (_, summary) = case.compare();
     assert_eq!((summary.groups[0].members, summary.groups[0].is_emptied()), (None, false));
+}
+
+#[test]
+fn a_group_that_is_listed_twice_has_the_members_of_both() {
+    let first = || {
+        let case = Case::new(&sales(), false).user(1, true, manager()).user(2, true, manager());
+        case.group(&json!({"id": "g1", "display_name": "sales-mgr", "members": ["a1"]}))
+    };
+    let both = first().group(&json!({"id": "g1", "display_name": "sales-mgr", "members": ["a2"]}));
+    assert_eq!(both.verdicts(), [of("g1", "a1", InStep), of("g1", "a2", InStep)]);
+    let half = first().group(&json!({"id": "g1", "display_name": "sales-mgr"}));
+    assert_eq!(half.verdicts(), [of("g1", "a1", Unreadable), of("g1", "a2", Unreadable)]);
 }
 
 #[test]
