@@ -306,6 +306,7 @@ fn drift_is_told_three_ways() {
         (None, Some("w"), Some("w"), None),
         (None, Some("w"), Some("a"), Some("ours")),
         (None, Some("w"), None, Some("ours")),
+        (None, Some("W"), Some("w"), Some("ours")),
         (Some("l"), Some("w"), Some("w"), Some("in_step")),
         (Some("w"), Some("w"), Some("w"), None),
         (Some("l"), Some("w"), Some("l"), Some("ours")),
