@@ -7,7 +7,7 @@ use crate::expression::{Expression, Tables, Variable};
 use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
-use crate::model::{App, MatchingDefinition, Rule, Situation, User};
+use crate::model::{App, MatchingDefinition, Rule, SchemaAttribute, Situation, User};
 use crate::scope::{Standing, standing};
 use crate::time::Timestamp;
 use serde_json::{Value, json};
@@ -75,6 +75,8 @@ impl Definition {
     pub(super) fn new(app: Value) -> Self {
         let mut document = json!({"id": "a", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["P"]}});
         document.as_object_mut().unwrap().extend(app.as_object().unwrap().clone());
+        let schema: Option<Vec<SchemaAttribute>> =
+            document.as_object_mut().unwrap().remove("schema").map(|schema| serde_json::from_value(schema).unwrap());
         let app = App::from_json(document.to_string().as_bytes()).unwrap();
         let scope = app.scope.as_ref().map(|scope| {
             Expression::compile_condition(scope, &[Variable::User, Variable::App, Variable::Now], &Tables::default())
@@ -84,7 +86,7 @@ impl Definition {
         let rules: &[Rule] = &app.mapping;
         Self {
             matching: Matching::compile(matching).unwrap(),
-            mapping: Mapping::compile(rules, None).unwrap(),
+            mapping: Mapping::compile(rules, schema.as_deref()).unwrap(),
             protected: app.protected.external_ids.iter().cloned().collect(),
             scope_reads: Some(
                 scope.iter().flat_map(|scope| scope.reads().roots().unwrap()).map(str::to_owned).collect(),
@@ -304,6 +306,7 @@ fn drift_is_told_three_ways() {
         (None, Some("w"), Some("w"), None),
         (None, Some("w"), Some("a"), Some("ours")),
         (None, Some("w"), None, Some("ours")),
+        (None, Some("W"), Some("w"), Some("ours")),
         (Some("l"), Some("w"), Some("w"), Some("in_step")),
         (Some("w"), Some("w"), Some("w"), None),
         (Some("l"), Some("w"), Some("l"), Some("ours")),
