@@ -33,7 +33,21 @@ fn apps() -> Vec<Value> {
     ]);
     let defaults = json!([{"target": "TITLE", "source": "title", "default": {"value": "a"}, "strength": "normal"}]);
     let protected = json!({"external_ids": ["3"]});
+    // What the target says of itself: letter case counts or does not, and a title is a text.
+    let schema = json!([
+        {"path": "userName"},
+        {"path": "title", "case_exact": true},
+        {"path": "emails", "type": "complex", "multi_valued": true},
+        {"path": "emails.value"},
+        {"path": "emails.type"},
+    ]);
+    let checked = json!([
+        {"target": "userName", "source": "username"},
+        {"target": "title", "source": "title"},
+        {"target": "emails[type eq \"work\"].value", "source": "email"},
+    ]);
     vec![
+        json!({"matching": [by_name.clone()], "mapping": checked, "schema": schema}),
         json!({"matching": [by_name.clone(), by_email.clone()], "mapping": plain.clone(), "protected": protected}),
         json!({"matching": [by_both.clone(), by_name.clone()], "mapping": odd, "scope": "user.age > 3"}),
         json!({"matching": weighed, "mapping": lists, "scope": "user.profile == 'P' && user.username != 'b'"}),

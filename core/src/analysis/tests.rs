@@ -1,19 +1,13 @@
 //! Every situation, and what stands between them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests may stop at what must not happen"
-)]
 
 use super::outcome::Decided;
 use super::whole;
-use super::{Analysis, Found, Inputs, Records, Rules, Scratch, Terms, analyze};
+use super::{Analysis, Found, Inputs, Records, Rules, Scratch, Terms, Visit, analyze};
 use crate::expression::{Expression, Tables, Variable};
 use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
-use crate::model::{App, MatchingDefinition, Rule, Situation, User};
+use crate::model::{App, MatchingDefinition, Rule, SchemaAttribute, Situation, User};
 use crate::scope::{Standing, standing};
 use crate::time::Timestamp;
 use serde_json::{Value, json};
@@ -30,7 +24,7 @@ impl Listed {
 }
 
 impl Records for Listed {
-    fn each(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         self.0.iter().enumerate().try_for_each(|(index, json)| visit(index as u64 * 10, json))
     }
 
@@ -81,6 +75,8 @@ impl Definition {
     pub(super) fn new(app: Value) -> Self {
         let mut document = json!({"id": "a", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["P"]}});
         document.as_object_mut().unwrap().extend(app.as_object().unwrap().clone());
+        let schema: Option<Vec<SchemaAttribute>> =
+            document.as_object_mut().unwrap().remove("schema").map(|schema| serde_json::from_value(schema).unwrap());
         let app = App::from_json(document.to_string().as_bytes()).unwrap();
         let scope = app.scope.as_ref().map(|scope| {
             Expression::compile_condition(scope, &[Variable::User, Variable::App, Variable::Now], &Tables::default())
@@ -90,7 +86,7 @@ impl Definition {
         let rules: &[Rule] = &app.mapping;
         Self {
             matching: Matching::compile(matching).unwrap(),
-            mapping: Mapping::compile(rules, None).unwrap(),
+            mapping: Mapping::compile(rules, schema.as_deref()).unwrap(),
             protected: app.protected.external_ids.iter().cloned().collect(),
             scope_reads: Some(
                 scope.iter().flat_map(|scope| scope.reads().roots().unwrap()).map(str::to_owned).collect(),
@@ -310,6 +306,7 @@ fn drift_is_told_three_ways() {
         (None, Some("w"), Some("w"), None),
         (None, Some("w"), Some("a"), Some("ours")),
         (None, Some("w"), None, Some("ours")),
+        (None, Some("W"), Some("w"), Some("ours")),
         (Some("l"), Some("w"), Some("w"), Some("in_step")),
         (Some("w"), Some("w"), Some("w"), None),
         (Some("l"), Some("w"), Some("l"), Some("ours")),
