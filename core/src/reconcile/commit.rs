@@ -34,7 +34,8 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
             State::Completed => return Ok(false),
             State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
-            _ => {}
+            State::Analyzed => {}
+            _ => return Err(Fault::new(Code::InvalidTransition, "the reconciliation has no plan to carry out")),
         }
         let app = row.shown.app.clone();
         find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
