@@ -192,7 +192,8 @@ pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault
     if is_accepted {
         known = Remembered { accepted: Some(row.accounts), full_at: Some(row.shown.created_at), ..known };
     }
-    let token = row.token.clone().or(known.token);
+    // What a listing did not show may have changed before its token.
+    let token = row.token.clone().filter(|_| is_accepted || row.partial).or(known.token);
     tx.remember(app, &Remembered { completed_at: Some(tx.now), token, ..known })
 }
 
