@@ -57,7 +57,11 @@ fn the_schema_keeps_what_must_hold() {
         "UPDATE account SET status = 'Deleted'",
         "UPDATE account SET link_state = 'Loose'",
         "UPDATE attempt SET ended_at = NULL",
-        "INSERT INTO request SELECT 'other', app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
+        "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
+            unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
+            finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked,
+            retry_at, retry_for)
+            SELECT 'other', app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
             unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
             finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked,
             retry_at, retry_for FROM request WHERE state = 'New'",

@@ -1,5 +1,5 @@
 //! Plans and approvals that somebody changed between the planning and the doing: in the database, by hand, or by time. None
-//! is carried out. `MUTATIONS` says how many; 400 where it does not.
+//! is carried out. `MUTATIONS` says how many; 150 where it does not.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::model::{App, ItemState, PlanFilter, PlanItem, RequestFilter, User};
@@ -320,7 +320,7 @@ fn is_done(engine: &Engine, plan: &Plan, account: &str) -> bool {
 
 #[test]
 fn what_somebody_changed_is_not_carried_out() {
-    let count = std::env::var("MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(400);
+    let count = std::env::var("MUTATIONS").ok().and_then(|count| count.parse().ok()).unwrap_or(150);
     let folder = std::env::temp_dir().join(format!("rollkeeper-mutated-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();

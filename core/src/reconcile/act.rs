@@ -135,7 +135,7 @@ impl Acting<'_> {
             made = Some(self.request(tx, stored, item, NewRequest { operation, ..NewRequest::default() })?);
         }
         if !changes.is_empty() {
-            let wanted = wanted(tx, self.live, stored, &row, false)?.map_err(|faults| first(faults))?;
+            let wanted = wanted(tx, self.live, stored, &row, false)?.map_err(first)?;
             let given = Given { changes, applied: Some(wanted.attributes), ..Given::default() };
             let new = NewRequest { operation: Operation::Update, given: Some(given), ..NewRequest::default() };
             made = Some(self.request(tx, stored, item, new)?);

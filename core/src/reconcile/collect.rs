@@ -1,6 +1,7 @@
 //! Reading a whole target, page after page. Each page is stored with the place of the next, so that reading goes on where it
 //! was interrupted.
 
+use super::changes::Token;
 use super::{Work, definition_mark, read, start_over, write};
 use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines};
 use crate::definition::Definition;
@@ -84,6 +85,20 @@ impl Work<'_> {
                 self.begin_anew()?;
                 seen = Seen::default();
                 continue;
+            }
+            if self.row.shown.pages == 0 && self.row.token.is_none() {
+                match self.token(&live)? {
+                    Token::Unused => {}
+                    Token::Since(token) if self.row.partial => {
+                        match self.ask_changes(&live, Some(&token)) {
+                            Some(page) => self.store(&live, &mut seen, &page)?,
+                            None => self.begin_anew()?,
+                        }
+                        continue;
+                    }
+                    // From here on is told what changes while the whole is read.
+                    Token::First | Token::Since(_) => drop(self.ask_changes(&live, None)),
+                }
             }
             match self.ask(&live)? {
                 Asked::Page(page) => self.store(&live, &mut seen, &page)?,

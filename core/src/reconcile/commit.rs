@@ -34,7 +34,8 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
             State::Completed => return Ok(false),
             State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
-            _ => {}
+            State::Analyzed => {}
+            _ => return Err(Fault::new(Code::InvalidTransition, "the reconciliation has no plan to carry out")),
         }
         let app = row.shown.app.clone();
         find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
@@ -191,7 +192,8 @@ pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault
     if is_accepted {
         known = Remembered { accepted: Some(row.accounts), full_at: Some(row.shown.created_at), ..known };
     }
-    let token = row.token.clone().or(known.token);
+    // What a listing did not show may have changed before its token.
+    let token = row.token.clone().filter(|_| is_accepted || row.partial).or(known.token);
     tx.remember(app, &Remembered { completed_at: Some(tx.now), token, ..known })
 }
 

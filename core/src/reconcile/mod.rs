@@ -5,6 +5,7 @@
 //! goes on where it was.
 
 mod act;
+mod changes;
 mod collect;
 mod commit;
 mod compare;
@@ -35,6 +36,7 @@ use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, Reconciliati
 use crate::operation::Operation;
 use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
 use crate::time::Period;
+use changes::Token;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -175,9 +177,12 @@ impl<'h> Work<'h> {
     fn begin(&mut self) -> Result<(), Fault> {
         let row = self.row.clone();
         let app = self.app.clone();
+        let live = self.live()?;
+        let changes = matches!(self.token(&live)?, Token::Since(_));
         self.row = write(self.host, |tx, apps| {
             let mut row = row.clone();
             start_over(tx, find(apps, app.as_str())?, &mut row)?;
+            row.partial |= changes;
             let details = json!({"partial": row.partial});
             advance(tx, &mut row, Event::Collect, None, details)?;
             Ok(row)
@@ -237,6 +242,7 @@ fn start_over(tx: &mut Tx<'_>, live: &LiveApp, row: &mut ReconciliationRow) -> R
     tx.forget_collected(&row.shown.id)?;
     row.began = tx.log_head()?;
     row.cursor = None;
+    row.token = None;
     row.shown.pages = 0;
     row.shown.collected = 0;
     row.accounts = 0;

@@ -14,7 +14,7 @@ use crate::time::{Period, Timestamp};
 use std::sync::Arc;
 
 /// Who reconciles by the clock.
-const SCHEDULE: &str = "schedule";
+pub(super) const SCHEDULE: &str = "schedule";
 
 /// What is not worked on for so long was interrupted, and whoever runs goes on with it.
 const IDLE: Period = Period::from_seconds(600);

@@ -27,6 +27,9 @@ pub(crate) struct StoredUser {
     pub(crate) key: UserKey,
 }
 
+/// A user by id, or what keeps it from being unsealed.
+type MaybeStored = (String, Result<StoredUser, Fault>);
+
 type Parts = (String, Vec<u8>, String, Option<i64>, Option<Vec<u8>>);
 
 fn parts(row: &Row<'_>) -> rusqlite::Result<Parts> {
@@ -64,11 +67,7 @@ impl Tx<'_> {
     }
 
     /// Users by id, deleted ones too and erased ones not; one that cannot be unsealed is its fault.
-    pub(crate) fn users_after(
-        &self,
-        after: &str,
-        limit: u32,
-    ) -> Result<Vec<(String, Result<StoredUser, Fault>)>, Fault> {
+    pub(crate) fn users_after(&self, after: &str, limit: u32) -> Result<Vec<MaybeStored>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id
              WHERE u.id > $1 ORDER BY u.id LIMIT $2"

@@ -45,7 +45,8 @@ CREATE TABLE reconciliation (
 ) {strict};
 
 CREATE INDEX reconciliation_app ON reconciliation (app_id, id);
-CREATE UNIQUE INDEX reconciliation_open ON reconciliation (app_id) WHERE finished_at IS NULL AND kind = 'target';
+CREATE INDEX reconciliation_unfinished ON reconciliation (kind, id) WHERE finished_at IS NULL;
+CREATE UNIQUE INDEX reconciliation_open ON reconciliation (app_id, kind) WHERE finished_at IS NULL AND kind = 'target';
 
 -- One page of what was collected, sealed under the reconciliation's key: lines of accounts.
 CREATE TABLE staged_page (

@@ -1,0 +1,65 @@
+//! Reading what changed alone, between two listings of the whole: where the target can tell, and `reconcile.full_every` says
+//! how often the whole is read. The target's token is taken over only when the plan that came of it is done.
+
+use super::Work;
+use super::schedule::SCHEDULE;
+use crate::connector::{Connector, ConnectorError, Outcome, Page, PageLines};
+use crate::fault::{Code, Fault};
+use crate::intake::LiveApp;
+use crate::model::TargetAccount;
+use crate::time::Timestamp;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a reconciliation does with the target's token.
+pub(super) enum Token {
+    /// It reads the whole and has no use for one.
+    Unused,
+    /// It reads the whole, and the token from before is where the next changes begin.
+    First,
+    /// It reads what changed since this one.
+    Since(String),
+}
+
+impl Work<'_> {
+    /// Whether this reconciliation reads changes alone. One that a person asks for always reads the whole.
+    pub(super) fn token(&self, live: &LiveApp) -> Result<Token, Fault> {
+        let settings = live.definition.app.reconcile.as_ref();
+        let filtered = settings.is_some_and(|settings| settings.filter.is_some());
+        let (Some(full_every), Some(connector)) =
+            (settings.and_then(|settings| settings.full_every), live.connector.as_ref())
+        else {
+            return Ok(Token::Unused);
+        };
+        let tells = catch_unwind(AssertUnwindSafe(|| connector.capabilities().changes)).unwrap_or(false);
+        if filtered || !tells {
+            return Ok(Token::Unused);
+        }
+        let known = super::read(self.host, |tx| tx.remembered(&self.app))?;
+        let is_due = |full_at: Timestamp| self.row.shown.created_at >= full_at.plus(full_every);
+        let scheduled = self.row.shown.by.as_deref() == Some(SCHEDULE);
+        Ok(match (known.full_at, known.token) {
+            (Some(full_at), Some(token)) if scheduled && !is_due(full_at) => Token::Since(token),
+            _ => Token::First,
+        })
+    }
+
+    /// Asks the target what changed. Where it cannot tell, the whole is read: nothing is missed for a token that is too old.
+    pub(super) fn ask_changes(&mut self, live: &LiveApp, token: Option<&str>) -> Option<PageLines> {
+        let connector = live.connector.as_ref()?;
+        let app = &live.definition.app;
+        self.host.state().gates().begin(app, self.host.clock().now());
+        let answer = changes(connector.as_ref(), token);
+        let now = self.host.clock().now();
+        let health = answer.as_ref().map_or_else(crate::delivery::Health::of, |_| crate::delivery::Health::Good);
+        let _ = self.host.state().gates().end(&app.id, &health, now);
+        let (accounts, next) = answer.ok()?;
+        self.row.token = Some(next);
+        let read = super::collect::selection(&live.definition);
+        PageLines::of(Page { accounts, ..Page::default() }, read.as_ref()).ok()
+    }
+}
+
+fn changes(connector: &dyn Connector, token: Option<&str>) -> Result<(Vec<TargetAccount>, String), ConnectorError> {
+    let panicked = || ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), "the connector panicked");
+    catch_unwind(AssertUnwindSafe(|| connector.changes(token))).unwrap_or_else(|_| Err(panicked()))
+}
