@@ -1,5 +1,5 @@
 //! Between two listings of the whole only what changed is read, where the target can tell.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::{Capabilities, Connector, ConnectorError, Outcome, Page, TargetAccount};
 use rollkeeper::model::{App, Reconciliation, ReconciliationFilter, SnapshotVerdict, User};

@@ -1,5 +1,5 @@
 //! What the brake holds, who releases it and how often, what a person decides, and what is done by the clock.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;

@@ -1,5 +1,5 @@
 //! Reconciliations by the clock: when they are due, what is committed by itself, and what waits for whom.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;

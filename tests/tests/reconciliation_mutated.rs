@@ -233,7 +233,7 @@ fn change_plan(db: &Connection, plan: &Plan, stage: Stage, random: &mut Random) 
 fn mutate(file: &Path, plan: &Plan, stage: Stage, random: &mut Random) -> Mutation {
     let item = &plan.held[random.below(plan.held.len())];
     let account = item.finding.account.clone().unwrap();
-    let user = account[1..].parse().unwrap();
+    let user = account.trim_start_matches('a').parse().unwrap();
     let plain = |name: &str| Mutation::new(plan, name);
     let db = || Connection::open(file).unwrap();
     match random.below(12) {
