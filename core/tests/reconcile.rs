@@ -321,3 +321,14 @@ fn every_step_is_logged_once() {
     assert_eq!(kinds, expected);
     assert!(world.engine.verify_log().unwrap().whole);
 }
+
+#[test]
+fn why_a_user_has_what_they_have_tells_of_the_last_finding() {
+    let world = zoo(&json!({}));
+    let found = reconcile(&world);
+    let told = world.engine.explain("crm", "drifted").unwrap();
+    let step = told.steps.iter().find(|step| step.step == "match").unwrap();
+    let finding = &step.found["reconciled"];
+    assert_eq!((&finding["situation"], &finding["reconciliation"]), (&json!("drifted"), &json!(found.id)));
+    assert!(!serde_json::to_string(&told).unwrap().contains("\"Mr\""), "no value is told");
+}

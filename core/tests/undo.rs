@@ -2,6 +2,7 @@
 //! told.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
 use rollkeeper::connector::TargetAccount;

@@ -67,6 +67,7 @@ impl Engine {
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout.to_std());
         let mut before = Progress::default();
         reconcile::carry_on(host)?;
+        self.go_on_with_leavers()?;
         loop {
             // What is due now is delivered first; what waits is waited for only where no reconciliation is due earlier.
             let due = reconcile::next_due(host)?;
