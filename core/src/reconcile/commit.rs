@@ -34,7 +34,8 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
             State::Completed => return Ok(false),
             State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
-            _ => {}
+            State::Analyzed => {}
+            _ => return Err(Fault::new(Code::InvalidTransition, "the reconciliation has no plan to carry out")),
         }
         let app = row.shown.app.clone();
         find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
@@ -52,6 +53,11 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
 impl Work<'_> {
     /// Does what is planned, notes what was seen, and ends where nothing is held.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
+        if self.row.used_at.is_none() {
+            // Whoever goes on does what was agreed to and nothing else.
+            let digest = self.row.shown.digest.clone().unwrap_or_default();
+            super::read(self.host, |tx| same_items(tx, &self.row, &digest))?;
+        }
         let mut seeker = Seeker::new(self);
         while !self.is_stopped() {
             let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;
