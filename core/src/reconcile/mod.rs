@@ -235,6 +235,7 @@ fn start_over(tx: &mut Tx<'_>, live: &LiveApp, row: &mut ReconciliationRow) -> R
     row.cursor = None;
     row.shown.pages = 0;
     row.shown.collected = 0;
+    row.accounts = 0;
     row.definition = Some(definition_mark(live)?);
     row.partial = live.definition.app.reconcile.as_ref().is_some_and(|settings| settings.filter.is_some());
     Ok(())
