@@ -52,6 +52,11 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
 impl Work<'_> {
     /// Does what is planned, notes what was seen, and ends where nothing is held.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
+        if self.row.used_at.is_none() {
+            // Whoever goes on does what was agreed to and nothing else.
+            let digest = self.row.shown.digest.clone().unwrap_or_default();
+            super::read(self.host, |tx| same_items(tx, &self.row, &digest))?;
+        }
         let mut seeker = Seeker::new(self);
         while !self.is_stopped() {
             let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;

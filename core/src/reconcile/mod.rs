@@ -108,7 +108,11 @@ pub(crate) fn go_on(host: &dyn Host, id: &RequestId, watch: Option<&Watch<'_>>) 
 pub(crate) fn carry_on(host: &dyn Host) -> Result<(), Fault> {
     for id in host.state().take_left() {
         match go_on(host, &id, None) {
-            Err(fault) if matches!(fault.code, Code::Cancelled | Code::InvalidTransition | Code::NotFound) => {}
+            Err(fault)
+                if matches!(
+                    fault.code,
+                    Code::Cancelled | Code::InvalidTransition | Code::NotFound | Code::PlanChanged
+                ) => {}
             result => result?,
         }
     }

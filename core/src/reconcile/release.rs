@@ -5,12 +5,12 @@ use super::definition_mark;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, log_step};
-use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State};
+use crate::model::{ApprovalStatus, ItemState, LogEntry, ReconciliationKind, SnapshotVerdict, State};
 use crate::planning::brake::can_be_released;
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::Period;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long a plan can be released, and how long a release holds.
 pub(crate) const VALID: Period = Period::from_seconds(86_400);
@@ -147,18 +147,29 @@ pub(super) fn same_item(one: &PlanRow) -> Result<(), Fault> {
 /// On commit, lets through what a second person released before.
 ///
 /// # Errors
-/// `four_eyes` where the same person commits; `plan_changed` where the release is more than 24 hours old.
+/// `four_eyes` where the same person commits; `plan_changed` where the release is more than 24 hours old, or the log does
+/// not know of it.
 pub(super) fn use_release(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
     row: &mut ReconciliationRow,
     by: &str,
 ) -> Result<(), Fault> {
-    let Some(released_at) = row.released_at.filter(|_| row.used_at.is_none()) else { return Ok(()) };
+    if row.released_at.is_none() || row.used_at.is_some() {
+        return Ok(());
+    }
+    let entry = tx.last_logged_of(&row.shown.id, "released")?;
+    let is_of_plan = |entry: &LogEntry| {
+        entry.by == row.released_by
+            && entry.details.get("digest").and_then(Value::as_str) == row.shown.digest.as_deref()
+    };
+    let Some(entry) = entry.filter(is_of_plan) else {
+        return Err(Fault::new(Code::PlanChanged, "the log does not know of this release of the plan"));
+    };
     if row.released_by.as_deref().is_some_and(|one| one.trim() == by.trim()) {
         return Err(Fault::new(Code::FourEyes, "whoever released the plan may not commit it; another person must"));
     }
-    if tx.now > released_at.plus(VALID) {
+    if tx.now > entry.at.plus(VALID) {
         return Err(Fault::new(Code::PlanChanged, "the release is more than 24 hours old; reconcile again"));
     }
     let_through(tx, apps, row)

@@ -123,6 +123,13 @@ impl Tx<'_> {
         self.row(&text, params![user.as_str(), app.as_str(), kind], entry)
     }
 
+    /// The newest entry of that kind about a request.
+    pub(crate) fn last_logged_of(&self, request: &RequestId, kind: &str) -> Result<Option<LogEntry>, Fault> {
+        let text =
+            format!("SELECT {COLUMNS} FROM log WHERE request_id = $1 AND kind = $2 ORDER BY sequence DESC LIMIT 1");
+        self.row(&text, [request.as_str(), kind], entry)
+    }
+
     /// Walks the whole chain.
     pub(crate) fn verify_log(&self) -> Result<LogVerdict, Fault> {
         let mut verdict = LogVerdict { whole: true, entries: 0, head: String::new(), broken_at: None };
