@@ -164,6 +164,44 @@ def test_users_come_in_from_every_form_and_faulty_rows_are_told_by_line(filled: 
     assert filled("users", "put", "-", "--format", "json", stdin="id,username").code == 1
 
 
+def test_who_is_not_in_a_file_of_all_users_is_told(filled: Command) -> None:
+    ended = filled("users", "put", "-", "--snapshot", stdin=json.dumps([AMELIE]))
+    assert ended.code == 0
+    assert "the list is suspect: the list has 1 users, the directory has 2" in ended.out
+    assert "0 users left; 1 absent for the first time; 0 held" in ended.out
+    (totals,) = filled("users", "put", "-", "--snapshot", "--json", stdin=json.dumps([AMELIE, BRUNO])).documents
+    nothing = {"verdict": "complete", "why": [], "leavers": 0, "noted": 0, "held": 0}
+    assert (totals["rows"], totals["stored"], totals["snapshot"]) == (2, 2, nothing)
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict"),
+    [
+        ([json.dumps(AMELIE), json.dumps(BRUNO)], "complete"),
+        # Whose record is faulty is there all the same.
+        ([json.dumps(AMELIE), '{"id": "u2", "active": 3}'], "complete"),
+        ([json.dumps(AMELIE), json.dumps(BRUNO), "{"], "incomplete"),
+        (["[]", json.dumps(AMELIE), json.dumps(BRUNO)], "incomplete"),
+        ([json.dumps(AMELIE), json.dumps(BRUNO), json.dumps(AMELIE)], "incomplete"),
+    ],
+)
+def test_a_file_of_all_users_is_judged_with_its_faulty_rows(filled: Command, rows: list[str], verdict: str) -> None:
+    put = ("users", "put", "-", "--snapshot", "--json", "--format", "ndjson")
+    *faults, totals = filled(*put, stdin="\n".join(rows)).documents
+    assert totals["snapshot"]["verdict"] == verdict
+    assert (totals["rows"], totals["faulty"], totals["snapshot"]["noted"]) == (len(rows), len(faults), 0)
+
+
+def test_a_csv_of_all_users_keeps_whom_a_faulty_row_names(filled: Command) -> None:
+    put = ("users", "put", "-", "--snapshot", "--json")
+    text = "id,username,active\nu1,amelie,true\nu2,bruno,maybe\n"
+    fault, totals = filled(*put, stdin=text).documents
+    assert (fault["line"], fault["id"], totals["faulty"]) == (3, "u2", 1)
+    assert (totals["snapshot"]["verdict"], totals["snapshot"]["noted"]) == ("complete", 0)
+    fault, totals = filled(*put, stdin=text.replace("u2,bruno,maybe", '"u2,bruno')).documents
+    assert totals["snapshot"]["verdict"] == "incomplete"
+
+
 def test_bytes_that_are_no_text_are_refused_with_their_row(filled: Command) -> None:
     Path("users.csv").write_bytes(b'id,title,tags[]\nu1,\xff,\nu2,,"[""\\ud800""]"\nu3,x,y\n')
     *faults, totals = filled("users", "put", "users.csv", "--json").documents

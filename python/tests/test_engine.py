@@ -146,6 +146,19 @@ def test_users_are_taken_in_every_form(crm: rollkeeper.Engine, tmp_path: Path) -
     assert (fault.index, fault.id, fault.code) == (1, None, "missing_id")
 
 
+def test_who_is_not_among_all_users_leaves_after_two_lists(crm: rollkeeper.Engine, clock: VirtualClock) -> None:
+    records = [{**AMELIE, "id": f"u{n}", "username": f"n{n}"} for n in range(20)]
+    assert crm.put_users(records).snapshot is None
+    first = crm.put_users(records[:19], snapshot=True, by="hr").snapshot
+    assert first is not None and (first.verdict, first.why, first.noted, first.leavers) == ("complete", (), 1, 0)
+    clock.advance(timedelta(minutes=10))
+    second = crm.put_users(records[:19], snapshot=True, by="hr").snapshot
+    assert second is not None and (second.noted, second.leavers, second.held) == (0, 1, 0)
+    assert second.reconciliation is not None
+    with pytest.raises(rollkeeper.NotFound):
+        crm.user("u19")
+
+
 def test_an_app_is_checked_exported_and_imported(crm: rollkeeper.Engine) -> None:
     text = crm.export_app("crm")
     crm.import_app(text)
