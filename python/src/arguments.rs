@@ -7,17 +7,17 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use rollkeeper::{Code, Fault, Operation};
 
-/// Records as JSON, one a line. `what` they are is said where they are none.
-pub(crate) fn lines(records: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<u8>> {
-    if records.is_instance_of::<PyDict>() {
-        return Err(PyTypeError::new_err(format!("{what} are several records, and this is one dict")));
+/// Users' records as JSON, one a line.
+pub(crate) fn lines(users: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    if users.is_instance_of::<PyDict>() {
+        return Err(PyTypeError::new_err("`put_users` takes several records; `put_user` takes one"));
     }
     let mut json = Vec::new();
-    for record in records.try_iter()? {
-        let record = record?;
-        match record.cast::<PyString>() {
-            Ok(_) => return Err(PyTypeError::new_err(format!("each of the {what} is a dict"))),
-            Err(_) => json.extend(document(&record)?),
+    for user in users.try_iter()? {
+        let user = user?;
+        match user.cast::<PyString>() {
+            Ok(_) => return Err(PyTypeError::new_err("a user is a dict")),
+            Err(_) => json.extend(document(&user)?),
         }
         json.push(b'\n');
     }

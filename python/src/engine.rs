@@ -225,7 +225,7 @@ impl Engine {
 
     /// `users` is JSON text, or an iterable of records.
     fn put_users<'py>(&self, users: &Object<'py>, snapshot: bool, by: Option<&str>) -> PyResult<Object<'py>> {
-        let json = json_text(users)?.map_or_else(|| lines(users, "users"), Ok)?;
+        let json = json_text(users)?.map_or_else(|| lines(users), Ok)?;
         self.verb(users.py(), "put_users", |engine| match snapshot {
             true => engine.put_users_snapshot(&json, by),
             false => engine.put_users(&json, by),
