@@ -91,6 +91,11 @@
 #define ROLLKEEPER_ABI_VERSION 1
 
 /**
+ * What was found. One thread goes through it; the counts may be asked for from any.
+ */
+typedef struct rollkeeper_analysis rollkeeper_analysis;
+
+/**
  * An engine. It may be used from any thread.
  */
 typedef struct rollkeeper_engine rollkeeper_engine;
@@ -135,6 +140,28 @@ typedef struct rollkeeper_virtual_clock rollkeeper_virtual_clock;
  * Numbers may be added in later versions.
  */
 typedef int32_t rollkeeper_status;
+
+/**
+ * Records for rollkeeper_analyze: as text or in a file, one of the two. Set it to zero, then fill in `struct_size`.
+ */
+typedef struct rollkeeper_input {
+    /**
+     * The size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * JSON text: objects one a line, a list of objects, or SCIM answers with `Resources`; or NULL. It is copied.
+     */
+    const char *text;
+    /**
+     * The number of bytes of `text`.
+     */
+    size_t text_length;
+    /**
+     * The path of a file with such text, which ends with NUL; or NULL. It must stay as it is until the analysis is freed.
+     */
+    const char *path;
+} rollkeeper_input;
 
 /**
  * One method of a connector. `request` is a JSON object with the method's arguments and lives until the call returns.
@@ -214,7 +241,7 @@ typedef struct rollkeeper_connector {
      */
     rollkeeper_connector_method delete_account;
     /**
-     * `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete"}`.
+     * `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete", "total"}`; `total` may be left out.
      */
     rollkeeper_connector_method list;
     /**
@@ -487,6 +514,31 @@ typedef struct rollkeeper_run_options {
  * The run was cancelled.
  */
 #define ROLLKEEPER_CANCELLED 119
+
+/**
+ * The digest is not that of the plan as it is now.
+ */
+#define ROLLKEEPER_PLAN_CHANGED 120
+
+/**
+ * What an item of a plan was planned for has changed since.
+ */
+#define ROLLKEEPER_ITEM_CHANGED 121
+
+/**
+ * A record has the id of another one.
+ */
+#define ROLLKEEPER_DUPLICATE_RECORD 122
+
+/**
+ * Another reconciliation of the app is open.
+ */
+#define ROLLKEEPER_RECONCILIATION_OPEN 123
+
+/**
+ * What was done cannot be undone.
+ */
+#define ROLLKEEPER_CANNOT_BE_UNDONE 124
 
 /**
  * A required attribute has no value.
@@ -965,6 +1017,73 @@ rollkeeper_status rollkeeper_reply_fail(struct rollkeeper_reply *reply,
                                         const char *message,
                                         int64_t retry_after_seconds,
                                         const char *external_id);
+
+/**
+ * Finds how users and accounts stand to each other, as a reconciliation does: every account, and every user without one, is
+ * in exactly one situation. `users` are records as rollkeeper_engine_put_user takes them. `accounts` are objects with
+ * `external_id` as connectors give them, or any other objects with `id`, which are then their own attributes. `links` is NULL,
+ * or says which account belongs to whom: objects with `account`, `user`, `state`, `known`, `last`, `deleted`, `active`,
+ * `frozen`, of which `account` is required.
+ *
+ * `options` is NULL or a JSON object with any of `matching`, `mapping`, `assigned_to`, `scope`, `tables` and `protected`, as
+ * an app has them; `links`, a list instead of the argument; `now`, an RFC 3339 time; `complete`, false where the accounts are
+ * not all there are; `memory`, the number of bytes that may be used before temporary files are; and `findings`, the list of
+ * the situations that rollkeeper_analysis_next gives.
+ *
+ * Fails with one error that lists every fault of the options; with ROLLKEEPER_INVALID_ARGUMENT where a file cannot be read or
+ * a struct has both text and path or neither; with ROLLKEEPER_INVALID_JSON where a list does not end. A record that cannot be
+ * read is no failure: the counts tell of it.
+ *
+ * # Safety
+ * `users` and `accounts` are filled in as their fields say, `links` is NULL or is too; `options` is NULL or leads to
+ * `options_length` bytes; `analysis` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analyze(const struct rollkeeper_input *users,
+                                     const struct rollkeeper_input *accounts,
+                                     const struct rollkeeper_input *links,
+                                     const char *options,
+                                     size_t options_length,
+                                     struct rollkeeper_analysis **analysis,
+                                     struct rollkeeper_error **error);
+
+/**
+ * Gives the totals as JSON: `counts` by situation, `complete`, `repeated` (accounts with the id of one before),
+ * `unreadable` (how many records take no part) and `faults`, the first thousand of those, each with `side`, `index` from 0,
+ * `code` and `message`.
+ *
+ * # Safety
+ * `analysis` is valid; `counts` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analysis_counts(const struct rollkeeper_analysis *analysis,
+                                             char **counts,
+                                             struct rollkeeper_error **error);
+
+/**
+ * Gives the next finding as JSON, accounts in their order and then users in theirs, to be freed with
+ * rollkeeper_string_free. Returns ROLLKEEPER_DONE after the last, and again whenever asked.
+ *
+ * Fails with ROLLKEEPER_INVALID_ARGUMENT where a file can no longer be read.
+ *
+ * # Safety
+ * `analysis` is valid and gone through by one thread at a time; `finding` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_analysis_next(struct rollkeeper_analysis *analysis,
+                                           char **finding,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Frees an analysis, at its end or before. NULL is fine.
+ *
+ * # Safety
+ * `analysis` is NULL or valid; it is not valid afterwards, and no other function is using it.
+ */
+ROLLKEEPER_API void rollkeeper_analysis_free(struct rollkeeper_analysis *analysis);
 
 /**
  * Stores an app's definition, a JSON document, and makes the requests that its change of assignment or mapping asks
@@ -1477,6 +1596,183 @@ rollkeeper_status rollkeeper_match_accounts(const char *matching,
                                             struct rollkeeper_error **error);
 
 /**
+ * Reads the target of an app, compares it with the users, and makes a plan; goes on with a reconciliation that was
+ * interrupted. Nothing is changed. Gives the reconciliation as JSON: `id`, `state`, `verdict`, `counts` by situation,
+ * `digest`, `brake` and more. `by` says who asked for it, as the host asserts, or is NULL. It may take long;
+ * rollkeeper_engine_cancel_run from another thread ends it after the page it is at, as far as it came.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNKNOWN_CONNECTOR, ROLLKEEPER_READ_ONLY or the codes of the store. What the
+ * target does is no failure of this function: it is in `faults` of a reconciliation that is `Failed`.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `reconciliation` may be written; `error` is
+ * NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_reconcile(struct rollkeeper_engine *engine,
+                                              const char *app,
+                                              const char *by,
+                                              char **reconciliation,
+                                              struct rollkeeper_error **error);
+
+/**
+ * Does the same with accounts that the host collected: `accounts` is a JSON list or one JSON object a line, each as a
+ * connector gives it. `complete` says whether these are all accounts of the target; where it is false, nothing is
+ * concluded from absence. Gives the reconciliation as JSON. `by` as for rollkeeper_engine_reconcile.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_JSON, ROLLKEEPER_RECONCILIATION_OPEN or ROLLKEEPER_READ_ONLY.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `accounts` leads to `accounts_length` bytes; `by` is NULL or ends with NUL;
+ * `reconciliation` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_stage_accounts(struct rollkeeper_engine *engine,
+                                                   const char *app,
+                                                   const char *accounts,
+                                                   size_t accounts_length,
+                                                   bool complete,
+                                                   const char *by,
+                                                   char **reconciliation,
+                                                   struct rollkeeper_error **error);
+
+/**
+ * Gives one reconciliation as JSON.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND.
+ *
+ * # Safety
+ * `engine` is valid; `id` ends with NUL; `reconciliation` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_reconciliation(const struct rollkeeper_engine *engine,
+                                                   const char *id,
+                                                   char **reconciliation,
+                                                   struct rollkeeper_error **error);
+
+/**
+ * Gives reconciliations by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON
+ * object with any of `app`, `kind`, `state`, `limit`, `after`.
+ *
+ * Fails as rollkeeper_engine_requests.
+ *
+ * # Safety
+ * `engine` is valid; `filter` is NULL or leads to `filter_length` bytes; `reconciliations` may be written; `error` is
+ * NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_reconciliations(const struct rollkeeper_engine *engine,
+                                                    const char *filter,
+                                                    size_t filter_length,
+                                                    struct rollkeeper_iterator **reconciliations,
+                                                    struct rollkeeper_error **error);
+
+/**
+ * Gives the items of a reconciliation's plan by their numbers, as an iterator of JSON records. `filter` is NULL or a JSON
+ * object with any of `situation`, `reaction`, `state`, `user`, `limit`, `after` (a number).
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, and with the codes of filters; a name that does not exist gives
+ * ROLLKEEPER_INVALID_ARGUMENT.
+ *
+ * # Safety
+ * `engine` is valid; `id` ends with NUL; `filter` is NULL or leads to `filter_length` bytes; `items` may be written;
+ * `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_plan(const struct rollkeeper_engine *engine,
+                                         const char *id,
+                                         const char *filter,
+                                         size_t filter_length,
+                                         struct rollkeeper_iterator **items,
+                                         struct rollkeeper_error **error);
+
+/**
+ * Carries out exactly the plan with that digest. What the brake holds waits for rollkeeper_engine_release; an item whose
+ * user, account or app changed since is refused and named. Gives the reconciliation as JSON. `by` says who.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, or ROLLKEEPER_PLAN_CHANGED where the plan has another
+ * digest by now.
+ *
+ * # Safety
+ * `engine` is valid; `id` ends with NUL; `digest` ends with NUL; `by` ends with NUL; `reconciliation` may be written;
+ * `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_commit(struct rollkeeper_engine *engine,
+                                           const char *id,
+                                           const char *digest,
+                                           const char *by,
+                                           char **reconciliation,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Says that a second person agrees to what the brake holds of the plan with that digest: it is let through once, within
+ * 24 hours. Gives the reconciliation as JSON. `by` says who.
+ *
+ * Fails as rollkeeper_engine_commit, and with ROLLKEEPER_FOUR_EYES where the same person asked for the reconciliation or
+ * committed it.
+ *
+ * # Safety
+ * As for rollkeeper_engine_commit.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_release(struct rollkeeper_engine *engine,
+                                            const char *id,
+                                            const char *digest,
+                                            const char *by,
+                                            char **reconciliation,
+                                            struct rollkeeper_error **error);
+
+/**
+ * Says what a person decides about the item of that number, which waits for it. `decision` is a JSON object with
+ * `reaction` and, where one of several users is meant, `user`. The plan has another digest then. Gives the reconciliation
+ * as JSON. `by` says who.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION, ROLLKEEPER_INVALID_DOCUMENT or
+ * ROLLKEEPER_INVALID_ARGUMENT.
+ *
+ * # Safety
+ * `engine` is valid; `id` ends with NUL; `decision` leads to `decision_length` bytes; `by` ends with NUL;
+ * `reconciliation` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_review(struct rollkeeper_engine *engine,
+                                           const char *id,
+                                           uint64_t item,
+                                           const char *decision,
+                                           size_t decision_length,
+                                           const char *by,
+                                           char **reconciliation,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Makes a plan that puts back what a reconciliation or a request changed, from the values that were stored before. `id` is
+ * that of the reconciliation or of the request. It is committed, held and released as any other plan. Gives the new
+ * reconciliation as JSON; `notes` says first what cannot be undone. `by` says who.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND, ROLLKEEPER_INVALID_TRANSITION or ROLLKEEPER_CANNOT_BE_UNDONE.
+ *
+ * # Safety
+ * `engine` is valid; `id` ends with NUL; `by` ends with NUL; `reconciliation` may be written; `error` is NULL or may be
+ * written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_undo(struct rollkeeper_engine *engine,
+                                         const char *id,
+                                         const char *by,
+                                         char **reconciliation,
+                                         struct rollkeeper_error **error);
+
+/**
  * Gives requests by id, which is by time of making, as an iterator of JSON records. `filter` is NULL or a JSON object
  * with any of `app`, `user`, `state`, `operation`, `waiting_for`, `limit`, `after`.
  *
@@ -1747,6 +2043,32 @@ ROLLKEEPER_MUST_USE
 rollkeeper_status rollkeeper_mock_target_accounts(const struct rollkeeper_mock_target *target,
                                                   char **accounts,
                                                   struct rollkeeper_error **error);
+
+/**
+ * Puts an account, a JSON object as a connector gives it, as it is and without a call: a change behind the engine's back.
+ *
+ * # Safety
+ * `target` is valid; `account` leads to `account_length` bytes; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mock_target_put_account(struct rollkeeper_mock_target *target,
+                                                     const char *account,
+                                                     size_t account_length,
+                                                     struct rollkeeper_error **error);
+
+/**
+ * Takes an account away without a call. Gives whether there was one.
+ *
+ * # Safety
+ * `target` is valid; `external_id` ends with NUL; `removed` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_mock_target_remove_account(struct rollkeeper_mock_target *target,
+                                                        const char *external_id,
+                                                        bool *removed,
+                                                        struct rollkeeper_error **error);
 
 /**
  * Frees a handle of a mock target; an app that uses the target keeps it. NULL is fine.

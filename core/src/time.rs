@@ -160,6 +160,11 @@ impl From<Period> for String {
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Waits for a while, as a reconciliation does before it asks a target again.
+    fn pause(&self, period: Period) {
+        std::thread::sleep(period.to_std());
+    }
 }
 
 /// The clock of the operating system.
@@ -204,5 +209,10 @@ impl VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Nobody waits: the clock moves forward.
+    fn pause(&self, period: Period) {
+        self.advance(period);
     }
 }

@@ -48,6 +48,16 @@ const (
 	ErrTooLarge Code = "too_large"
 	// ErrCancelled: the run was cancelled.
 	ErrCancelled Code = "cancelled"
+	// ErrPlanChanged: the digest is not that of the plan as it is now.
+	ErrPlanChanged Code = "plan_changed"
+	// ErrItemChanged: what an item of a plan was planned for has changed since.
+	ErrItemChanged Code = "item_changed"
+	// ErrDuplicateRecord: a record has the id of another one.
+	ErrDuplicateRecord Code = "duplicate_record"
+	// ErrReconciliationOpen: another reconciliation of the app is open.
+	ErrReconciliationOpen Code = "reconciliation_open"
+	// ErrCannotBeUndone: what was done cannot be undone.
+	ErrCannotBeUndone Code = "cannot_be_undone"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

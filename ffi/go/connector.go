@@ -117,6 +117,9 @@ type Page struct {
 	Next string `json:"next,omitempty"`
 	// Complete says, on the last page, whether the listing is proved to be whole.
 	Complete bool `json:"complete"`
+	// Total is how many accounts the target says that the whole listing has; nil where it does not say. What the last page
+	// says counts.
+	Total *int64 `json:"total,omitempty"`
 }
 
 // Outcome is what a failed call means for the target's state.

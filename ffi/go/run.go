@@ -59,24 +59,11 @@ func (e *Engine) Run(ctx context.Context, options RunOptions) (Progress, error) 
 	if options.Workers < 0 || options.Workers > 256 || options.Timeout < 0 {
 		return Progress{}, &Error{Code: ErrInvalidArgument, Kind: "caller", Retry: "never", Operation: "run", Message: "`Workers` must be 0 to 256 and `Timeout` not negative"}
 	}
-	ended, watched := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			// The engine cannot be closed under us: Run is inside until `watched` is closed.
-			cancelUntil(e.pointer, ended)
-		}
-	}()
 	report := &reporter{ctx: ctx, tell: options.Progress}
 	handle := cgo.NewHandle(report)
 	defer handle.Delete()
 	progress, err := read[Progress](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
-		defer func() {
-			close(ended)
-			<-watched
-		}()
+		defer cancelWith(ctx, engine)()
 		return C.rollkeeper_go_run(engine, C.uint32_t(options.Workers), a.optional(duration(options.Timeout)), C.uintptr_t(handle), out, failure)
 	}))
 	if report.panic != nil {
@@ -86,6 +73,24 @@ func (e *Engine) Run(ctx context.Context, options RunOptions) (Progress, error) 
 		err = context.Cause(ctx)
 	}
 	return progress, err
+}
+
+// cancelWith cancels what the engine does once the context ends, until the function it gives is called. The engine cannot
+// be closed meanwhile, because the caller is inside.
+func cancelWith(ctx context.Context, engine *cEngine) func() {
+	ended, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			cancelUntil(engine, ended)
+		}
+	}()
+	return func() {
+		close(ended)
+		<-watched
+	}
 }
 
 // Step does one unit of work.

@@ -116,7 +116,7 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 	case "impact":
 		err = p.impact(argument)
 	default:
-		err = fmt.Errorf("unknown step `%s`", verb)
+		err = p.reconcile(verb, argument, plain, by)
 	}
 	return err
 }

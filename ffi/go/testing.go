@@ -99,6 +99,25 @@ func (t *MockTarget) Accounts() (json.RawMessage, error) {
 	return json.RawMessage(text), err
 }
 
+// PutAccount puts an account, as a [Connector] gives it, without a call: a change behind the engine's back.
+func (t *MockTarget) PutAccount(account any) error {
+	defer runtime.KeepAlive(t)
+	return plainCall(func(a *arguments, failure **cError) cStatus {
+		text, length := a.document(account)
+		return C.rollkeeper_mock_target_put_account(t.pointer, text, length, failure)
+	})
+}
+
+// RemoveAccount takes an account away without a call. It gives whether there was one.
+func (t *MockTarget) RemoveAccount(externalID string) (bool, error) {
+	defer runtime.KeepAlive(t)
+	var removed C.bool
+	err := plainCall(func(a *arguments, failure **cError) cStatus {
+		return C.rollkeeper_mock_target_remove_account(t.pointer, a.name(externalID), &removed, failure)
+	})
+	return bool(removed), err
+}
+
 // VirtualClock moves only when told to. It may be used from any goroutine.
 type VirtualClock struct {
 	pointer *C.rollkeeper_virtual_clock

@@ -63,7 +63,7 @@ pub struct ConnectorTable {
     pub unfreeze: ConnectorMethod,
     /// `{"external_id"}` → nothing. An account that does not exist counts as removed.
     pub delete_account: ConnectorMethod,
-    /// `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete"}`.
+    /// `{"cursor", "filter"}` (each may be null) → `{"accounts", "next", "complete", "total"}`; `total` may be left out.
     pub list: ConnectorMethod,
     /// `{"token"}` (may be null) → `{"accounts", "token"}`.
     pub changes: ConnectorMethod,

@@ -17,12 +17,14 @@ mod iterator;
 mod reply;
 mod table;
 
+mod analyze;
 mod apps;
 mod connector;
 mod evidence;
 mod mapping;
 mod open;
 mod pure;
+mod reconciliations;
 mod requests;
 mod schema;
 mod status;
@@ -32,6 +34,7 @@ mod version;
 mod work;
 
 // The C interface is:
+pub use analyze::*;
 pub use apps::*;
 pub use boundary::rollkeeper_string_free;
 pub use connector::*;
@@ -44,6 +47,7 @@ pub use iterator::{IteratorHandle, rollkeeper_iterator_free, rollkeeper_iterator
 pub use mapping::*;
 pub use open::*;
 pub use pure::*;
+pub use reconciliations::*;
 pub use reply::*;
 pub use requests::*;
 pub use schema::*;

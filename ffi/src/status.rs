@@ -49,6 +49,16 @@ pub const ROLLKEEPER_REENTRANT_CALL: Status = 117;
 pub const ROLLKEEPER_TOO_LARGE: Status = 118;
 /// The run was cancelled.
 pub const ROLLKEEPER_CANCELLED: Status = 119;
+/// The digest is not that of the plan as it is now.
+pub const ROLLKEEPER_PLAN_CHANGED: Status = 120;
+/// What an item of a plan was planned for has changed since.
+pub const ROLLKEEPER_ITEM_CHANGED: Status = 121;
+/// A record has the id of another one.
+pub const ROLLKEEPER_DUPLICATE_RECORD: Status = 122;
+/// Another reconciliation of the app is open.
+pub const ROLLKEEPER_RECONCILIATION_OPEN: Status = 123;
+/// What was done cannot be undone.
+pub const ROLLKEEPER_CANNOT_BE_UNDONE: Status = 124;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

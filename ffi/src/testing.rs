@@ -172,6 +172,50 @@ pub unsafe extern "C" fn rollkeeper_mock_target_accounts(
     }
 }
 
+/// Puts an account, a JSON object as a connector gives it, as it is and without a call: a change behind the engine's back.
+///
+/// # Safety
+/// `target` is valid; `account` leads to `account_length` bytes; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_mock_target_put_account(
+    target: *mut MockTargetHandle,
+    account: *const c_char,
+    account_length: usize,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("mock_target_put_account", error, || {
+            let account = document_text(account, account_length, "account")?;
+            Ok(handle(target, "target")?.0.put_account_json(account)?)
+        })
+    }
+}
+
+/// Takes an account away without a call. Gives whether there was one.
+///
+/// # Safety
+/// `target` is valid; `external_id` ends with NUL; `removed` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_mock_target_remove_account(
+    target: *mut MockTargetHandle,
+    external_id: *const c_char,
+    removed: *mut bool,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("mock_target_remove_account", error, || {
+            let removed = output(removed, "removed")?;
+            let external_id = text(external_id, "external_id")?;
+            removed.put(handle(target, "target")?.0.remove_account(external_id));
+            Ok(())
+        })
+    }
+}
+
 /// Frees a handle of a mock target; an app that uses the target keeps it. NULL is fine.
 ///
 /// # Safety

@@ -211,6 +211,36 @@ fn bad_definitions_are_told_as_the_case_files_say_byte_for_byte() {
     }
 }
 
+/// What a case of `analyze` says should be printed: the totals with what they leave out.
+fn expected_analysis(case: &Value) -> Value {
+    let mut totals = serde_json::json!({"complete": true, "repeated": 0, "unreadable": 0, "faults": [], "counts": {}});
+    for situation in engine::model::Situation::ALL {
+        totals["counts"][situation.name()] = Value::from(0);
+    }
+    for (key, value) in case["totals"].as_object().unwrap() {
+        match value.as_object() {
+            Some(counts) => counts.iter().for_each(|(name, count)| totals["counts"][name] = count.clone()),
+            None => totals[key] = value.clone(),
+        }
+    }
+    serde_json::json!({"findings": case["findings"], "totals": totals})
+}
+
+#[test]
+fn analyses_come_out_as_the_cases_say_byte_for_byte() {
+    let file = here("../tests/data/reconciliation/analyze.json");
+    let cases: Vec<Value> = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let printed = Installed::new().compile_and_run("analyze.c", &[scratch.path().join("users.ndjson"), file]);
+    assert_eq!(printed.lines().count(), cases.len());
+    for (case, line) in cases.iter().zip(printed.lines()) {
+        match case.get("faults") {
+            Some(_) => assert_eq!(line, expected_line(case, line), "{case}"),
+            None => assert_eq!(line, canonical(&expected_analysis(case)), "{case}"),
+        }
+    }
+}
+
 /// The golden file, with the answers that the Rust runner gave, has the scenario's name.
 #[test]
 fn scenarios_come_out_as_in_rust_byte_for_byte() {

@@ -221,7 +221,11 @@ fn page(value: Value) -> Result<Page, String> {
         Some(Value::Bool(complete)) => complete,
         Some(_) => return Err("answered with a `complete` that is neither true nor false".to_owned()),
     };
-    Ok(Page { accounts, next, complete })
+    let total = match page.remove("total") {
+        None | Some(Value::Null) => None,
+        Some(total) => Some(total.as_u64().ok_or("answered with a `total` that is no count")?),
+    };
+    Ok(Page { accounts, next, complete, total })
 }
 
 fn object(value: Value, wanted: &str) -> Result<Attributes, String> {

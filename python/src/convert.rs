@@ -13,7 +13,7 @@ use rollkeeper::{Fault, Period, Timestamp};
 use serde_json::{Number, Value};
 
 /// How deep a document may be nested.
-const DEEPEST: usize = 64;
+pub(crate) const DEEPEST: usize = 64;
 
 /// A document as JSON text: text and bytes are taken as they are, everything else is walked.
 pub(crate) fn document(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
@@ -98,7 +98,8 @@ fn walk_rarer(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     Err(PyTypeError::new_err(format!("a document cannot hold a `{}`", type_name(object))))
 }
 
-fn deeper(depth: usize) -> PyResult<usize> {
+/// One level less.
+pub(crate) fn deeper(depth: usize) -> PyResult<usize> {
     depth.checked_sub(1).ok_or_else(|| PyTypeError::new_err(format!("a document is at most {DEEPEST} levels deep")))
 }
 
@@ -109,7 +110,8 @@ fn integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     object.extract::<u64>().map(Value::from).map_err(|_| PyValueError::new_err("an integer has at most 64 bits"))
 }
 
-fn text_key(key: &Bound<'_, PyAny>) -> PyResult<String> {
+/// A key of a document.
+pub(crate) fn text_key(key: &Bound<'_, PyAny>) -> PyResult<String> {
     match key.cast::<PyString>() {
         Ok(text) => Ok(text.to_cow()?.into_owned()),
         Err(_) => Err(PyTypeError::new_err(format!("a document's keys are text, not `{}`", type_name(key)))),

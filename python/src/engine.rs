@@ -1,22 +1,24 @@
 //! The engine as a Python class: every verb with positional arguments, documents in, dicts out. The keyword arguments,
 //! records and iterators that users see are made in `rollkeeper/engine.py`.
 
+use crate::arguments::{self, chosen, lines};
 use crate::callback::{self, Held, record};
 use crate::connector::PythonConnector;
 use crate::convert::{document, json_text, to_period, to_python, to_timestamp, to_value};
 use crate::enter::{Caller, Interrupt, enter, enter_run, lock, serial, take_exception, wait_for_calls};
 use crate::impact::Impact;
 use crate::testing::{MockTarget, VirtualClock};
-use crate::{errors, pure};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use crate::{errors, pure, rows};
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyString};
 use rollkeeper::connector::Connector;
 use rollkeeper::model::{
-    AccountFilter, AccountStatus, App, ImpactOptions, LinkState, LogFilter, RequestFilter, User, UserFilter, WaitingFor,
+    AccountFilter, AccountStatus, App, ImpactOptions, ItemState, LinkState, LogFilter, PlanFilter, Reaction,
+    ReconciliationFilter, ReconciliationKind, RequestFilter, ReviewDecision, Situation, User, UserFilter, WaitingFor,
 };
-use rollkeeper::{Code, Error, Fault, Operation, Result, RunOptions, StoredOr};
+use rollkeeper::{Code, Error, Fault, Result, RunOptions, StoredOr, UserId};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,7 +225,7 @@ impl Engine {
 
     /// `users` is JSON text, or an iterable of records.
     fn put_users<'py>(&self, users: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
-        let json = json_text(users)?.map_or_else(|| lines(users), Ok)?;
+        let json = json_text(users)?.map_or_else(|| lines(users, "users"), Ok)?;
         self.verb(users.py(), "put_users", |engine| engine.put_users(&json, by))
     }
 
@@ -253,7 +255,8 @@ impl Engine {
         caller.engine = Some(engine.clone());
         let poll = |py: Python<'_>| self.refresh_log_switch(py);
         let interrupts = [interrupt.as_ref(), self.interrupt.as_ref()];
-        let progress = enter_run(py, &caller, interrupts, || engine.cancel_run(), poll, || engine.run(&options))?;
+        let cancel = || engine.cancel_run();
+        let progress = enter_run(py, &caller, "run", interrupts, cancel, poll, || engine.run(&options))?;
         record(py, &progress)
     }
 
@@ -282,7 +285,7 @@ impl Engine {
         after: Option<String>,
     ) -> PyResult<Object<'py>> {
         let state = state.map(|name| pure::state(py, "requests", name)).transpose()?;
-        let operation = operation.map(|name| self::operation(py, "requests", name)).transpose()?;
+        let operation = operation.map(|name| arguments::operation(py, "requests", name)).transpose()?;
         let waiting_for = chosen(py, "requests", "waiting_for", waiting_for, WaitingFor::from_name)?;
         let filter = RequestFilter { app, user, state, operation, waiting_for, limit, after };
         self.verb(py, "requests", |engine| engine.requests(&filter))
@@ -301,7 +304,7 @@ impl Engine {
         by: Option<&str>,
         not_before: Option<&Object<'py>>,
     ) -> PyResult<Object<'py>> {
-        let operation = self::operation(py, "submit", operation)?;
+        let operation = arguments::operation(py, "submit", operation)?;
         let not_before = not_before.map(to_timestamp).transpose()?;
         self.verb(py, "submit", |engine| engine.submit(app, user, operation, by, not_before))
     }
@@ -381,6 +384,95 @@ impl Engine {
         Ok(Impact::new(self.owner, impact))
     }
 
+    /// Works on another thread, because a target may take its time, so that Ctrl-C is noticed.
+    fn reconcile<'py>(&self, py: Python<'py>, app: &str, by: Option<&str>) -> PyResult<Object<'py>> {
+        let (engine, mut caller) = self.caller(py, "reconcile")?;
+        caller.engine = Some(engine.clone());
+        let interrupt = Interrupt::default();
+        let poll = |py: Python<'_>| self.refresh_log_switch(py);
+        let interrupts = [&interrupt, self.interrupt.as_ref()];
+        let cancel = || engine.cancel_run();
+        let found = enter_run(py, &caller, "reconcile", interrupts, cancel, poll, || engine.reconcile(app, by))?;
+        record(py, &found)
+    }
+
+    /// `accounts` is JSON text, or an iterable of records.
+    fn stage_accounts<'py>(
+        &self,
+        app: &str,
+        accounts: &Object<'py>,
+        complete: bool,
+        by: Option<&str>,
+    ) -> PyResult<Object<'py>> {
+        let json = json_text(accounts)?.map_or_else(|| rows::lines(accounts, "accounts"), Ok)?;
+        self.verb(accounts.py(), "stage_accounts", |engine| engine.stage_accounts(app, &json, complete, by))
+    }
+
+    fn reconciliation<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "reconciliation", |engine| engine.reconciliation(id))
+    }
+
+    fn reconciliations<'py>(
+        &self,
+        py: Python<'py>,
+        app: Option<String>,
+        kind: Option<&str>,
+        state: Option<&str>,
+        limit: Option<u32>,
+        after: Option<String>,
+    ) -> PyResult<Object<'py>> {
+        let kind = chosen(py, "reconciliations", "kind", kind, ReconciliationKind::from_name)?;
+        let state = state.map(|name| pure::state(py, "reconciliations", name)).transpose()?;
+        let filter = ReconciliationFilter { app, kind, state, limit, after };
+        self.verb(py, "reconciliations", |engine| engine.reconciliations(&filter))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument a filter; only our own package calls it")]
+    fn plan<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        situation: Option<&str>,
+        reaction: Option<&str>,
+        state: Option<&str>,
+        user: Option<&str>,
+        limit: Option<u32>,
+        after: Option<u64>,
+    ) -> PyResult<Object<'py>> {
+        let situation = chosen(py, "plan", "situation", situation, Situation::from_name)?;
+        let reaction = chosen(py, "plan", "reaction", reaction, Reaction::from_name)?;
+        let state = chosen(py, "plan", "state", state, ItemState::from_name)?;
+        let user = user.map(UserId::new).transpose().map_err(|fault| errors::fault(py, "plan", fault))?;
+        let filter = PlanFilter { situation, reaction, state, user, limit, after };
+        self.verb(py, "plan", |engine| engine.plan(id, &filter))
+    }
+
+    fn commit<'py>(&self, py: Python<'py>, id: &str, digest: &str, by: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "commit", |engine| engine.commit(id, digest, by))
+    }
+
+    fn release<'py>(&self, py: Python<'py>, id: &str, digest: &str, by: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "release", |engine| engine.release(id, digest, by))
+    }
+
+    fn review<'py>(
+        &self,
+        py: Python<'py>,
+        id: &str,
+        item: u64,
+        reaction: &str,
+        user: Option<String>,
+        by: &str,
+    ) -> PyResult<Object<'py>> {
+        let unknown = || errors::invalid_argument(py, "review", "`reaction` has no such value");
+        let decision = ReviewDecision { reaction: Reaction::from_name(reaction).ok_or_else(unknown)?, user };
+        self.verb(py, "review", |engine| engine.review(id, item, &decision, by))
+    }
+
+    fn undo<'py>(&self, py: Python<'py>, id: &str, by: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "undo", |engine| engine.undo(id, by))
+    }
+
     fn explain<'py>(&self, py: Python<'py>, app: &str, user: &str) -> PyResult<Object<'py>> {
         self.verb(py, "explain", |engine| engine.explain(app, user))
     }
@@ -444,38 +536,4 @@ impl Engine {
         let Ok(kept) = self.kept.try_lock() else { return Ok(()) };
         kept.iter().try_for_each(|keeping| visit.call(&*keeping.object))
     }
-}
-
-/// Records as JSON, one a line.
-fn lines(users: &Object<'_>) -> PyResult<Vec<u8>> {
-    if users.is_instance_of::<PyDict>() {
-        return Err(PyTypeError::new_err("`put_users` takes several records; `put_user` takes one"));
-    }
-    let mut json = Vec::new();
-    for user in users.try_iter()? {
-        let user = user?;
-        match user.cast::<PyString>() {
-            Ok(_) => return Err(PyTypeError::new_err("a user is a dict")),
-            Err(_) => json.extend(document(&user)?),
-        }
-        json.push(b'\n');
-    }
-    Ok(json)
-}
-
-fn operation(py: Python<'_>, verb: &'static str, name: &str) -> PyResult<Operation> {
-    let fault = || Fault::new(Code::UnknownOperation, "there is no operation of that name");
-    Operation::from_name(name).ok_or_else(|| errors::fault(py, verb, fault()))
-}
-
-fn chosen<T>(
-    py: Python<'_>,
-    verb: &'static str,
-    argument: &str,
-    name: Option<&str>,
-    of_name: impl Fn(&str) -> Option<T>,
-) -> PyResult<Option<T>> {
-    let Some(name) = name else { return Ok(None) };
-    let one = of_name(name);
-    one.map(Some).ok_or_else(|| errors::invalid_argument(py, verb, &format!("`{argument}` has no such value")))
 }

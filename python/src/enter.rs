@@ -208,30 +208,31 @@ pub(crate) fn without_lock<T: Send>(
     finish(py, None, result)
 }
 
-/// Does a run on another thread and polls for signals meanwhile; `poll` is called at each look, `cancel` once one of the
-/// `interrupts` is set. The first of them is this run's own.
+/// Does a run, or something else that may take as long, on another thread and polls for signals meanwhile; `poll` is called
+/// at each look, `cancel` once one of the `interrupts` is set. The first of them is this run's own.
 ///
 /// # Errors
 /// As [`enter`]; `KeyboardInterrupt`, and what a callback threw.
 pub(crate) fn enter_run<T: Send>(
     py: Python<'_>,
     caller: &Caller,
+    operation: &'static str,
     interrupts: [&Interrupt; 2],
     cancel: impl Fn() + Sync,
     poll: impl Fn(Python<'_>) -> PyResult<()> + Sync,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
-    let guard = begin(py, caller, "run", &[Inside::Nothing])?;
+    let guard = begin(py, caller, operation, &[Inside::Nothing])?;
     let result = py.detach(|| {
         std::thread::scope(|scope| {
             let (alive, ended) = channel::<()>();
             let worker = std::thread::Builder::new().name("rollkeeper-run".to_owned()).spawn_scoped(scope, move || {
-                let result = catch("run", work);
+                let result = catch(operation, work);
                 drop(alive);
                 result
             });
             let Ok(worker) = worker else {
-                return Err(Error::new("run", Fault::new(Code::Internal, "no thread could be started")));
+                return Err(Error::new(operation, Fault::new(Code::Internal, "no thread could be started")));
             };
             while ended.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
                 if let Some(Err(exception)) = Python::try_attach(|py| {
@@ -245,7 +246,7 @@ pub(crate) fn enter_run<T: Send>(
                     cancel();
                 }
             }
-            worker.join().unwrap_or_else(|_| Err(panicked("run")))
+            worker.join().unwrap_or_else(|_| Err(panicked(operation)))
         })
     });
     drop(guard);

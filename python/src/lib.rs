@@ -5,6 +5,8 @@
 //! One file a subject: `enter` is the one way into the engine (interpreter lock released, Ctrl-C noticed, errors turned
 //! into exceptions), `convert` the one way in which documents cross, `connector` the way back out to Python objects.
 
+mod analyze;
+mod arguments;
 mod callback;
 mod connector;
 mod convert;
@@ -14,11 +16,14 @@ mod errors;
 mod impact;
 mod mapping;
 mod pure;
+mod rows;
 mod testing;
 
 /// The module's list of contents.
 #[pyo3::pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::analyze::{Analysis, analyze};
     #[pymodule_export]
     use crate::engine::Engine;
     #[pymodule_export]

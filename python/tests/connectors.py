@@ -100,6 +100,7 @@ class Directory(rollkeeper.Connector):
             "accounts": found[start : start + size],
             "next": str(start + size) if more else None,
             "complete": not more,
+            "total": len(found),
         }
 
     def _account(self, external_id: str) -> dict[str, Any]:

@@ -129,6 +129,49 @@ class _Stage:
         self.answers.extend(impact)
         self.answers.append(impact.summary)
 
+    def do_put_account(self, put: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.mock_target(put["app"]).put_account(put["account"])
+
+    def do_remove_account(self, remove: dict[str, str], by: Optional[str]) -> None:
+        self.engine.mock_target(remove["app"]).remove_account(remove["external_id"])
+
+    def do_reconcile(self, app: str, by: Optional[str]) -> None:
+        self.answers.append(self.engine.reconcile(app, by=by))
+
+    def do_stage_accounts(self, staged: dict[str, Any], by: Optional[str]) -> None:
+        made = self.engine.stage_accounts(staged["app"], staged["accounts"], complete=staged["complete"], by=by)
+        self.answers.append(made)
+
+    def do_reconciliation(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.append(self.engine.reconciliation(self.nth_reconciliation(nth).id))
+
+    def do_reconciliations(self, filter: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.extend(self.engine.reconciliations(**filter))
+
+    def do_plan(self, plan: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.extend(self.engine.plan(self.nth_reconciliation(plan).id, **plan.get("filter", {})))
+
+    def do_commit(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        found = self.nth_reconciliation(nth)
+        self.answers.append(self.engine.commit(found.id, nth.get("digest") or found.digest or "", by=by or "operator"))
+
+    def do_release(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        found = self.nth_reconciliation(nth)
+        self.answers.append(self.engine.release(found.id, nth.get("digest") or found.digest or "", by=by or "operator"))
+
+    def do_review(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        id, decision = self.nth_reconciliation(nth).id, nth["decision"]
+        self.answers.append(self.engine.review(id, nth["item"], **decision, by=by or "operator"))
+
+    def do_undo(self, nth: dict[str, Any], by: Optional[str]) -> None:
+        id = self.nth({"nth": nth["request"]}) if "request" in nth else self.nth_reconciliation(nth).id
+        self.answers.append(self.engine.undo(id, by=by or "operator"))
+
+    def nth_reconciliation(self, nth: dict[str, Any]) -> rollkeeper.Reconciliation:
+        """The reconciliation at a place."""
+        place: int = nth["nth"]
+        return list(self.engine.reconciliations())[place]
+
     def nth(self, nth: dict[str, Any]) -> str:
         """The id of the request at a place."""
         place: int = nth["nth"]

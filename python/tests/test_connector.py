@@ -162,6 +162,7 @@ def test_an_answer_of_100_000_levels_is_refused() -> None:
         ("list", {"accounts": [["1"]]}, "did not answer with an account"),
         ("list", {"accounts": [], "next": 7}, "a `next` that is not text"),
         ("list", {"accounts": [], "complete": "planted-value"}, "a `complete` that is neither true nor false"),
+        ("list", {"accounts": [], "complete": True, "total": -1}, "a `total` that is no count"),
     ],
 )
 def test_a_read_that_gives_nonsense_has_done_nothing(method: str, answer: Any, complaint: str) -> None:

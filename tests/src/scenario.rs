@@ -2,6 +2,9 @@
 //! and must give the same bytes. Every scenario runs in memory, with a seed, a clock that moves only when told to, and one
 //! worker.
 
+mod reconciliation;
+
+use reconciliation as steps;
 use rollkeeper::model::{AccountFilter, App, ImpactOptions, LogFilter, RequestFilter, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
@@ -40,6 +43,9 @@ pub struct Expect {
     /// Codes of the faults of the request at that place.
     #[serde(default)]
     pub faults: Vec<(usize, String)>,
+    /// Every item of every plan as `nth situation user account reaction state`, in order; not looked at where it is left out.
+    #[serde(default)]
+    pub items: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -68,6 +74,17 @@ struct Step {
     explain: Option<Pair>,
     preview: Option<Trial>,
     impact: Option<Impact>,
+    put_account: Option<steps::PutAccount>,
+    remove_account: Option<steps::RemoveAccount>,
+    reconcile: Option<String>,
+    stage_accounts: Option<steps::StageAccounts>,
+    reconciliation: Option<steps::Nth>,
+    reconciliations: Option<Value>,
+    plan: Option<steps::Plan>,
+    commit: Option<steps::Digested>,
+    release: Option<steps::Digested>,
+    review: Option<steps::Review>,
+    undo: Option<steps::Undo>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,6 +146,8 @@ struct Impact {
 pub struct Outcome {
     /// The whole dump, from which the golden bytes are made.
     pub dump: Value,
+    /// The items of all plans, as [`Expect::items`]; nothing where the scenario expects none.
+    pub items: Vec<String>,
 }
 
 impl Scenario {
@@ -160,7 +179,9 @@ impl Scenario {
                 return Err(format!("step {index}: expected {:?}, got {error}", step.error));
             }
         }
-        stage.dump().map(|dump| Outcome { dump }).map_err(|error| error.to_string())
+        let text = |error: Error| error.to_string();
+        let items = self.expect.items.as_ref().map_or(Ok(Vec::new()), |_| stage.items()).map_err(text)?;
+        Ok(Outcome { dump: stage.dump().map_err(text)?, items })
     }
 }
 
@@ -251,7 +272,7 @@ impl Stage {
         if let Some(impact) = &step.impact {
             self.impact(impact)?;
         }
-        Ok(())
+        self.reconciling(step, by)
     }
 
     fn preview(&mut self, trial: &Trial) -> Done {
@@ -293,9 +314,13 @@ impl Stage {
     }
 
     fn nth(&self, nth: &Nth) -> Result<String, Error> {
+        self.nth_request(nth.nth)
+    }
+
+    fn nth_request(&self, nth: usize) -> Result<String, Error> {
         let requests = self.engine.requests(&RequestFilter::default())?;
         let missing = || Error::new("nth", Fault::new(Code::NotFound, "there is no such request"));
-        requests.get(nth.nth).map(|request| request.id.to_string()).ok_or_else(missing)
+        requests.get(nth).map(|request| request.id.to_string()).ok_or_else(missing)
     }
 
     fn dump(&self) -> Result<Value, Error> {

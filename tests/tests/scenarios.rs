@@ -69,10 +69,12 @@ fn every_scenario_ends_as_it_says() {
             }
         };
         let expect = &scenario.expect;
+        let no_items = Vec::new();
         let pairs = [
             ("requests", requests(&outcome), &expect.requests),
             ("accounts", accounts(&outcome), &expect.accounts),
             ("calls", calls(&outcome), &expect.calls),
+            ("items", outcome.items.clone(), expect.items.as_ref().unwrap_or(&no_items)),
         ];
         for (what, found, wanted) in pairs {
             if found != *wanted {

@@ -1,10 +1,13 @@
 //! What a target must offer: the [`Connector`] trait, what it answers, how it fails.
 
 pub mod conformance;
+mod lines;
 pub mod mock;
 
 use crate::value::Attributes;
 use serde_json::Value;
+
+pub use lines::{AttributeSelection, PageLines};
 
 pub use crate::model::{
     Capabilities, Change, ChangeKind, ConnectorError, Outcome, Page, SchemaAttribute, SchemaSource, TargetAccount,
@@ -146,6 +149,20 @@ pub trait Connector: Send + Sync {
     fn list(&self, cursor: Option<&str>, filter: Option<&str>) -> Result<Page, ConnectorError> {
         let _ = (cursor, filter);
         Err(ConnectorError::unsupported("list"))
+    }
+
+    /// The same page as text, with the attributes alone that `read` names where it names any. The engine reads whole targets
+    /// by this; where a connector has no faster way, it is [`Connector::list`] written down.
+    ///
+    /// # Errors
+    /// As for a read.
+    fn list_lines(
+        &self,
+        cursor: Option<&str>,
+        filter: Option<&str>,
+        read: Option<&AttributeSelection>,
+    ) -> Result<PageLines, ConnectorError> {
+        PageLines::of(self.list(cursor, filter)?, read)
     }
 
     /// The accounts changed since `token`, and the next token.

@@ -198,7 +198,7 @@ impl<'a> Rendering<'a> {
     }
 
     /// Notes to whom the record refers.
-    pub(super) fn note_references(&self, tx: &Tx<'_>) -> Result<(), Fault> {
+    pub(crate) fn note_references(&self, tx: &Tx<'_>) -> Result<(), Fault> {
         if !self.app.definition.mapping.has_references() {
             return Ok(());
         }
@@ -240,7 +240,7 @@ pub(super) fn reserve(
 
 /// The account has these attributes now: what they hold of unique values is the account's, and what the same attributes held
 /// before is free.
-pub(super) fn hold(
+pub(crate) fn hold(
     tx: &mut Tx<'_>,
     app: &LiveApp,
     stored: &StoredUser,

@@ -1,10 +1,10 @@
 //! Claiming: due requests get an intent, stored before anything is sent.
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
 use super::{Gates, Job, SEND_WINDOW, SKEW, Work};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, cancel, elect};
+use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, State, WaitingFor};
 use crate::operation::Operation;
@@ -72,6 +72,9 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     if row.request.approval == ApprovalStatus::Required {
         return expire(tx, app, row).map(|()| None);
     }
+    if row.request.user.is_none() {
+        return take_up_unowned(tx, app, row);
+    }
     let stored = match &row.request.user {
         Some(user) => tx.user(user.as_str())?,
         None => None,
@@ -117,12 +120,26 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     }
 }
 
+/// One due request for an account that nobody owns.
+fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Result<Option<Job>, Fault> {
+    if !app.definition.app.enabled {
+        return elect_for(tx, &app.definition, &row).map(|()| None);
+    }
+    match prepare_unowned(tx, app, &row)? {
+        Prepared::Work(work, _) => begin(tx, app, row, work, None).map(Some),
+        Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
+        _ => {
+            let why = "superseded: somebody owns the account now";
+            give_up(tx, app, row, Code::ConflictOwned, why).map(|()| None)
+        }
+    }
+}
+
 /// Nobody answered in time.
 fn expire(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
     row.request.approval = ApprovalStatus::Expired;
-    let user = row.request.user.clone();
-    cancel(tx, row, None, "nobody approved it in time")?;
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    cancel(tx, row.clone(), None, "nobody approved it in time")?;
+    elect_for(tx, &app.definition, &row)
 }
 
 /// What is not to be sent is cancelled; where an earlier attempt may still take effect, it fails with that code.
@@ -130,9 +147,8 @@ fn give_up(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, code: Code, why: &st
     if row.unsettled {
         return fail(tx, app, row, vec![Fault::new(code, why)]);
     }
-    let user = row.request.user.clone();
-    cancel(tx, row, None, why)?;
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    cancel(tx, row.clone(), None, why)?;
+    elect_for(tx, &app.definition, &row)
 }
 
 /// Stores the intent and makes the job.
@@ -219,6 +235,5 @@ pub(crate) fn interrupt(
         request: Some(&request.id),
         ..LogEvent::new("interrupted", details)
     })?;
-    let user = row.request.user.clone();
-    user.map_or(Ok(()), |user| elect(tx, &app.definition, &user))
+    elect_for(tx, &app.definition, &row)
 }

@@ -13,9 +13,10 @@ mod probe;
 mod run;
 mod settle;
 
-pub(crate) use candidate::Rendering;
+pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
-pub(crate) use gates::Gates;
+pub(crate) use gates::{Gates, Health};
+pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};

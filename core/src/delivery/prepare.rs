@@ -10,7 +10,7 @@ use crate::mapping::UniqueValue;
 use crate::model::{Change, FreezeFallback};
 use crate::operation::Operation;
 use crate::scope::Standing;
-use crate::store::{AccountRow, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -42,10 +42,12 @@ pub(super) fn prepare(
     let definition = &app.definition;
     let account = tx.linked_account(&definition.app.id, &stored.user.id, &stored.key)?;
     let present = (stored.state == UserState::Present).then_some(&stored.user);
+    let given = if row.given { tx.given(&row.request.id, &stored.key)? } else { None };
+    let restores = given.as_ref().is_some_and(|given| given.restores);
     let standing = match definition.standing(present, tx.now) {
         Ok(standing) => standing,
         // Access is taken away from whom the scope cannot be evaluated for, and not given.
-        Err(_) if row.request.operation.reduces_access() => Standing::default(),
+        Err(_) if restores || row.request.operation.reduces_access() => Standing::default(),
         Err(fault) => {
             // It is this record that it failed for, not the one that it was decided for.
             row.asked = Some(fingerprint(&stored.key, &definition.asked_bytes(&stored.user)));
@@ -57,7 +59,7 @@ pub(super) fn prepare(
     if row.request.operation == Operation::Create {
         return create(tx, app, row, stored, account.as_ref(), Look { up: look_up, unwanted });
     }
-    if unwanted {
+    if unwanted && !restores {
         return Ok(Prepared::Unwanted);
     }
     let Some(account) = account else { return Ok(Prepared::NoAccount) };
@@ -71,7 +73,7 @@ pub(super) fn prepare(
     let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
     let work = match row.request.operation {
         _ if row.verifying => Work::Verify { external_id, by_disabling },
-        Operation::Update => return update(tx, app, row, stored, &account),
+        Operation::Update => return update(tx, app, row, stored, &account, given),
         Operation::Activate => Work::Activate { external_id },
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Freeze | Operation::Unfreeze if refuse_freeze => {
@@ -85,6 +87,30 @@ pub(super) fn prepare(
         Operation::Create | Operation::Reconcile | Operation::Linking => {
             return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, "this operation is not delivered")]));
         }
+    };
+    Ok(Prepared::Work(work, None))
+}
+
+/// The work on an account that nobody owns; [`Prepared::Unwanted`] where somebody owns it by now.
+pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Prepared, Fault> {
+    let faulty = |code, message| Ok(Prepared::Faulty(vec![Fault::new(code, message)]));
+    let Some(external_id) = row.request.external_id.clone() else {
+        return faulty(Code::Internal, "the request is for no user and no account");
+    };
+    let definition = &app.definition;
+    if definition.app.protected.external_ids.contains(&external_id) {
+        return faulty(Code::OperationOff, "the account is protected; it is never touched");
+    }
+    if tx.has_owner(&definition.app.id, &external_id)? {
+        return Ok(Prepared::Unwanted);
+    }
+    let by_disabling = !app.capabilities.freeze;
+    let work = match row.request.operation {
+        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Deactivate => Work::Deactivate { external_id },
+        Operation::Activate => Work::Activate { external_id },
+        Operation::Delete => Work::Delete { external_id },
+        _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
     };
     Ok(Prepared::Work(work, None))
 }
@@ -183,14 +209,16 @@ fn update(
     row: &mut RequestRow,
     stored: &StoredUser,
     account: &AccountRow,
+    given: Option<Given>,
 ) -> Result<Prepared, Fault> {
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
-    let (changes, attributes, unique) = match frozen {
-        Some(payload) => {
+    let (changes, attributes, unique) = match (frozen, given) {
+        (Some(payload), _) => {
             let (changes, attributes) = thaw(payload)?;
             (changes, attributes, Vec::new())
         }
-        None => match rendered(tx, app, row, stored, Some(account))? {
+        (None, Some(given)) => (given.changes, given.applied.unwrap_or_default(), Vec::new()),
+        (None, None) => match rendered(tx, app, row, stored, Some(account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),
             Err(instead) => return Ok(instead),
         },

@@ -66,6 +66,11 @@ impl RunState {
         self.cancelled.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// How often runs were ended. Whoever began before the last time stops.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
     /// What is known about targets.
     pub(crate) fn gates(&self) -> MutexGuard<'_, Gates> {
         lock(&self.gates)

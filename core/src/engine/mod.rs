@@ -8,6 +8,8 @@ mod connectors;
 mod cost;
 mod error;
 mod explain;
+#[cfg(test)]
+mod given;
 mod impact;
 mod options;
 mod plans;

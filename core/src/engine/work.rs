@@ -7,10 +7,10 @@ use crate::model::{Progress, Step};
 use std::path::Path;
 
 /// Counts a run as long as it lives.
-struct Active<'a>(&'a delivery::RunState);
+pub(super) struct Active<'a>(&'a delivery::RunState);
 
 impl<'a> Active<'a> {
-    fn new(state: &'a delivery::RunState) -> Self {
+    pub(super) fn new(state: &'a delivery::RunState) -> Self {
         *lock(&state.active) += 1;
         Self(state)
     }
@@ -69,7 +69,7 @@ impl Engine {
         self.shared.store().backup(path).map_err(|fault| Error::new("backup", fault))
     }
 
-    fn writable(&self, operation: &'static str) -> Result<()> {
+    pub(super) fn writable(&self, operation: &'static str) -> Result<()> {
         if self.shared.read_only {
             let fault = Fault::new(Code::ReadOnly, "the engine was opened for reading only");
             return Err(Error::new(operation, fault));

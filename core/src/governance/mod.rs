@@ -2,7 +2,10 @@
 
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, LiveApps, NewRequest, Trigger, cancel, decide_lane, elect, insert, wake};
+use crate::intake::{
+    LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
+    end_reconciliation, insert, insert_for_account, wake,
+};
 use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
 use crate::operation::Operation;
@@ -30,7 +33,7 @@ pub(crate) fn submit(tx: &mut Tx<'_>, apps: &LiveApps, asked: &Submission<'_>) -
     }
     let missing = || Fault::new(Code::NotFound, "there is no such user");
     let stored = tx.user(asked.user)?.ok_or_else(missing)?;
-    may_have(tx, live, &stored, asked.operation)?;
+    may_have(tx, live, &stored, asked.operation, false)?;
     let asked_for = fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user));
     let new = NewRequest {
         operation: asked.operation,
@@ -47,7 +50,13 @@ pub(crate) fn submit(tx: &mut Tx<'_>, apps: &LiveApps, asked: &Submission<'_>) -
 }
 
 /// Whether the app allows the operation, and the user may have what it gives.
-fn may_have(tx: &Tx<'_>, live: &LiveApp, stored: &StoredUser, operation: Operation) -> Result<Standing, Fault> {
+fn may_have(
+    tx: &Tx<'_>,
+    live: &LiveApp,
+    stored: &StoredUser,
+    operation: Operation,
+    restores: bool,
+) -> Result<Standing, Fault> {
     if !live.definition.app.operations.allows(operation) {
         let message = format!("the app does not allow {operation}");
         return Err(Fault::new(Code::OperationOff, message).at("operations"));
@@ -55,7 +64,7 @@ fn may_have(tx: &Tx<'_>, live: &LiveApp, stored: &StoredUser, operation: Operati
     let present = (stored.state == UserState::Present).then_some(&stored.user);
     let standing = live.definition.standing(present, tx.now)?;
     let reasons = standing.because.join(", ");
-    let raises = matches!(operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
+    let raises = !restores && matches!(operation, Operation::Create | Operation::Activate | Operation::Unfreeze);
     if raises && !standing.wants_account() {
         return Err(Fault::new(Code::OperationOff, format!("the user may not have an account in the app: {reasons}")));
     }
@@ -73,6 +82,10 @@ pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Opt
         return Err(Fault::new(Code::InvalidTransition, message));
     }
     let id = row.request.id.clone();
+    if row.request.operation == Operation::Reconcile {
+        end_reconciliation(tx, &id, Event::Cancel, by, "cancelled by hand")?;
+        return reload(tx, &id);
+    }
     cancel(tx, row.clone(), by, "cancelled by hand")?;
     elect_again(tx, apps, &row)?;
     reload(tx, &id)
@@ -129,12 +142,20 @@ fn may_answer(tx: &Tx<'_>, apps: &LiveApps, row: &RequestRow, by: &str) -> Resul
 pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request, Fault> {
     let mut row = find(tx, id)?;
     let live = live(apps, row.request.app.as_str())?;
+    if row.request.operation == Operation::Reconcile {
+        return retry_reconciliation(tx, live, row, by);
+    }
+    if row.request.user.is_none() {
+        return retry_unowned(tx, live, row, by);
+    }
     let missing = || Fault::new(Code::NotFound, "the user's record was erased");
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
-    let standing = may_have(tx, live, &stored, row.request.operation)?;
+    let given = tx.given(&row.request.id, &stored.key)?;
+    let restores = given.as_ref().is_some_and(|given| given.restores);
+    let standing = may_have(tx, live, &stored, row.request.operation, restores)?;
     let removes = matches!(row.request.operation, Operation::Deactivate | Operation::Delete);
-    if removes && !row.by_hand && standing.wants_account() {
+    if removes && !row.by_hand && !row.given && standing.wants_account() {
         let message = "the user may have the account again; nothing is to be taken away";
         return Err(Fault::new(Code::OperationOff, message));
     }
@@ -148,7 +169,8 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         // What was decided for the user is superseded when the user is decided for anew, also at its second try.
         by_hand: row.by_hand,
         fingerprint: row.fingerprint.clone(),
-        asked: Some(fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user))),
+        asked: row.is_in_step().then(|| fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user))),
+        given,
         parent: Some(&row),
         settle_at: row.settle_at.filter(|_| uncertain),
         ..NewRequest::default()
@@ -158,6 +180,33 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
+}
+
+/// Another reconciliation takes over from a failed one; it begins where the target is read next.
+fn retry_reconciliation(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    tx.change(&mut row, Event::Retry)?;
+    let why = format!("tried again: {}", row.request.why);
+    let clone = begin_reconciliation(tx, live, Some(by), &why, Some(&row))?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.shown.id}))?;
+    reload(tx, &clone.shown.id)
+}
+
+/// As [`retry`], for an account that nobody owns.
+fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str) -> Result<Request, Fault> {
+    let missing = || Fault::new(Code::InvalidArgument, "this request is not delivered and not tried again");
+    let external_id = row.request.external_id.clone().ok_or_else(missing)?;
+    tx.change(&mut row, Event::Retry)?;
+    let new = NewRequest {
+        operation: row.request.operation,
+        why: format!("tried again: {}", row.request.why),
+        by: Some(by),
+        by_hand: row.by_hand,
+        parent: Some(&row),
+        ..NewRequest::default()
+    };
+    let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;
+    log(tx, &row, "retried", Some(by), json!({"clone": clone.id}))?;
+    reload(tx, &clone.id)
 }
 
 /// Notes that a person did what a failed request was for; with `external_id`, which account it was.
@@ -195,6 +244,14 @@ pub(crate) fn complete_manually(
         if let Some(external_id) = linked {
             wake(tx, &live.definition, &user, &external_id)?;
         }
+    } else if let Some(external_id) = row.request.external_id.clone() {
+        let status = match row.request.operation {
+            Operation::Activate => AccountStatus::Active,
+            Operation::Delete => AccountStatus::Deleted,
+            _ => AccountStatus::Deactivated,
+        };
+        tx.note_status(&live.definition.app.id, &external_id, status)?;
+        elect_for(tx, &live.definition, &row)?;
     }
     reload(tx, &row.request.id)
 }
@@ -234,7 +291,8 @@ fn note_account(
             record.status = AccountStatus::Deleted;
             record.deleted_at = Some(tx.now);
         }
-        Operation::Update => account.fingerprint.clone_from(&row.fingerprint),
+        Operation::Update if row.is_in_step() => account.fingerprint.clone_from(&row.fingerprint),
+        Operation::Update => {}
         Operation::Read | Operation::Reconcile | Operation::Linking => {}
     }
     account.account.updated_at = tx.now;
@@ -273,9 +331,9 @@ fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
 }
 
 fn elect_again(tx: &mut Tx<'_>, apps: &LiveApps, row: &RequestRow) -> Result<(), Fault> {
-    match (apps.get(&row.request.app), &row.request.user) {
-        (Some(app), Some(user)) => elect(tx, &app.definition, user),
-        _ => Ok(()),
+    match apps.get(&row.request.app) {
+        Some(app) => elect_for(tx, &app.definition, row),
+        None => Ok(()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Apps come, change and go.
 
-use super::{LiveApp, Trigger, cancel, decide_lane};
+use super::{LiveApp, Trigger, cancel, decide_lane, end_reconciliation};
 use crate::fault::{Code, Fault};
 use crate::lifecycle::Event;
-use crate::model::{App, Request};
+use crate::model::{App, Request, State};
+use crate::operation::Operation;
 use crate::store::{LogEvent, Tx};
 use serde_json::json;
 
@@ -46,7 +47,10 @@ pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<
     let mut ended = Vec::new();
     for mut row in open {
         let request_id = row.request.id.clone();
-        if row.unsettled || row.verifying {
+        if row.request.operation == Operation::Reconcile {
+            let event = if row.request.state == State::Committing { Event::Fail } else { Event::Cancel };
+            end_reconciliation(tx, &request_id, event, by, "the app was deleted; accounts stay as they are")?;
+        } else if row.unsettled || row.verifying {
             // What may still take effect was not taken back; nobody will look any more whether it did.
             let message = "the app was deleted before it was known whether the target did this";
             row.request.faults = vec![Fault::new(Code::Uncertain, message)];

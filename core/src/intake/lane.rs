@@ -1,6 +1,6 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
-use super::watched_print;
+use super::{NewRequest, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
@@ -82,22 +82,25 @@ pub(crate) fn plan_lane(
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
     let projected = project(account.as_ref(), fixed, standing.wants_account());
+    // What was planned for another record is no longer sent; what is wanted now is decided below.
+    let outdated: Vec<_> = loose.extract_if(.., |row| row.is_outdated(&print)).collect();
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
     let mut steps = Vec::new();
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
         steps.push(match lane.withheld(tx, &decision)? {
             Some(reason) => LaneStep::Withhold(decision, reason),
-            None => match loose.iter().position(|row| stands_for(row, decision.operation)) {
+            None => match loose.iter().position(|row| stands_for(row, decision.operation, &print)) {
                 Some(index) => LaneStep::Keep(Box::new(loose.remove(index)), decision),
                 None => LaneStep::Make(decision),
             },
         });
     }
-    // What a person asked for stays, unless it would give access to somebody who may not have it.
+    // What a person asked for or planned stays, unless it would give access to somebody who may not have it.
     let raises = |row: &RequestRow| {
         matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze)
     };
-    loose.retain(|row| !row.by_hand || (raises(row) && !standing.wants_account()));
+    loose.retain(|row| !(row.by_hand || row.given) || (raises(row) && !standing.wants_account()));
+    loose.extend(outdated);
     Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
 }
 
@@ -145,11 +148,13 @@ pub(crate) fn not_stored(definition: &Definition, stored: &StoredUser) -> Option
     Some(format!("`{name}` was not stored when the user was put, since nothing read it; put the user again"))
 }
 
-/// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back.
-fn stands_for(row: &RequestRow, operation: Operation) -> bool {
+/// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back, and an
+/// Update that sends what it was given only where that is what the mapping gives for the record now.
+fn stands_for(row: &RequestRow, operation: Operation, print: &str) -> bool {
     let request = &row.request;
     let free = request.not_before.is_none() && request.approval != ApprovalStatus::Required;
-    request.operation == operation && (!row.by_hand || free)
+    let other = operation == Operation::Update && row.given && row.fingerprint.as_deref() != Some(print);
+    request.operation == operation && (!row.by_hand || free) && !other
 }
 
 fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
@@ -167,7 +172,8 @@ fn project(account: Option<&AccountRow>, mut under_way: Vec<RequestRow>, wanted:
                 let fingerprint = row.fingerprint.clone();
                 projected = Projected { exists: true, active: true, frozen: false, fingerprint };
             }
-            Operation::Update => projected.fingerprint.clone_from(&row.fingerprint),
+            Operation::Update if row.is_in_step() => projected.fingerprint.clone_from(&row.fingerprint),
+            Operation::Update => {}
             Operation::Activate => projected.active = true,
             Operation::Deactivate => projected.active = false,
             Operation::Freeze => projected.frozen = true,
@@ -306,77 +312,6 @@ impl Lane<'_> {
     }
 }
 
-/// What a new request is made of.
-#[derive(Default)]
-pub(crate) struct NewRequest<'a> {
-    pub(crate) operation: Operation,
-    pub(crate) why: String,
-    pub(crate) by: Option<&'a str>,
-    pub(crate) not_before: Option<Timestamp>,
-    pub(crate) by_hand: bool,
-    pub(crate) fingerprint: Option<String>,
-    pub(crate) asked: Option<String>,
-    /// The failed request from which it takes over.
-    pub(crate) parent: Option<&'a RequestRow>,
-    /// An account may have been made before, and is not believed to be absent before that time.
-    pub(crate) settle_at: Option<Timestamp>,
-}
-
-/// Stores a new request at the end of its lane, and logs it.
-pub(crate) fn insert(
-    tx: &mut Tx<'_>,
-    app: &crate::model::App,
-    stored: &StoredUser,
-    new: NewRequest<'_>,
-) -> Result<RequestRow, Fault> {
-    let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
-    let expires = approval.and_then(|approval| approval.expires);
-    let request = Request {
-        id: tx.request_id()?,
-        app: app.id.clone(),
-        user: Some(stored.user.id.clone()),
-        operation: new.operation,
-        state: State::New,
-        approval: if approval.is_some() { ApprovalStatus::Required } else { ApprovalStatus::NotRequired },
-        waiting_for: Some(WaitingFor::Lane),
-        why: new.why,
-        by: new.by.map(str::to_owned),
-        created_at: tx.now,
-        not_before: new.not_before,
-        due_at: None,
-        finished_at: None,
-        attempts: 0,
-        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
-        parent_id: new.parent.map(|parent| parent.request.id.clone()),
-        external_id: None,
-        verified: None,
-        faults: Vec::new(),
-    };
-    let row = RequestRow {
-        request,
-        head: false,
-        by_hand: new.by_hand,
-        sending: false,
-        unsettled: new.settle_at.is_some(),
-        verifying: false,
-        fingerprint: new.fingerprint,
-        asked: new.asked,
-        expires_at: expires.map(|expires| tx.now.plus(expires)),
-        settle_at: new.settle_at,
-        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
-    };
-    tx.insert_request(&row)?;
-    let request = &row.request;
-    tx.log(LogEvent {
-        app: Some(&request.app),
-        user: request.user.as_ref(),
-        request: Some(&request.id),
-        by: new.by,
-        ..LogEvent::new("decided", json!({"operation": request.operation, "why": request.why}))
-    })?;
-    Ok(row)
-}
-
 /// Cancels a request that was not sent, and logs why.
 pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why: &str) -> Result<(), Fault> {
     tx.change(&mut row, Event::Cancel)?;
@@ -392,9 +327,29 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, mut row: RequestRow, by: Option<&str>, why
     })
 }
 
-/// Chooses the first of a lane and says what it waits for.
+/// Chooses the first of a user's lane and says what it waits for.
 pub(crate) fn elect(tx: &mut Tx<'_>, definition: &Definition, user: &UserId) -> Result<(), Fault> {
-    let mut rows = tx.lane(&definition.app.id, user)?;
+    let rows = tx.lane(&definition.app.id, user)?;
+    elect_of(tx, definition, rows)
+}
+
+/// As [`elect`], for the lane of a request: that of its user, or of its account where nobody owns that.
+pub(crate) fn elect_for(tx: &mut Tx<'_>, definition: &Definition, row: &RequestRow) -> Result<(), Fault> {
+    let rows = lane_of(tx, row)?;
+    elect_of(tx, definition, rows)
+}
+
+/// The unfinished requests of a request's lane, oldest first. One for neither a user nor an account is in no lane.
+pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
+    let request = &row.request;
+    match (&request.user, &request.external_id) {
+        (Some(user), _) => tx.lane(&request.app, user),
+        (None, Some(external_id)) => tx.lane_of_account(&request.app, external_id),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>) -> Result<(), Fault> {
     let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
     let Some(index) = first(&places, tx.now) else { return Ok(()) };
     let mut chosen = rows.remove(index);

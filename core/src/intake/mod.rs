@@ -2,14 +2,18 @@
 //! ever sent from here.
 
 mod apps;
+mod insert;
 mod lane;
+mod reconciliation;
 mod reference;
 mod users;
 
 pub(crate) use apps::{definition_change, delete_app, put_app};
+pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
-    LanePlan, LaneStep, LaneSteps, NewRequest, Trigger, cancel, decide_lane, elect, insert, not_stored, plan_lane,
+    LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, lane_of, not_stored, plan_lane,
 };
+pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
 pub(crate) use reference::{wake, watched_print};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 

@@ -87,6 +87,9 @@ pub struct Page {
     pub next: Option<String>,
     /// On the last page: whether the listing is proved to be whole.
     pub complete: bool,
+    /// How many accounts the target says that the whole listing has, where it says so. What the last page says counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
 }
 
 /// What a target can do.

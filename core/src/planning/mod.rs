@@ -1,1 +1,6 @@
 //! Plans: which reaction follows a finding, what the digest covers, and when the brake holds. Pure.
+
+pub mod brake;
+pub mod digest;
+pub mod reaction;
+pub mod verdict;

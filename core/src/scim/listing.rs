@@ -73,11 +73,11 @@ pub(super) fn page(
         Fetched::Unpaged(rows) => {
             let accounts = distinct(rows.accounts);
             let complete = rows.total.is_some_and(|total| count(&accounts) >= total);
-            return Ok(Page { accounts, next: None, complete });
+            return Ok(Page { accounts, next: None, complete, total: rows.total });
         }
         Fetched::PastTheEnd => {
             let complete = cursor.total.is_some_and(|total| cursor.shown >= total);
-            return Ok(Page { accounts: Vec::new(), next: None, complete });
+            return Ok(Page { accounts: Vec::new(), next: None, complete, total: cursor.total });
         }
     };
     Ok(judge(u64::from(size), &cursor, rows))
@@ -122,7 +122,8 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
 /// Whether there is more, and if not whether that was all.
 fn judge(size: u64, cursor: &Cursor, rows: Rows) -> Page {
     let (row_count, total) = (count(&rows.accounts), rows.total.or(cursor.total));
-    let end = |accounts, complete| Page { accounts, next: None, complete };
+    let told = total.filter(|total| !is_size_of_page(*total, row_count, cursor));
+    let end = |accounts, complete| Page { accounts, next: None, complete, total: told };
     if row_count == 0 && rows.next_cursor.is_none() {
         return end(Vec::new(), total.is_none_or(|total| cursor.shown >= total));
     }
@@ -153,7 +154,12 @@ fn judge(size: u64, cursor: &Cursor, rows: Rows) -> Page {
         // targets give the page's size as the total.
         (None, None) => total.is_some() && enough && row_count != size,
     };
-    if ended { end(accounts, enough) } else { Page { accounts, next: Some(next.text()), complete: false } }
+    if ended { end(accounts, enough) } else { Page { accounts, next: Some(next.text()), complete: false, total: told } }
+}
+
+/// Some targets give the number of a page's rows where the number of all belongs. From the second page on that shows.
+fn is_size_of_page(total: u64, row_count: u64, cursor: &Cursor) -> bool {
+    cursor.pages > 0 && total == row_count && total < cursor.shown
 }
 
 fn count(accounts: &[TargetAccount]) -> u64 {

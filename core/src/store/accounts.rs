@@ -110,16 +110,86 @@ impl Tx<'_> {
         )?;
         rows.into_iter()
             .map(|row| {
-                let key = match &row.texts[2] {
-                    Some(user) => self.user_key(&UserId::new(user.clone())?)?,
-                    None => None,
-                };
+                let key = self.account_key(&row)?;
                 Ok(account(row, key.as_ref())?.account)
             })
             .collect()
     }
 
-    fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
+    /// The account of that external id, alive or not, with what could be unsealed of it.
+    pub(crate) fn account_at(&self, app: &AppId, external_id: &str) -> Result<Option<AccountRow>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM account WHERE app_id = $1 AND external_id = $2");
+        let Some(row) = self.row(&text, params![app.as_str(), external_id], raw)? else { return Ok(None) };
+        let key = self.account_key(&row)?;
+        account(row, key.as_ref()).map(Some)
+    }
+
+    /// Accounts of an app by external id, with what could be unsealed of them.
+    pub(crate) fn accounts_after(&self, app: &AppId, after: &str, limit: u32) -> Result<Vec<AccountRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM account WHERE app_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3"
+        );
+        let rows = self.rows(&text, params![app.as_str(), after, i64::from(limit)], raw)?;
+        rows.into_iter()
+            .map(|row| {
+                let key = self.account_key(&row)?;
+                account(row, key.as_ref())
+            })
+            .collect()
+    }
+
+    /// How many accounts of an app are linked to somebody and not gone.
+    pub(crate) fn count_linked(&self, app: &AppId) -> Result<u64, Fault> {
+        let count = self.row(
+            "SELECT count(*) FROM account WHERE app_id = $1 AND user_id IS NOT NULL AND link_state = 'Linked'
+             AND status <> 'Deleted'",
+            [app.as_str()],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(count.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Whether an account of the user is ignored: changes of the user are to have no effect on the target.
+    pub(crate) fn is_ignored(&self, app: &AppId, user: &UserId) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM account WHERE user_id = $1 AND app_id = $2 AND link_state = 'Ignored' AND status <> 'Deleted'",
+            params![user.as_str(), app.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
+    /// Whether the account is alive and linked to somebody who is known.
+    pub(crate) fn has_owner(&self, app: &AppId, external_id: &str) -> Result<bool, Fault> {
+        let owner = self.row(
+            "SELECT k.user_id FROM account AS a JOIN user_key AS k ON k.user_id = a.user_id
+             WHERE a.app_id = $1 AND a.external_id = $2 AND a.status <> 'Deleted' AND a.link_state = 'Linked'",
+            params![app.as_str(), external_id],
+            |row| row.get::<_, String>(0),
+        )?;
+        Ok(owner.is_some())
+    }
+
+    /// Notes an account's status, and leaves alone what is sealed of it.
+    pub(crate) fn note_status(&self, app: &AppId, external_id: &str, status: AccountStatus) -> Result<(), Fault> {
+        let now = self.now.as_micros();
+        self.execute(
+            "UPDATE account SET status = $1, deleted_at = $2, updated_at = $3 WHERE app_id = $4 AND external_id = $5",
+            params![status.name(), (status == AccountStatus::Deleted).then_some(now), now, app.as_str(), external_id],
+        )?;
+        Ok(())
+    }
+
+    /// What an account is sealed under: its user's key, or the app's where nobody owns it. None where that is gone.
+    fn account_key(&self, row: &Raw) -> Result<Option<UserKey>, Fault> {
+        match (&row.texts[2], &row.texts[0]) {
+            (Some(user), _) => self.user_key(&UserId::new(user.clone())?),
+            (None, Some(app)) => self.known_app_key(&AppId::new(app.clone())?),
+            (None, None) => Ok(None),
+        }
+    }
+
+    pub(super) fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
         let stored =
             self.row("SELECT key FROM user_key WHERE user_id = $1", [user.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
         stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()

@@ -86,6 +86,24 @@ impl Tx<'_> {
         self.rows(&text, params![id, after, filter.app, filter.user, limit_of(filter.limit)], entry)
     }
 
+    /// The number of the newest entry; 0 where there is none.
+    pub(crate) fn log_head(&self) -> Result<u64, Fault> {
+        let newest =
+            self.row("SELECT sequence FROM log ORDER BY sequence DESC LIMIT 1", [], |row| row.get::<_, i64>(0))?;
+        Ok(newest.unwrap_or(0).cast_unsigned())
+    }
+
+    /// Whether anything was logged after that entry about a user in an app; where no app is named, about the user alone.
+    pub(crate) fn logged_since(&self, app: Option<&AppId>, user: &str, sequence: u64) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM log WHERE user_id = $1 AND sequence > $2
+             AND (app_id = $3 OR ($3 IS NULL AND app_id IS NULL)) LIMIT 1",
+            params![user, sequence.cast_signed(), app.map(AppId::as_str)],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// The newest entry of a kind about one user in one app.
     pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<LogEntry>, Fault> {
         let text = format!(

@@ -2,24 +2,33 @@
 //! happened is logged in the transaction that did it.
 
 mod accounts;
+mod app_keys;
 mod apps;
 mod attempts;
 #[cfg(test)]
 pub(crate) mod cost;
 mod dialect;
+mod given;
 mod log;
 mod not_kept;
+mod observations;
 mod open;
+mod plans;
+mod reconciliations;
 mod references;
 mod requests;
 mod reservations;
 mod schemas;
+mod staging;
 mod users;
 mod vault;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
+pub(crate) use given::Given;
 pub(crate) use log::Event as LogEvent;
+pub(crate) use plans::PlanRow;
+pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};
 pub(crate) use users::{StoredUser, UserState};
@@ -126,11 +135,15 @@ impl Store {
 
     /// Lets new request ids sort after those in the file.
     fn remember_ids(&mut self) -> Result<(), Fault> {
-        let newest = self.read(Timestamp::default(), |tx| {
-            tx.row("SELECT id FROM request ORDER BY id DESC LIMIT 1", [], |row| row.get::<_, String>(0))
-        })?;
-        if let Some(id) = newest {
-            self.vault.random.saw(&id);
+        // A plan that no request stands for has an id of the same kind.
+        for text in [
+            "SELECT id FROM request ORDER BY id DESC LIMIT 1",
+            "SELECT id FROM reconciliation ORDER BY id DESC LIMIT 1",
+        ] {
+            let newest = self.read(Timestamp::default(), |tx| tx.row(text, [], |row| row.get::<_, String>(0)))?;
+            if let Some(id) = newest {
+                self.vault.random.saw(&id);
+            }
         }
         Ok(())
     }
@@ -172,6 +185,11 @@ impl Tx<'_> {
         }
         self.execute("RELEASE SAVEPOINT part", [])?;
         result
+    }
+
+    /// A random key that is kept nowhere.
+    pub(crate) fn random_key(&mut self) -> Result<[u8; 32], Fault> {
+        self.vault.new_user_key().map(|key| *key)
     }
 
     /// A random number below `below`.
@@ -256,17 +274,23 @@ fn limit_of(limit: Option<u32>) -> i64 {
 #[cfg(test)]
 mod tests {
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 11] = [
+    const SOURCES: [&str; 17] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
+        include_str!("app_keys.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
+        include_str!("given.rs"),
         include_str!("log.rs"),
         include_str!("not_kept.rs"),
+        include_str!("observations.rs"),
         include_str!("open.rs"),
+        include_str!("plans.rs"),
+        include_str!("reconciliations.rs"),
         include_str!("references.rs"),
         include_str!("requests.rs"),
         include_str!("reservations.rs"),
+        include_str!("staging.rs"),
         include_str!("users.rs"),
     ];
 

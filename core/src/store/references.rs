@@ -72,7 +72,7 @@ impl Tx<'_> {
     }
 
     /// Whoever has no account refers to nobody.
-    pub(super) fn forget_references(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
+    pub(crate) fn forget_references(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
         self.execute("DELETE FROM reference WHERE app_id = $1 AND user_id = $2", params![app.as_str(), user.as_str()])?;
         Ok(())
     }

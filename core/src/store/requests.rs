@@ -13,7 +13,7 @@ use rusqlite::{Row, params};
 const COLUMNS: &str =
     "id, app_id, user_id, operation, state, approval, waiting_for, why, author, parent_id, external_id,
     fingerprint, faults, asked, retry_for, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
-    not_before, expires_at, due_at, settle_at, finished_at, retry_at";
+    not_before, expires_at, due_at, settle_at, finished_at, retry_at, given IS NOT NULL";
 
 /// A request with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct RequestRow {
     pub(crate) unsettled: bool,
     /// It was sent and waits to be confirmed.
     pub(crate) verifying: bool,
+    /// It sends what it was given and not what its mapping gives.
+    pub(crate) given: bool,
     /// The fingerprint of the watched inputs from which the payload was rendered.
     pub(crate) fingerprint: Option<String>,
     /// The fingerprint of everything that the request depends on: what an approval is for.
@@ -52,6 +54,16 @@ impl RequestRow {
         self.asked.as_deref() == Some(asked)
     }
 
+    /// Whether it sends what the mapping gave for another record than the one of that fingerprint.
+    pub(crate) fn is_outdated(&self, print: &str) -> bool {
+        self.given && self.fingerprint.as_deref().is_some_and(|own| own != print)
+    }
+
+    /// Whether the account is in step with a fingerprint of the record once this is done.
+    pub(crate) fn is_in_step(&self) -> bool {
+        !self.given || self.fingerprint.is_some()
+    }
+
     /// Its place in its lane.
     pub(crate) fn place(&self) -> Place {
         Place {
@@ -68,7 +80,7 @@ impl RequestRow {
 
 struct Raw {
     texts: [Option<String>; 15],
-    flags: [bool; 5],
+    flags: [bool; 6],
     attempts: u32,
     retry_count: u32,
     verified: Option<bool>,
@@ -82,7 +94,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     }
     Ok(Raw {
         texts,
-        flags: [row.get(15)?, row.get(16)?, row.get(17)?, row.get(18)?, row.get(19)?],
+        flags: [row.get(15)?, row.get(16)?, row.get(17)?, row.get(18)?, row.get(19)?, row.get(30)?],
         attempts: row.get(20)?,
         retry_count: row.get(21)?,
         verified: row.get(22)?,
@@ -108,7 +120,7 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         asked,
         retry_for,
     ] = row.texts;
-    let [head, by_hand, sending, unsettled, verifying] = row.flags;
+    let [head, by_hand, sending, unsettled, verifying, given] = row.flags;
     let [created_at, not_before, expires_at, due_at, settle_at, finished_at, retry_at] = row.times.map(time_of);
     let word = |text: Option<String>| text.unwrap_or_default();
     let wait = |name: Option<String>, column| -> Result<Option<WaitingFor>, Fault> {
@@ -144,6 +156,7 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         sending,
         unsettled,
         verifying,
+        given,
         fingerprint,
         asked,
         expires_at,
@@ -152,8 +165,8 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
     })
 }
 
-fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
-    let damaged = || Fault::new(Code::StoreDamaged, "the column `request.faults` cannot be read");
+pub(super) fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
+    let damaged = || Fault::new(Code::StoreDamaged, "a column of faults cannot be read");
     let values: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|_| damaged())?;
     let fault = |value: &serde_json::Value| -> Option<Fault> {
         let code = Code::from_name(value.get("code")?.as_str()?)?;
@@ -165,7 +178,7 @@ fn parse_faults(text: &str) -> Result<Vec<Fault>, Fault> {
     values.iter().map(|value| fault(value).ok_or_else(damaged)).collect()
 }
 
-fn faults_text(faults: &[Fault]) -> String {
+pub(super) fn faults_text(faults: &[Fault]) -> String {
     serde_json::to_value(faults).map_or_else(|_| "[]".to_owned(), |value| crate::value::canonical(&value))
 }
 
@@ -184,7 +197,16 @@ impl Tx<'_> {
         self.rows(&text, params![app.as_str(), user.as_str()], raw)?.into_iter().map(parse).collect()
     }
 
-    /// The newest finished request of a lane with that operation.
+    /// The unfinished requests for an account that nobody owns, oldest first.
+    pub(crate) fn lane_of_account(&self, app: &AppId, external_id: &str) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM request WHERE app_id = $1 AND external_id = $2 AND user_id IS NULL
+             AND finished_at IS NULL ORDER BY id"
+        );
+        self.rows(&text, params![app.as_str(), external_id], raw)?.into_iter().map(parse).collect()
+    }
+
+    /// The newest finished request of a lane with that operation; not one that sent what has nothing to do with the mapping.
     pub(crate) fn last_finished(
         &self,
         app: &AppId,
@@ -193,7 +215,7 @@ impl Tx<'_> {
     ) -> Result<Option<RequestRow>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3
-             AND finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"
+             AND finished_at IS NOT NULL AND (given IS NULL OR fingerprint IS NOT NULL) ORDER BY id DESC LIMIT 1"
         );
         self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
     }

@@ -164,7 +164,7 @@ impl Tx<'_> {
     }
 
     /// Lets go of what an account held that is gone.
-    pub(super) fn release_held(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
+    pub(crate) fn release_held(&self, app: &AppId, user: &UserId) -> Result<(), Fault> {
         self.release_finished(app, user)?;
         self.execute(
             "DELETE FROM reservation WHERE app_id = $1 AND user_id = $2 AND request_id IS NULL",

@@ -63,6 +63,28 @@ impl Tx<'_> {
         Ok(row.map(|row| self.stored(row)).transpose()?.flatten())
     }
 
+    /// Users by id, deleted ones too and erased ones not; one that cannot be unsealed is its fault.
+    pub(crate) fn users_after(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Result<StoredUser, Fault>)>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id
+             WHERE u.id > $1 ORDER BY u.id LIMIT $2"
+        );
+        let rows = self.rows(&text, params![after, i64::from(limit)], parts)?;
+        let stored = |row: Parts| {
+            let id = row.0.clone();
+            let erased = || Fault::new(Code::StoreDamaged, "a user's key is gone");
+            match self.stored(row).and_then(|stored| stored.ok_or_else(erased)) {
+                Err(fault) if fault.code != Code::StoreDamaged => Err(fault),
+                stored => Ok((id, stored)),
+            }
+        };
+        rows.into_iter().map(stored).collect()
+    }
+
     /// How many users there are, deleted ones too.
     pub(crate) fn count_users(&self) -> Result<u64, Fault> {
         let text = "SELECT count(*) FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id";

@@ -39,19 +39,39 @@ static char *take_next(rollkeeper_iterator *iterator)
     return record;
 }
 
+/* The record at a place of a list, which is freed. */
+static char *nth_record(rollkeeper_iterator *list, unsigned long long nth)
+{
+    char *record = take_next(list);
+    while (nth-- > 0 && record != NULL) {
+        rollkeeper_string_free(record);
+        record = take_next(list);
+    }
+    rollkeeper_iterator_free(list);
+    CHECK(record != NULL);
+    return record;
+}
+
 /* The id of a request by its place in the list of all. */
 static char *nth_request(rollkeeper_engine *engine, unsigned long long nth)
 {
     rollkeeper_iterator *requests = NULL;
     MUST(rollkeeper_engine_requests(engine, NULL, 0, &requests, &error));
-    char *record = take_next(requests);
-    while (nth-- > 0 && record != NULL) {
-        rollkeeper_string_free(record);
-        record = take_next(requests);
-    }
-    rollkeeper_iterator_free(requests);
-    CHECK(record != NULL);
+    char *record = nth_record(requests, nth);
     char *id = json_text(json_member(json_of(record), "id"));
+    rollkeeper_string_free(record);
+    return id;
+}
+
+/* The id of a reconciliation by its place in the list of all, and its digest where that is asked for; both to be freed. */
+static char *nth_reconciliation(rollkeeper_engine *engine, unsigned long long nth, char **digest)
+{
+    rollkeeper_iterator *reconciliations = NULL;
+    MUST(rollkeeper_engine_reconciliations(engine, NULL, 0, &reconciliations, &error));
+    char *record = nth_record(reconciliations, nth);
+    char *id = json_text(json_member(json_of(record), "id"));
+    if (digest != NULL)
+        *digest = json_text(json_member(json_of(record), "digest"));
     rollkeeper_string_free(record);
     return id;
 }
@@ -154,6 +174,93 @@ static void decide(stage *on, json step, const char *verb, json argument, const 
     free(id);
 }
 
+/* Keeps every record of a list as an answer. */
+static void answer_all(stage *on, json step, rollkeeper_status status, rollkeeper_iterator **list, rollkeeper_error **error)
+{
+    expect(step, status, error);
+    if (*list == NULL)
+        return;
+    for (char *record; (record = take_next(*list)) != NULL; rollkeeper_string_free(record))
+        add_answer(on, record);
+    rollkeeper_iterator_free(*list);
+}
+
+/* Performs a step about one plan: reconciliation, plan, commit, release, review, undo. */
+static void reconciled(stage *on, json step, const char *verb, json argument, const char *by)
+{
+    json request = json_member(argument, "request"), filter = json_member(argument, "filter");
+    json decision = json_member(argument, "decision");
+    char *digest = NULL, *given = json_text(json_member(argument, "digest")), *text = NULL;
+    char *id = request.start != NULL ? nth_request(on->engine, json_number(request))
+                                     : nth_reconciliation(on->engine, json_number(json_member(argument, "nth")), &digest);
+    const char *plan = given != NULL ? given : digest != NULL ? digest : "", *person = by == NULL ? "operator" : by;
+    rollkeeper_iterator *items = NULL;
+    rollkeeper_error *error = NULL;
+    if (strcmp(verb, "reconciliation") == 0)
+        answer(on, step, rollkeeper_engine_reconciliation(on->engine, id, &text, &error), &text, &error);
+    else if (strcmp(verb, "plan") == 0)
+        answer_all(on, step, rollkeeper_engine_plan(on->engine, id, filter.start, filter.length, &items, &error), &items, &error);
+    else if (strcmp(verb, "commit") == 0)
+        answer(on, step, rollkeeper_engine_commit(on->engine, id, plan, person, &text, &error), &text, &error);
+    else if (strcmp(verb, "release") == 0)
+        answer(on, step, rollkeeper_engine_release(on->engine, id, plan, person, &text, &error), &text, &error);
+    else if (strcmp(verb, "review") == 0)
+        answer(on, step, rollkeeper_engine_review(on->engine, id, json_number(json_member(argument, "item")), decision.start,
+                                                  decision.length, person, &text, &error), &text, &error);
+    else
+        answer(on, step, rollkeeper_engine_undo(on->engine, id, person, &text, &error), &text, &error);
+    free(digest);
+    free(given);
+    free(id);
+}
+
+/* Changes an account behind the engine's back. */
+static void change_account(stage *on, json step, const char *app, json argument)
+{
+    json account = json_member(argument, "account");
+    char *external_id = json_text(json_member(argument, "external_id"));
+    rollkeeper_mock_target *target = NULL;
+    rollkeeper_error *error = NULL;
+    bool removed = false;
+    MUST(rollkeeper_engine_mock_target(on->engine, app, &target, &error));
+    if (account.start != NULL)
+        expect(step, rollkeeper_mock_target_put_account(target, account.start, account.length, &error), &error);
+    else
+        expect(step, rollkeeper_mock_target_remove_account(target, external_id, &removed, &error), &error);
+    rollkeeper_mock_target_free(target);
+    free(external_id);
+}
+
+/* Performs a step that begins a reconciliation, or lists them. Gives false where it is another step. */
+static bool reconcile(stage *on, json step, const char *verb, json argument, const char *app, const char *by)
+{
+    static const char *const plans[] = {"reconciliation", "plan", "commit", "release", "review", "undo"};
+    char *plain = json_text(argument), *text = NULL;
+    rollkeeper_iterator *list = NULL;
+    rollkeeper_error *error = NULL;
+    bool known = true;
+    for (size_t index = 0; index < sizeof plans / sizeof *plans; index++)
+        if (strcmp(verb, plans[index]) == 0) {
+            reconciled(on, step, verb, argument, by);
+            return true;
+        }
+    if (strcmp(verb, "reconcile") == 0) {
+        answer(on, step, rollkeeper_engine_reconcile(on->engine, plain, by, &text, &error), &text, &error);
+    } else if (strcmp(verb, "stage_accounts") == 0) {
+        json accounts = json_member(argument, "accounts");
+        bool complete = json_is(json_member(argument, "complete"), "true");
+        answer(on, step, rollkeeper_engine_stage_accounts(on->engine, app, accounts.start, accounts.length, complete, by, &text, &error), &text, &error);
+    } else if (strcmp(verb, "reconciliations") == 0) {
+        answer_all(on, step, rollkeeper_engine_reconciliations(on->engine, argument.start, argument.length, &list, &error), &list, &error);
+    } else if (strcmp(verb, "put_account") == 0 || strcmp(verb, "remove_account") == 0) {
+        change_account(on, step, app, argument);
+    } else {
+        known = false;
+    }
+    free(plain);
+    return known;
+}
+
 static bool is_decision(const char *verb)
 {
     static const char *const decisions[] = {"cancel", "approve", "deny", "retry", "complete_manually"};
@@ -218,7 +325,7 @@ static void play(stage *on, json step, const char *verb, json argument)
         preview(on, step, json_member(argument, "app"), json_member(argument, "user"));
     } else if (strcmp(verb, "impact") == 0) {
         impact(on, step, json_member(argument, "app"), json_member(argument, "options"));
-    } else {
+    } else if (!reconcile(on, step, verb, argument, app, by)) {
         fprintf(stderr, "unknown step: %s\n", verb);
         exit(1);
     }

@@ -10,6 +10,7 @@ import atexit as _atexit
 
 from . import _native, testing
 from ._native import Mapping
+from .analysis import Analysis, AnalysisFault, analyze
 from .connector import Connector
 from .engine import Engine
 from .errors import (
@@ -24,6 +25,7 @@ from .errors import (
 )
 from .impact import Impact, ImpactAttribute, ImpactOperation, ImpactSummary, UserImpact
 from .pure import can_change, check_expression, evaluate, match_accounts, next_state, render
+from .reconciliation import BrakeReason, Drift, Finding, MatchCandidate, PlanItem, Reconciliation
 from .records import (
     Account,
     AppTest,
@@ -58,19 +60,24 @@ from .records import (
 
 __all__ = [
     "Account",
+    "Analysis",
+    "AnalysisFault",
     "AppTest",
     "Attempt",
+    "BrakeReason",
     "CallerError",
     "ConfigurationError",
     "Connector",
     "ConnectorError",
     "Discovery",
+    "Drift",
     "Engine",
     "Error",
     "Explanation",
     "ExplanationStep",
     "ExpressionReport",
     "Fault",
+    "Finding",
     "Impact",
     "ImpactAttribute",
     "ImpactOperation",
@@ -80,7 +87,9 @@ __all__ = [
     "LogVerdict",
     "Mapping",
     "MappingSuggestion",
+    "MatchCandidate",
     "NotFound",
+    "PlanItem",
     "Preview",
     "PreviewCreate",
     "PreviewOperation",
@@ -88,6 +97,7 @@ __all__ = [
     "Progress",
     "PutUsers",
     "Readiness",
+    "Reconciliation",
     "Record",
     "Request",
     "RequestDetail",
@@ -102,6 +112,7 @@ __all__ = [
     "UserImpact",
     "Validation",
     "WithheldOperation",
+    "analyze",
     "can_change",
     "check_expression",
     "evaluate",

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, final, overload
 
 __all__ = [
+    "Analysis",
     "Engine",
     "Impact",
     "Mapping",
     "MockTarget",
     "VirtualClock",
     "_shutdown",
+    "analyze",
     "can_change",
     "canonical",
     "check_connector",
@@ -28,6 +30,18 @@ __all__ = [
 _Object = dict[str, Any]
 _Document = _Mapping[str, Any] | str | bytes
 _Path = str | os.PathLike[str]
+
+_Rows = Iterable[_Mapping[str, Any] | bytes] | str | bytes | os.PathLike[str]
+
+@final
+class Analysis:
+    """The findings of an analysis."""
+
+    def totals(self) -> _Object:
+        """The totals."""
+
+    def page(self, size: int) -> list[_Object]:
+        """At most so many findings, as a list; an empty one after the last."""
 
 @final
 class Engine:
@@ -101,6 +115,32 @@ class Engine:
     ) -> list[_Object]: ...
     def preview(self, app: str | _Mapping[str, Any] | bytes, user: str | _Mapping[str, Any] | bytes) -> _Object: ...
     def impact(self, app: _Document, values: bool) -> Impact: ...
+    def reconcile(self, app: str, by: str | None) -> _Object: ...
+    def stage_accounts(
+        self,
+        app: str,
+        accounts: Iterable[_Mapping[str, Any] | bytes] | str | bytes,
+        complete: bool,
+        by: str | None,
+    ) -> _Object: ...
+    def reconciliation(self, id: str) -> _Object: ...
+    def reconciliations(
+        self, app: str | None, kind: str | None, state: str | None, limit: int | None, after: str | None
+    ) -> list[_Object]: ...
+    def plan(
+        self,
+        id: str,
+        situation: str | None,
+        reaction: str | None,
+        state: str | None,
+        user: str | None,
+        limit: int | None,
+        after: int | None,
+    ) -> list[_Object]: ...
+    def commit(self, id: str, digest: str, by: str) -> _Object: ...
+    def release(self, id: str, digest: str, by: str) -> _Object: ...
+    def review(self, id: str, item: int, reaction: str, user: str | None, by: str) -> _Object: ...
+    def undo(self, id: str, by: str) -> _Object: ...
     def explain(self, app: str, user: str) -> _Object: ...
     def log(
         self, app: str | None, user: str | None, request: str | None, limit: int | None, after: int | None
@@ -195,6 +235,9 @@ class Mapping:
         very end begins no further line; a line without a user is one with a fault. The interpreter lock is released.
         """
 
+def analyze(
+    users: _Rows, accounts: _Rows, links: _Rows | None, options: _Mapping[str, Any]
+) -> Analysis: ...
 def check_connector(connector: object, options: _Mapping[str, Any]) -> _Object: ...
 def check_expression(expression: str, tables: _Document | None) -> _Object: ...
 def evaluate(

@@ -101,7 +101,10 @@ class Connector:
         return _unsupported()
 
     def list(self, cursor: Optional[str], filter: Optional[str]) -> dict[str, Any]:
-        """One page of all accounts: ``{"accounts": […], "next": cursor or None, "complete": bool}``."""
+        """One page of all accounts: ``{"accounts": […], "next": cursor or None, "complete": bool}``.
+
+        ``total`` may tell how many accounts the target says that the whole listing has.
+        """
         return _unsupported()
 
     def changes(self, token: Optional[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, TypeVar, Union
 from . import _logging, _native
 from .connector import Connector
 from .impact import Impact
+from .reconciliation import PlanItem, Reconciliation
 from .records import (
     Account,
     AppTest,
@@ -183,10 +184,7 @@ class Engine:
 
         ``users`` is an iterable of dicts, JSON text (a list, or one object a line), or the path of such a file.
         """
-        if isinstance(users, os.PathLike):
-            with open(users, "rb") as file:
-                users = file.read()
-        return PutUsers(self._native.put_users(users, by))
+        return PutUsers(self._native.put_users(_text_of(users), by))
 
     def delete_user(self, id: str, *, by: Optional[str] = None) -> list[Request]:
         """The user has left the directory. Gives the requests that this asks for."""
@@ -276,6 +274,96 @@ class Engine:
         """Says that a person did what a failed request was for."""
         return Request(self._native.complete_manually(id, by, note, external_id))
 
+    # Reconciliation
+
+    def reconcile(self, app: str, *, by: Optional[str] = None) -> Reconciliation:
+        """Reads the target of an app, compares it with the users, and makes a plan. Nothing is changed.
+
+        It goes on with a reconciliation that was interrupted. Ctrl-C ends it after the page it is at. The answer has the
+        counts by situation and the ``digest`` of the plan; :meth:`plan` gives its items.
+        """
+        return Reconciliation(self._native.reconcile(app, by))
+
+    def stage_accounts(
+        self,
+        app: str,
+        accounts: Union[Iterable[Union[Mapping[str, Any], bytes]], str, bytes, os.PathLike[str]],
+        *,
+        complete: bool = True,
+        by: Optional[str] = None,
+    ) -> Reconciliation:
+        """The same with accounts that your program collected, each as a :class:`Connector` gives it.
+
+        ``accounts`` is an iterable of dicts, JSON text (a list, or one object a line), or the path of such a file.
+        ``complete`` says whether these are all accounts of the target; otherwise nothing is concluded from absence.
+        """
+        return Reconciliation(self._native.stage_accounts(app, _text_of(accounts), complete, by))
+
+    def reconciliation(self, id: str) -> Reconciliation:
+        """One reconciliation."""
+        return Reconciliation(self._native.reconciliation(id))
+
+    def reconciliations(
+        self,
+        *,
+        app: Optional[str] = None,
+        kind: Optional[str] = None,
+        state: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[str] = None,
+    ) -> Iterator[Reconciliation]:
+        """Reconciliations by id, which is by time of making; ``kind`` is ``target``, ``source`` or ``undo``."""
+
+        def page(size: int, place: Optional[str]) -> list[dict[str, Any]]:
+            return self._native.reconciliations(app, kind, state, size, place)
+
+        return _pages(page, lambda one: one["id"], Reconciliation, limit, after)
+
+    def plan(
+        self,
+        id: str,
+        *,
+        situation: Optional[str] = None,
+        reaction: Optional[str] = None,
+        state: Optional[str] = None,
+        user: Optional[str] = None,
+        limit: Optional[int] = None,
+        after: Optional[int] = None,
+    ) -> Iterator[PlanItem]:
+        """The items of a reconciliation's plan by their numbers, after the one of the number ``after``."""
+
+        def page(size: int, place: Optional[int]) -> list[dict[str, Any]]:
+            return self._native.plan(id, situation, reaction, state, user, size, place)
+
+        return _pages(page, lambda item: item["number"], PlanItem, limit, after)
+
+    def commit(self, id: str, digest: str, *, by: str) -> Reconciliation:
+        """Carries out exactly the plan of that digest; what the brake holds waits for :meth:`release`.
+
+        An item whose user, account or app changed since is refused and says so.
+        """
+        return Reconciliation(self._native.commit(id, digest, by))
+
+    def release(self, id: str, digest: str, *, by: str) -> Reconciliation:
+        """A second person agrees to what the brake holds of exactly that plan: it goes through once, within 24 hours."""
+        return Reconciliation(self._native.release(id, digest, by))
+
+    def review(
+        self, id: str, item: int, reaction: str, *, by: str, user: Optional[str] = None
+    ) -> Reconciliation:
+        """A person decides what is done about one item, where several users are possible with ``user``.
+
+        The plan has another digest then.
+        """
+        return Reconciliation(self._native.review(id, item, reaction, user, by))
+
+    def undo(self, id: str, *, by: str) -> Reconciliation:
+        """Plans to put back what a reconciliation or a request changed, from the values that were stored before.
+
+        The plan is committed, held and released as any other; ``notes`` of the answer say first what cannot be undone.
+        """
+        return Reconciliation(self._native.undo(id, by))
+
     # Accounts and reasons
 
     def accounts(
@@ -362,6 +450,16 @@ class Engine:
     def mock_target(self, app: str) -> _native.MockTarget:
         """The target of an app of connector kind ``mock``, to script its faults and see its calls."""
         return self._native.mock_target(app)
+
+
+def _text_of(
+    records: Union[Iterable[Union[Mapping[str, Any], bytes]], str, bytes, os.PathLike[str]],
+) -> Union[Iterable[Union[Mapping[str, Any], bytes]], str, bytes]:
+    """What a path leads to; anything else as it is."""
+    if isinstance(records, os.PathLike):
+        with open(records, "rb") as file:
+            return file.read()
+    return records
 
 
 def _requests(values: list[dict[str, Any]]) -> list[Request]:

@@ -139,6 +139,15 @@ impl MockTarget {
         self.state().put(account);
     }
 
+    /// [`MockTarget::put_account`] from a JSON object such as `{"external_id": "7", "attributes": {"userName": "ann"}}`.
+    ///
+    /// # Errors
+    /// As for [`MockTarget::from_json`].
+    pub fn put_account_json(&self, account: &str) -> Result<(), Fault> {
+        self.put_account(read(account)?);
+        Ok(())
+    }
+
     /// Takes an account away without a call. Gives whether there was one.
     pub fn remove_account(&self, external_id: &str) -> bool {
         self.state().take(external_id)

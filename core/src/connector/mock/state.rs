@@ -194,7 +194,8 @@ impl State {
         let end = start.saturating_add(self.options.page_size);
         let incomplete = matches!(fault, Some((MockFault::Incomplete, _)));
         let next = (end < self.accounts.len() && !incomplete).then(|| end.to_string());
-        Ok(Page { complete: next.is_none() && !incomplete, accounts, next })
+        let total = self.accounts.iter().filter(|account| !is_hidden(account)).count();
+        Ok(Page { complete: next.is_none() && !incomplete, accounts, next, total: u64::try_from(total).ok() })
     }
 
     fn would_hide(&self, user: &str) -> bool {

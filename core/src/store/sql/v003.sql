@@ -10,10 +10,15 @@ CREATE TABLE reconciliation (
     state TEXT NOT NULL,
     approval TEXT NOT NULL,
     author TEXT,
+    committed_by TEXT,
     created_at {int} NOT NULL,
     finished_at {int},
     -- Seals what was collected and the items that no user owns; wrapped as users' keys are. Gone once it is finished.
     key {blob},
+    -- How often the work on it was taken up: whoever took it up before writes no more.
+    takes {int} NOT NULL,
+    -- The last log entry before its first page was read: nothing is concluded of whom later entries are about.
+    began {int} NOT NULL,
     -- Whether the listing is of changes alone, or filtered: nothing is concluded from absence.
     partial {int} NOT NULL CHECK (partial IN (0, 1)),
     cursor TEXT,
@@ -28,6 +33,8 @@ CREATE TABLE reconciliation (
     faults TEXT NOT NULL,
     -- The app's definition when the plan was made.
     definition TEXT,
+    -- How many accounts the listing had, repeated ones once.
+    accounts {int} NOT NULL,
     -- What the target gave for the next listing of changes; taken over on commit.
     token TEXT,
     released_by TEXT,
@@ -113,3 +120,5 @@ ALTER TABLE directory_user ADD COLUMN unseen_at {int};
 ALTER TABLE request ADD COLUMN given {blob};
 -- The values that a request overwrote, sealed as payloads are; what `undo` puts back.
 ALTER TABLE request ADD COLUMN before {blob};
+-- The lanes of accounts that nobody owns.
+CREATE INDEX request_unowned ON request (app_id, external_id, id) WHERE user_id IS NULL AND finished_at IS NULL;

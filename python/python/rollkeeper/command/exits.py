@@ -18,6 +18,7 @@ class Exit(enum.IntEnum):
     STORE = 3
     TARGET = 4
     INTERNAL = 5
+    HELD = 6
     INTERRUPTED = 130
     PIPE = 141
 
@@ -29,12 +30,13 @@ MEANINGS = {
     Exit.STORE: "the database file cannot be used",
     Exit.TARGET: "a target or its connector failed",
     Exit.INTERNAL: "a fault of rollkeeper's own",
+    Exit.HELD: "the brake holds a part of a plan",
     Exit.INTERRUPTED: "ended by Ctrl-C",
     Exit.PIPE: "whoever read the output went away",
 }
 
 _BY_KIND = {"store": Exit.STORE, "target": Exit.TARGET, "ours": Exit.INTERNAL}
-_LISTS = frozenset({"accounts", "log", "requests"})
+_LISTS = frozenset({"accounts", "log", "reconciliations", "requests"})
 
 
 def exit_of(error: Error) -> Exit:

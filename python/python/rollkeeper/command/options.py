@@ -12,7 +12,7 @@ import click
 
 from ..engine import Engine
 
-__all__ = ["Database", "as_json", "by", "database", "readable", "secrets", "secrets_of"]
+__all__ = ["Database", "as_json", "by", "database", "person", "readable", "secrets", "secrets_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -22,6 +22,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
 by = click.option("--by", metavar="NAME", help="Who asks for it; the log says so.")
+person = click.option("--by", metavar="NAME", required=True, help="Who decides it; the log says so.")
 secrets = click.option(
     "--secrets",
     type=_FILE,

@@ -18,6 +18,7 @@ from .listing import accounts, request, requests
 from .log import log
 from .output import described, prepare
 from .reasons import explain, preview
+from .reconcile import commit, plan, reconcile, reconciliations, release, review, undo
 from .run import run as run_command
 from .users import users
 
@@ -35,7 +36,28 @@ def program() -> None:
     """
 
 
-for _command in (accounts, app, apps, check, demo, explain, log, preview, request, requests, run_command, users):
+_COMMANDS = (
+    accounts,
+    app,
+    apps,
+    check,
+    commit,
+    demo,
+    explain,
+    log,
+    plan,
+    preview,
+    reconcile,
+    reconciliations,
+    release,
+    request,
+    requests,
+    review,
+    run_command,
+    undo,
+    users,
+)
+for _command in _COMMANDS:
     program.add_command(_command)
 
 

@@ -1,0 +1,117 @@
+//! The end of a request, or of one of its attempts, however it came about.
+
+use crate::fault::{Code, Fault};
+use crate::intake::{LiveApp, elect, elect_for, lane_of};
+use crate::lifecycle::Event;
+use crate::model::WaitingFor;
+use crate::operation::Operation;
+use crate::store::{LogEvent, RequestRow, StoredUser, Tx};
+use serde_json::{Value, json};
+
+pub(super) fn log(tx: &mut Tx<'_>, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
+    tx.log(LogEvent {
+        app: Some(&row.request.app),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        ..LogEvent::new(kind, details)
+    })
+}
+
+/// Stores the outcome of an attempt.
+pub(super) fn close(tx: &mut Tx<'_>, row: &RequestRow, outcome: &str, code: &str, message: &str) -> Result<(), Fault> {
+    tx.close_attempt(row, outcome, code, message)?;
+    let mut details = json!({"attempt": row.request.attempts, "operation": row.request.operation, "outcome": outcome});
+    if let (Some(object), false) = (details.as_object_mut(), code.is_empty()) {
+        object.insert("code".to_owned(), Value::from(code));
+    }
+    log(tx, row, "answered", details)
+}
+
+/// A removal of access was done. Beside an update that may still take effect, it is looked at once more after that update's
+/// settle time: the update may have undone it.
+pub(super) fn removed(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    mut row: RequestRow,
+    verified: bool,
+    gone: bool,
+) -> Result<(), Fault> {
+    row.request.verified = Some(verified);
+    let lane = lane_of(tx, &row)?;
+    let others = lane.iter().filter(|other| other.request.id != row.request.id && other.unsettled);
+    let again_at = others.filter_map(|other| other.settle_at).filter(|at| *at > tx.now).max();
+    if row.sending {
+        close(tx, &row, "applied", "", "")?;
+    }
+    if let Some(at) = again_at.filter(|_| !gone) {
+        row.sending = false;
+        // Where the target cannot be read, the removal is sent once more instead of looked at.
+        row.verifying = verified;
+        row.unsettled = !verified;
+        row.retry = Some((at, WaitingFor::Settle));
+        tx.save(&row)?;
+        log(tx, &row, "verify_later", json!({"at": at}))?;
+        return elect_for(tx, &app.definition, &row);
+    }
+    complete(tx, row.clone(), json!({}))?;
+    elect_for(tx, &app.definition, &row)
+}
+
+pub(super) fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<(), Fault> {
+    row.unsettled = false;
+    row.verifying = false;
+    row.request.faults.clear();
+    tx.change(&mut row, Event::Complete)?;
+    tx.release(&row.request.id)?;
+    if let Some(object) = details.as_object_mut() {
+        object.insert("operation".to_owned(), json!(row.request.operation));
+        if let Some(verified) = row.request.verified {
+            object.insert("verified".to_owned(), Value::from(verified));
+        }
+    }
+    log(tx, &row, "completed", details)
+}
+
+/// Completes a request for which there was nothing to send.
+pub(in crate::delivery) fn finish(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: RequestRow,
+    stored: &StoredUser,
+    why: &str,
+) -> Result<(), Fault> {
+    if row.request.operation == Operation::Update {
+        let account = tx.linked_account(&app.definition.app.id, &stored.user.id, &stored.key)?;
+        if let Some(mut account) = account.filter(|_| row.is_in_step()) {
+            account.fingerprint.clone_from(&row.fingerprint);
+            tx.put_account(&account, &stored.key)?;
+        }
+    }
+    complete(tx, row, json!({"nothing_sent": why}))?;
+    elect(tx, &app.definition, &stored.user.id)
+}
+
+/// Gives a request up, with everything that is wrong.
+pub(in crate::delivery) fn fail(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    mut row: RequestRow,
+    faults: Vec<Fault>,
+) -> Result<(), Fault> {
+    row.request.faults = faults;
+    // A Create that may have been done is uncertain, whatever it was given up for.
+    let clear =
+        [Code::Uncertain, Code::ConflictOwned, Code::ConflictDuplicate, Code::ConflictCandidates, Code::ConflictGhost];
+    let named = row.request.faults.first().is_some_and(|fault| clear.contains(&fault.code));
+    if row.unsettled && row.request.operation == Operation::Create && !named {
+        let message = "whether the account was made is not known";
+        row.request.faults.insert(0, Fault::new(Code::Uncertain, message));
+    }
+    if !row.unsettled {
+        tx.release(&row.request.id)?;
+    }
+    row.unsettled = false;
+    tx.change(&mut row, Event::Fail)?;
+    log(tx, &row, "failed", json!({"operation": row.request.operation, "faults": row.request.faults}))?;
+    elect_for(tx, &app.definition, &row)
+}

@@ -1,0 +1,171 @@
+//! Settling: the outcome of a call becomes state, account and log, in one transaction.
+
+mod changed;
+mod ended;
+mod failed;
+mod found;
+mod unowned;
+
+pub(super) use ended::{fail, finish};
+
+use super::look_up::told;
+use super::{Job, Report, Work};
+use crate::connector::{ConnectorError, Outcome, TargetAccount};
+use crate::fault::{Code, Fault};
+use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect};
+use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
+use serde_json::{Value, json};
+
+/// Stores what came of a job. One whose account or record cannot be read is given up alone.
+pub(super) fn settle_apart(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+    let settled = tx.part(|tx| settle(tx, apps, job, report));
+    let Err(fault) = settled else { return Ok(()) };
+    if !matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) {
+        return Err(fault);
+    }
+    let current = tx.request(job.row.request.id.as_str())?;
+    match current.filter(|row| !row.request.state.is_finished()) {
+        Some(mut row) => {
+            row.unsettled = true;
+            fail(tx, &job.app, row, vec![fault])
+        }
+        None => late(tx, &job.row, report),
+    }
+}
+
+fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+    let claimed = &job.row;
+    // The definition may have changed while the call was made.
+    let app = apps.get(&claimed.request.app).unwrap_or(&job.app);
+    let current = tx.request(claimed.request.id.as_str())?;
+    let same = current.filter(|row| {
+        row.request.attempts == claimed.request.attempts
+            && row.sending == claimed.sending
+            && !row.request.state.is_finished()
+    });
+    if let (Some(row), None, Some(external_id)) = (&same, &claimed.request.user, &claimed.request.external_id) {
+        return unowned::settle(tx, app, row.clone(), external_id, report);
+    }
+    let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+    let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, claimed, report) };
+    // What the claim decided and did not store by itself.
+    row.fingerprint.clone_from(&claimed.fingerprint);
+    row.request.external_id.clone_from(&claimed.request.external_id);
+    let mut settling = Settling { tx, app, stored: &stored };
+    settling.report(row, job.work.clone(), report.clone())
+}
+
+/// An answer to an attempt that was given up meanwhile. It changes nothing, and is kept as evidence.
+fn late(tx: &mut Tx<'_>, row: &RequestRow, report: &Report) -> Result<(), Fault> {
+    let details = json!({"attempt": row.request.attempts, "outcome": outcome_name(report)});
+    tx.log(LogEvent {
+        app: Some(&row.request.app),
+        user: row.request.user.as_ref(),
+        request: Some(&row.request.id),
+        ..LogEvent::new("late_answer", details)
+    })
+}
+
+fn outcome_name(report: &Report) -> &'static str {
+    match report {
+        Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
+        Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
+        Report::Missing => "rejected",
+        Report::Taken { by_conflict: true, .. } => "conflict",
+        Report::TooLate | Report::Taken { .. } => "not_applied",
+        Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
+    }
+}
+
+struct Settling<'a, 'b> {
+    tx: &'a mut Tx<'b>,
+    app: &'a LiveApp,
+    stored: &'a StoredUser,
+}
+
+impl Settling<'_, '_> {
+    fn report(&mut self, row: RequestRow, work: Work, report: Report) -> Result<(), Fault> {
+        match report {
+            Report::Applied(account) => self.applied(row, work, account),
+            Report::Found { account, ours, by } => {
+                self.matched(&row, "linked", by.as_slice())?;
+                self.found(row, work, account, ours)
+            }
+            Report::Removed { verified, gone } => self.removed(row, verified, gone),
+            Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
+            Report::Several(candidates) => {
+                self.matched(&row, "ambiguous", &candidates)?;
+                self.conflict(row, Code::ConflictDuplicate, &told("several accounts match", &candidates))
+            }
+            Report::Unsure(candidates) => {
+                self.matched(&row, "candidates", &candidates)?;
+                let message = told("no account matches for certain, and some may be the user's", &candidates);
+                self.conflict(row, Code::ConflictCandidates, &message)
+            }
+            Report::Ghost => self.ghost(row),
+            Report::Taken { values, by_conflict } => self.taken(row, &values, by_conflict),
+            Report::Missing => self.missing(row),
+            Report::TooLate => {
+                let message = "it was too late to send; nothing was sent";
+                let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
+                self.failed(row, &error)
+            }
+            Report::Failed(error) => self.failed(row, &error),
+            // What was sent before did nothing; only what was sent now counts.
+            Report::FailedAfterLook(error) => {
+                self.failed(RequestRow { unsettled: false, settle_at: None, ..row }, &error)
+            }
+        }
+    }
+
+    fn applied(&mut self, row: RequestRow, work: Work, account: Option<TargetAccount>) -> Result<(), Fault> {
+        match (work, account) {
+            (Work::Create { attributes, .. }, Some(account)) => {
+                if account.external_id.is_empty() {
+                    let message = "the connector gave an account without an id";
+                    let error = ConnectorError::new(Outcome::Ambiguous, Code::InvalidAnswer.name(), message);
+                    return self.failed(row, &error);
+                }
+                if !self.may_link(&account.external_id)? {
+                    return self.conflict(row, Code::ConflictOwned, "the target gave the account of another user");
+                }
+                self.link(row, account, Some(attributes), "created", false)
+            }
+            (Work::Update { attributes, changes, .. }, account) => self.updated(row, attributes, &changes, account),
+            (Work::Read { .. }, Some(account)) => self.seen(row, account),
+            (_, _) => self.switched(row),
+        }
+    }
+
+    /// What is wanted may have changed while the call was made, and an account may be otherwise than it was thought to be.
+    fn decide(&mut self, text: &str) -> Result<(), Fault> {
+        let trigger = Trigger { text, by: None, is_definition: false };
+        decide_lane(self.tx, &self.app.definition, self.stored, trigger).map(|_| ())
+    }
+
+    fn account(&mut self) -> Result<Option<AccountRow>, Fault> {
+        self.tx.linked_account(&self.app.definition.app.id, &self.stored.user.id, &self.stored.key)
+    }
+
+    fn put(&mut self, mut account: AccountRow) -> Result<(), Fault> {
+        account.account.updated_at = self.tx.now;
+        self.tx.put_account(&account, &self.stored.key)
+    }
+
+    fn close(&mut self, row: &RequestRow, outcome: &str, code: &str, message: &str) -> Result<(), Fault> {
+        ended::close(self.tx, row, outcome, code, message)
+    }
+
+    fn complete(&mut self, row: RequestRow) -> Result<(), Fault> {
+        ended::complete(self.tx, row, json!({}))?;
+        self.elect()
+    }
+
+    fn elect(&mut self) -> Result<(), Fault> {
+        elect(self.tx, &self.app.definition, &self.stored.user.id)
+    }
+
+    fn log(&mut self, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
+        ended::log(self.tx, row, kind, details)
+    }
+}

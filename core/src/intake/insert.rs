@@ -1,0 +1,169 @@
+//! New requests, for a user or for an account that nobody owns.
+
+use super::elect_for;
+use crate::definition::Definition;
+use crate::fault::{Code, Fault};
+use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
+use crate::operation::Operation;
+use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx};
+use crate::time::Timestamp;
+use serde_json::json;
+
+/// What a new request is made of.
+#[derive(Default)]
+pub(crate) struct NewRequest<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) why: String,
+    pub(crate) by: Option<&'a str>,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) by_hand: bool,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) asked: Option<String>,
+    /// The failed request from which it takes over.
+    pub(crate) parent: Option<&'a RequestRow>,
+    /// What is sent instead of what the mapping gives. With `applied` its `fingerprint` is that of the record for which the
+    /// mapping gave it; without, it has neither `fingerprint` nor `asked`.
+    pub(crate) given: Option<Given>,
+    /// An account may have been made before, and is not believed to be absent before that time.
+    pub(crate) settle_at: Option<Timestamp>,
+}
+
+/// Stores a new request at the end of its user's lane, and logs it. Who inserts elects.
+pub(crate) fn insert(
+    tx: &mut Tx<'_>,
+    app: &App,
+    stored: &StoredUser,
+    new: NewRequest<'_>,
+) -> Result<RequestRow, Fault> {
+    insert_as(tx, app, Subject::User(stored), new)
+}
+
+/// Stores a new request for an account that nobody owns, at the end of that account's lane, logs it, and elects. `seen` is
+/// the account as the target showed it last, where it was seen.
+///
+/// # Errors
+/// `operation_off` where the app does not allow the operation or protects the account, `conflict_owned` where somebody owns
+/// it, `internal` for an operation that is for users alone.
+pub(crate) fn insert_for_account(
+    tx: &mut Tx<'_>,
+    definition: &Definition,
+    external_id: &str,
+    seen: Option<&TargetAccount>,
+    new: NewRequest<'_>,
+) -> Result<Request, Fault> {
+    let app = &definition.app;
+    if !matches!(new.operation, Operation::Deactivate | Operation::Delete | Operation::Activate) {
+        return Err(Fault::new(Code::Internal, "this operation is not delivered without a user"));
+    }
+    if !app.operations.allows(new.operation) {
+        let message = format!("the app does not allow {}", new.operation);
+        return Err(Fault::new(Code::OperationOff, message).at("operations"));
+    }
+    if app.protected.external_ids.iter().any(|id| id == external_id) {
+        return Err(Fault::new(Code::OperationOff, "the account is protected; it is never touched"));
+    }
+    if tx.has_owner(&app.id, external_id)? {
+        return Err(Fault::new(Code::ConflictOwned, "somebody owns the account"));
+    }
+    note_unowned(tx, app, external_id, seen)?;
+    let row = insert_as(tx, app, Subject::Account(external_id), new)?;
+    elect_for(tx, definition, &row)?;
+    let row = tx.request(row.request.id.as_str())?;
+    row.map(|row| row.request).ok_or_else(|| Fault::new(Code::Internal, "a request that was just made is gone"))
+}
+
+/// Keeps what is known of an account that nobody owns.
+fn note_unowned(tx: &mut Tx<'_>, app: &App, external_id: &str, seen: Option<&TargetAccount>) -> Result<(), Fault> {
+    let known = tx.account_at(&app.id, external_id)?;
+    // What was sealed for a user stays theirs.
+    if known.as_ref().is_some_and(|known| known.account.user.is_some() || seen.is_none()) {
+        return Ok(());
+    }
+    let key = tx.app_key(&app.id)?;
+    let account = Account {
+        app: app.id.clone(),
+        external_id: external_id.to_owned(),
+        username: seen.and_then(|seen| seen.username.clone()),
+        user: None,
+        status: if seen.is_none_or(|seen| seen.active) { AccountStatus::Active } else { AccountStatus::Deactivated },
+        frozen: seen.is_some_and(|seen| seen.frozen),
+        link_state: known.as_ref().map_or(LinkState::Orphaned, |known| known.account.link_state),
+        known_link: known.as_ref().is_some_and(|known| known.account.known_link),
+        created_at: known.as_ref().map_or(tx.now, |known| known.account.created_at),
+        updated_at: tx.now,
+        deleted_at: None,
+        attributes: seen.map(TargetAccount::named).unwrap_or_default(),
+        version: seen.and_then(|seen| seen.version.clone()),
+    };
+    tx.put_account(&AccountRow { account, applied: None, fingerprint: None }, &key)
+}
+
+/// For whom a request is.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    User(&'a StoredUser),
+    /// The account of that external id.
+    Account(&'a str),
+}
+
+fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'_>) -> Result<RequestRow, Fault> {
+    let (user, external_id) = match subject {
+        Subject::User(stored) => (Some(stored.user.id.clone()), None),
+        Subject::Account(external_id) => (None, Some(external_id.to_owned())),
+    };
+    let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
+    let expires = approval.and_then(|approval| approval.expires);
+    let request = Request {
+        id: tx.request_id()?,
+        app: app.id.clone(),
+        user,
+        operation: new.operation,
+        state: State::New,
+        approval: if approval.is_some() { ApprovalStatus::Required } else { ApprovalStatus::NotRequired },
+        waiting_for: Some(WaitingFor::Lane),
+        why: new.why,
+        by: new.by.map(str::to_owned),
+        created_at: tx.now,
+        not_before: new.not_before,
+        due_at: None,
+        finished_at: None,
+        attempts: 0,
+        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
+        parent_id: new.parent.map(|parent| parent.request.id.clone()),
+        external_id,
+        verified: None,
+        faults: Vec::new(),
+    };
+    let row = RequestRow {
+        request,
+        head: false,
+        by_hand: new.by_hand,
+        sending: false,
+        unsettled: new.settle_at.is_some(),
+        verifying: false,
+        given: new.given.is_some(),
+        fingerprint: new.fingerprint,
+        asked: new.asked,
+        expires_at: expires.map(|expires| tx.now.plus(expires)),
+        settle_at: new.settle_at,
+        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
+    };
+    tx.insert_request(&row)?;
+    match (&new.given, subject) {
+        (Some(given), Subject::User(stored)) => tx.put_given(&row.request.id, &stored.key, given)?,
+        (Some(given), Subject::Account(_)) => {
+            let key = tx.app_key(&app.id)?;
+            tx.put_given(&row.request.id, &key, given)?;
+        }
+        (None, _) => {}
+    }
+    let request = &row.request;
+    tx.log(LogEvent {
+        app: Some(&request.app),
+        user: request.user.as_ref(),
+        request: Some(&request.id),
+        by: new.by,
+        ..LogEvent::new("decided", json!({"operation": request.operation, "why": request.why}))
+    })?;
+    Ok(row)
+}

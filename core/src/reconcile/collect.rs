@@ -1,0 +1,278 @@
+//! Reading a whole target, page after page. Each page is stored with the place of the next, so that reading goes on where it
+//! was interrupted.
+
+use super::{Work, definition_mark, read, start_over, write};
+use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines};
+use crate::definition::Definition;
+use crate::delivery::Health;
+use crate::fault::{Code, Fault};
+use crate::intake::{LiveApp, advance};
+use crate::lifecycle::Event;
+use crate::model::{SnapshotVerdict, State};
+use crate::operation::Operation;
+use crate::path::Path;
+use crate::planning::verdict::{Listing, verdict};
+use crate::retry::{Facts, Next, after_failure};
+use crate::store::{ReconciliationRow, Tx};
+use crate::time::Period;
+use serde::Deserialize;
+use serde_json::json;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How often a page is asked for before the reconciliation fails.
+const PAGE_TRIES: u32 = 4;
+
+/// How long the next try of a page, or room at the target, is waited for.
+const PATIENCE: Period = Period::from_seconds(60);
+
+/// What a page has of an account, before anything is done with it.
+#[derive(Deserialize)]
+struct Named<'l> {
+    #[serde(borrow, default)]
+    external_id: Cow<'l, str>,
+}
+
+/// Which accounts and cursors were there already. Fingerprints are kept alone: two that are alike by chance make a listing
+/// incomplete, which takes nothing from anybody.
+#[derive(Default)]
+pub(super) struct Seen {
+    hasher: RandomState,
+    ids: HashSet<u64>,
+    cursors: HashSet<u64>,
+    repeated: u64,
+    unreadable: u64,
+}
+
+impl Seen {
+    /// Counts the accounts of a page.
+    pub(super) fn count(&mut self, lines: &[u8]) {
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice::<Named<'_>>(line) {
+                Ok(named) if !named.external_id.is_empty() => {
+                    let id = self.hasher.hash_one(named.external_id.as_bytes());
+                    self.repeated += u64::from(!self.ids.insert(id));
+                }
+                _ => self.unreadable += 1,
+            }
+        }
+    }
+
+    /// Notes a cursor, and gives whether it is a new one.
+    fn moves_to(&mut self, cursor: &str) -> bool {
+        self.cursors.insert(self.hasher.hash_one(cursor))
+    }
+
+    /// What is known of the listing now that it is over.
+    pub(super) fn listing(&self) -> Listing {
+        let accounts = self.ids.len() as u64;
+        let (repeated, unreadable) = (self.repeated, self.unreadable);
+        Listing { accounts, repeated, unreadable, cursor_moved: true, ..Listing::default() }
+    }
+}
+
+impl Work<'_> {
+    /// Reads page after page until the listing is over, or the work is stopped.
+    pub(super) fn collect(&mut self) -> Result<(), Fault> {
+        let mut seen = self.seen_before()?;
+        while self.row.shown.state == State::Collecting && !self.is_stopped() {
+            let live = self.live()?;
+            if self.row.definition.as_deref() != Some(definition_mark(&live)?.as_str()) {
+                // What was staged is what another definition reads.
+                self.begin_anew()?;
+                seen = Seen::default();
+                continue;
+            }
+            match self.ask(&live)? {
+                Asked::Page(page) => self.store(&live, &mut seen, &page)?,
+                Asked::Failed(fault) => return self.fail(fault),
+                Asked::Stopped => return Ok(()),
+            }
+            self.tell();
+        }
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) -> Result<(), Fault> {
+        let (row, app) = (self.row.clone(), self.app.clone());
+        self.row = write(self.host, |tx, apps| {
+            let mut row = row.clone();
+            start_over(tx, super::find(apps, app.as_str())?, &mut row)?;
+            tx.save_reconciliation(&row)?;
+            Ok(row)
+        })?;
+        Ok(())
+    }
+
+    /// What the pages have that were stored before an interruption.
+    fn seen_before(&self) -> Result<Seen, Fault> {
+        let mut seen = Seen::default();
+        for number in 1..=self.row.shown.pages {
+            let lines = read(self.host, |tx| tx.page(&self.row.shown.id, &self.key, number))?;
+            seen.count(&lines.unwrap_or_default());
+        }
+        if let Some(cursor) = &self.row.cursor {
+            seen.moves_to(cursor);
+        }
+        Ok(seen)
+    }
+
+    /// Asks for the next page, again where that can help.
+    fn ask(&self, live: &LiveApp) -> Result<Asked, Fault> {
+        let app = &live.definition.app;
+        let Some(connector) = live.connector.as_ref() else {
+            let message = "no connector is registered under this name";
+            return Ok(Asked::Failed(Fault::new(Code::UnknownConnector, message)));
+        };
+        let read = selection(&live.definition);
+        let filter = app.reconcile.as_ref().and_then(|settings| settings.filter.as_deref());
+        let asked_at = self.host.clock().now();
+        for attempts in 1.. {
+            if !self.wait_for_room(live)? {
+                return Ok(Asked::Stopped);
+            }
+            self.host.state().gates().begin(app, self.host.clock().now());
+            let cursor = self.row.cursor.as_deref();
+            let answer = catch_unwind(AssertUnwindSafe(|| connector.list_lines(cursor, filter, read.as_ref())));
+            let panicked = || {
+                let message = "the connector panicked";
+                Err(ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), message))
+            };
+            let answer = answer.unwrap_or_else(|_| panicked());
+            let now = self.host.clock().now();
+            let health = answer.as_ref().map_or_else(Health::of, |_| Health::Good);
+            if matches!(health, Health::Unauthorized) {
+                self.host.forget_credentials(&app.id);
+            }
+            // A pause that this opens is logged by the next run.
+            let _ = self.host.state().gates().end(&app.id, &health, now);
+            let error = match answer {
+                Ok(page) => return Ok(Asked::Page(page)),
+                // A read changes nothing, whatever goes wrong.
+                Err(error) if error.outcome == Outcome::Ambiguous => {
+                    ConnectorError { outcome: Outcome::NotApplied, ..error }
+                }
+                Err(error) => error,
+            };
+            let facts = Facts {
+                operation: Operation::Reconcile,
+                attempts,
+                created_at: asked_at,
+                policy: &app.retry,
+                settle: app.settle.whole(),
+                repeatable: true,
+                now,
+            };
+            let jitter = super::read(self.host, |tx| tx.random_below(u64::MAX))?;
+            match after_failure(&facts, &error, jitter) {
+                Next::Again(at, _) if attempts < PAGE_TRIES && at.since(now) <= PATIENCE => {
+                    if !self.wait(at.since(now)) {
+                        return Ok(Asked::Stopped);
+                    }
+                }
+                Next::Again(..) => return Ok(Asked::Failed(fault_of(&error, None))),
+                Next::Fail(code) => return Ok(Asked::Failed(fault_of(&error, code))),
+            }
+        }
+        Ok(Asked::Stopped)
+    }
+
+    /// Waits until the target may be asked, and gives whether the work goes on. A target that is paused for longer is asked
+    /// all the same: one call shows whether it is back.
+    fn wait_for_room(&self, live: &LiveApp) -> Result<bool, Fault> {
+        let app = &live.definition.app;
+        let mut waited = 0;
+        while waited < PATIENCE.as_micros() {
+            let now = self.host.clock().now();
+            if self.host.state().gates().room(app, now) > 0 {
+                break;
+            }
+            if !self.wait(super::NAP) {
+                return Ok(false);
+            }
+            waited += super::NAP.as_micros();
+        }
+        Ok(!self.is_stopped())
+    }
+
+    /// Stores a page with the place of the next. After the last page it is known what the listing is worth.
+    fn store(&mut self, live: &LiveApp, seen: &mut Seen, page: &PageLines) -> Result<(), Fault> {
+        seen.count(&page.accounts);
+        let moved = page.next.as_deref().is_none_or(|next| seen.moves_to(next));
+        let over = page.next.is_none() || !moved;
+        let listing = Listing {
+            cursor_moved: moved,
+            proved: page.complete,
+            total: page.total,
+            partial: self.row.partial,
+            ..seen.listing()
+        };
+        let (row, key) = (self.row.clone(), self.key.clone());
+        self.row = write(self.host, |tx, _| {
+            let mut row = row.clone();
+            row.shown.pages += 1;
+            row.shown.collected += page.count;
+            row.cursor = page.next.clone().filter(|_| !over);
+            tx.put_page(&row.shown.id, &key, row.shown.pages, &page.accounts, page.count)?;
+            if over {
+                conclude(tx, live, &mut row, &listing)?;
+                let details = told(&row);
+                advance(tx, &mut row, Event::Collected, None, details)?;
+            } else {
+                tx.save_reconciliation(&row)?;
+            }
+            Ok(row)
+        })?;
+        Ok(())
+    }
+}
+
+/// Notes what a listing is worth.
+pub(super) fn conclude(
+    tx: &Tx<'_>,
+    live: &LiveApp,
+    row: &mut ReconciliationRow,
+    listing: &Listing,
+) -> Result<(), Fault> {
+    let app = &live.definition.app;
+    let accepted = tx.remembered(&app.id)?.accepted;
+    let smaller = app.brake.clone().unwrap_or_default().smaller_percent;
+    let (word, why) = verdict(listing, accepted, smaller);
+    row.accounts = listing.accounts;
+    row.shown.verdict = Some(word);
+    row.shown.verdict_why = why;
+    Ok(())
+}
+
+/// What the log tells of a listing.
+pub(super) fn told(row: &ReconciliationRow) -> serde_json::Value {
+    let shown = &row.shown;
+    let verdict = shown.verdict.map(SnapshotVerdict::name);
+    json!({"pages": shown.pages, "rows": shown.collected, "accounts": row.accounts, "verdict": verdict,
+        "why": shown.verdict_why})
+}
+
+/// What came of asking for a page.
+enum Asked {
+    Page(PageLines),
+    Failed(Fault),
+    Stopped,
+}
+
+fn fault_of(error: &ConnectorError, code: Option<Code>) -> Fault {
+    let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::TargetFailed);
+    Fault::new(code, error.message.clone())
+}
+
+/// The attributes of an account that matching and mapping read; all where an expression reads the account as a whole.
+pub(super) fn selection(definition: &Definition) -> Option<AttributeSelection> {
+    if definition.mapping.expressions().any(|report| report.variables.contains("current")) {
+        return None;
+    }
+    let names = definition.matching.account_attribute_names();
+    let always = ["userName", "externalId", "active"].into_iter();
+    let paths: Vec<Path> = names.iter().map(String::as_str).chain(always).filter_map(|n| Path::parse(n).ok()).collect();
+    Some(AttributeSelection::of(definition.mapping.targets().chain(&paths)))
+}

@@ -1,0 +1,181 @@
+//! Carrying a plan out, item by item: requests are made and links are noted. Nothing is sent from here.
+
+use super::act::{Acting, Outcome};
+use super::sources::Seeker;
+use super::{Work, definition_mark, find, go_on, is_at_account, write};
+use crate::delivery::Host;
+use crate::fault::{Code, Fault};
+use crate::id::RequestId;
+use crate::intake::{advance, expire_items, log_step};
+use crate::lifecycle::Event;
+use crate::model::{ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
+use crate::planning::brake::can_be_released;
+use crate::store::{PlanRow, ReconciliationRow, Remembered, Tx};
+use serde_json::json;
+
+/// How many items are carried out in one transaction.
+const BATCH: u32 = 100;
+
+/// Carries out the plan of that digest. Where that was begun and interrupted, it is gone on with.
+pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) -> Result<(), Fault> {
+    host.refresh()?;
+    let goes_on = write(host, |tx, apps| {
+        let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
+        let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
+        if row.shown.kind != ReconciliationKind::Target {
+            return Err(Fault::new(Code::InvalidArgument, "the plan is not that of a target"));
+        }
+        if row.shown.digest.as_deref() != Some(digest) {
+            return Err(Fault::new(Code::PlanChanged, "the digest is not that of the plan as it is now"));
+        }
+        match row.shown.state {
+            State::Completed => return Ok(false),
+            State::Committing => return Ok(true),
+            _ => {}
+        }
+        let app = row.shown.app.clone();
+        let live = find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
+        if row.definition.as_deref() != Some(definition_mark(live)?.as_str()) {
+            return Err(Fault::new(Code::PlanChanged, "the app's definition changed since the plan was made"));
+        }
+        tx.take_reconciliation(&mut row)?;
+        row.committed_by = Some(by.to_owned());
+        advance(tx, &mut row, Event::Commit, Some(by), json!({"digest": digest}))?;
+        Ok(true)
+    })?;
+    if goes_on { go_on(host, id, None) } else { Ok(()) }
+}
+
+impl Work<'_> {
+    /// Does what is planned, notes what was seen, and ends where nothing is held.
+    pub(super) fn commit(&mut self) -> Result<(), Fault> {
+        let mut seeker = Seeker::new(self);
+        while !self.is_stopped() {
+            let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;
+            if next.is_empty() {
+                self.take_over(&mut seeker)?;
+                return if self.is_stopped() { Ok(()) } else { self.end() };
+            }
+            let mut batch = Vec::with_capacity(next.len());
+            for row in next {
+                let account = row.item.finding.account.as_deref().filter(|_| is_at_account(row.item.finding.situation));
+                let seen = account.map(|account| seeker.find(account)).transpose()?.flatten();
+                batch.push((row, seen));
+            }
+            self.carry_out(&batch)?;
+            self.tell();
+        }
+        Ok(())
+    }
+
+    fn carry_out(&self, batch: &[(PlanRow, Option<TargetAccount>)]) -> Result<(), Fault> {
+        write(self.host, |tx, apps| {
+            tx.save_reconciliation(&self.row)?;
+            let live = find(apps, self.app.as_str())?;
+            let changed = self.row.definition.as_deref() != Some(definition_mark(live)?.as_str());
+            for (planned, seen) in batch {
+                let mut row = planned.clone();
+                let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
+                let outcome = match changed {
+                    true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
+                    false => tx.part(|tx| acting.carry_out(tx, &row)),
+                };
+                let outcome = match outcome {
+                    Err(fault) if !is_of_item(&fault) => return Err(fault),
+                    outcome => outcome,
+                };
+                self.note_outcome(tx, &mut row, outcome)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn note_outcome(&self, tx: &mut Tx<'_>, row: &mut PlanRow, outcome: Result<Outcome, Fault>) -> Result<(), Fault> {
+        let item = &mut row.item;
+        let mut details = json!({"item": item.number, "situation": item.finding.situation, "reaction": item.reaction,
+            "external_id": item.finding.account});
+        let kind = match outcome {
+            Ok(Outcome { request }) => {
+                item.state = ItemState::Done;
+                item.request = request;
+                row.done_at = Some(tx.now);
+                "reconciled"
+            }
+            Err(fault) => {
+                item.state = ItemState::Refused;
+                if let Some(details) = details.as_object_mut() {
+                    details.insert("faults".to_owned(), json!([fault]));
+                }
+                item.fault = Some(fault);
+                "refused"
+            }
+        };
+        tx.save_item(&self.row.shown.id, row)?;
+        let user = row.item.finding.user.as_deref().map(crate::id::UserId::new).transpose()?;
+        tx.log(crate::store::LogEvent {
+            app: Some(&self.app),
+            user: user.as_ref(),
+            request: Some(&self.row.shown.id),
+            by: self.row.committed_by.as_deref(),
+            ..crate::store::LogEvent::new(kind, details)
+        })
+    }
+
+    /// Nothing is planned any more. What is held waits for a second person, where one can let it through.
+    fn end(&mut self) -> Result<(), Fault> {
+        let row = self.row.clone();
+        self.row = write(self.host, |tx, _| {
+            let mut row = row.clone();
+            let held = tx.item_counts(&row.shown.id)?.get(&ItemState::Held).copied().unwrap_or(0);
+            if held > 0 && can_be_released(&row.shown.brake) && row.used_at.is_none() {
+                wait_for_release(tx, &mut row, held)?;
+                return Ok(row);
+            }
+            let expired = expire_items(tx, &row.shown.id)?;
+            remember(tx, &row)?;
+            let items = tx.item_counts(&row.shown.id)?;
+            let by = row.committed_by.clone();
+            advance(tx, &mut row, Event::Complete, by.as_deref(), json!({"items": items, "expired": expired}))?;
+            Ok(row)
+        })?;
+        self.stopped = true;
+        Ok(())
+    }
+}
+
+/// Notes that the rest of the plan waits for a second person.
+fn wait_for_release(tx: &mut Tx<'_>, row: &mut ReconciliationRow, held: u64) -> Result<(), Fault> {
+    tx.save_reconciliation(row)?;
+    let Some(mut request) = tx.request(row.shown.id.as_str())? else { return Ok(()) };
+    if request.request.waiting_for == Some(WaitingFor::Approval) {
+        return Ok(());
+    }
+    request.request.waiting_for = Some(WaitingFor::Approval);
+    tx.save(&request)?;
+    log_step(tx, row, None, "held", json!({"items": held, "brake": row.shown.brake}))
+}
+
+/// The listing is accepted: the next is compared with it.
+fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
+    let Some(app) = &row.shown.app else { return Ok(()) };
+    let mut known = tx.remembered(app)?;
+    let is_accepted = match row.shown.verdict {
+        Some(SnapshotVerdict::Complete) => true,
+        // A person looked at it and agreed.
+        Some(SnapshotVerdict::Suspect) => row.released_at.is_some(),
+        Some(SnapshotVerdict::Incomplete) | None => false,
+    };
+    if is_accepted {
+        known = Remembered { accepted: Some(row.accounts), full_at: Some(row.shown.created_at), ..known };
+    }
+    let token = row.token.clone().or(known.token);
+    tx.remember(app, &Remembered { completed_at: Some(tx.now), token, ..known })
+}
+
+/// Whether a fault is that of one item, so that the others go on.
+fn is_of_item(fault: &Fault) -> bool {
+    !matches!(
+        fault.code,
+        Code::StoreBusy | Code::StoreFull | Code::StoreFailed | Code::StoreUnwritable | Code::Cancelled
+    )
+}

@@ -1,0 +1,229 @@
+//! What is compared, as the store has it: users, staged accounts, and what is known of accounts. Each is read by pages, in
+//! short transactions.
+
+use super::{Work, read};
+use crate::analysis::Records;
+use crate::delivery::Host;
+use crate::fault::{Code, Fault};
+use crate::id::{AppId, RequestId, UserId};
+use crate::model::{AccountStatus, TargetAccount};
+use crate::store::{AccountRow, UserKey, UserState};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// How many rows are read at once.
+const PAGE: u32 = 500;
+
+type Visit<'v> = dyn FnMut(u64, &[u8]) -> Result<(), Fault> + 'v;
+type Again<'v> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'v;
+
+/// The users who are in the directory. A place is that of the id among those read.
+pub(super) struct StoredUsers<'h> {
+    host: &'h dyn Host,
+    ids: Ids,
+}
+
+/// What is known of the app's accounts.
+pub(super) struct StoredLinks<'h> {
+    host: &'h dyn Host,
+    app: AppId,
+    ids: Ids,
+}
+
+/// The accounts that were collected. A place is the page's number and where in it the line begins.
+pub(super) struct Staged<'h> {
+    host: &'h dyn Host,
+    id: RequestId,
+    key: UserKey,
+    pages: u64,
+    /// The page that was read last.
+    page: (u64, Vec<u8>),
+}
+
+/// Ids by their places.
+#[derive(Default)]
+struct Ids(Vec<Box<str>>);
+
+impl Ids {
+    fn keep(&mut self, id: &str) -> u64 {
+        self.0.push(id.into());
+        self.0.len() as u64 - 1
+    }
+
+    fn at(&self, place: u64) -> Result<&str, Fault> {
+        let id = usize::try_from(place).ok().and_then(|place| self.0.get(place));
+        id.map(AsRef::as_ref).ok_or_else(|| Fault::new(Code::Internal, "there is no record at this place"))
+    }
+}
+
+impl<'h> StoredUsers<'h> {
+    pub(super) fn new(work: &Work<'h>) -> Self {
+        Self { host: work.host, ids: Ids::default() }
+    }
+}
+
+impl Records for StoredUsers<'_> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        self.ids = Ids::default();
+        let mut after = String::new();
+        loop {
+            let users = read(self.host, |tx| tx.users_after(&after, PAGE))?;
+            let Some((last, _)) = users.last() else { return Ok(()) };
+            after.clone_from(last);
+            for (id, stored) in &users {
+                match stored {
+                    Ok(stored) if stored.state == UserState::Deleted => {}
+                    Ok(stored) => visit(self.ids.keep(id), &bytes(&stored.user.record))?,
+                    // It takes no part, and is told as a record that cannot be read.
+                    Err(_) => visit(self.ids.keep(id), b"")?,
+                }
+            }
+        }
+    }
+
+    fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
+        let id = self.ids.at(place)?;
+        let stored = read(self.host, |tx| tx.user(id))?;
+        let gone = || Fault::new(Code::ItemChanged, "a user was erased while the target was compared");
+        visit(&bytes(&stored.ok_or_else(gone)?.user.record))
+    }
+}
+
+impl<'h> StoredLinks<'h> {
+    pub(super) fn new(work: &Work<'h>) -> Self {
+        Self { host: work.host, app: work.app.clone(), ids: Ids::default() }
+    }
+}
+
+impl Records for StoredLinks<'_> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        self.ids = Ids::default();
+        let mut after = String::new();
+        loop {
+            let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after.clone_from(&last.account.external_id);
+            for row in &rows {
+                visit(self.ids.keep(&row.account.external_id), link(row).to_string().as_bytes())?;
+            }
+        }
+    }
+
+    fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
+        let id = self.ids.at(place)?;
+        let row = read(self.host, |tx| tx.account_at(&self.app, id))?;
+        let gone = || Fault::new(Code::Internal, "what is known of an account is gone");
+        visit(link(&row.ok_or_else(gone)?).to_string().as_bytes())
+    }
+}
+
+/// What the analysis is told of an account that is known.
+fn link(row: &AccountRow) -> Value {
+    let account = &row.account;
+    json!({
+        "user": account.user.as_ref().map(UserId::as_str),
+        "account": account.external_id,
+        "state": account.link_state,
+        "known": account.known_link,
+        "last": row.applied,
+        "deleted": account.status == AccountStatus::Deleted,
+        "active": account.status == AccountStatus::Active,
+        "frozen": account.frozen,
+    })
+}
+
+impl<'h> Staged<'h> {
+    pub(super) fn new(work: &Work<'h>) -> Self {
+        let (host, id, key) = (work.host, work.row.shown.id.clone(), work.key.clone());
+        Self { host, id, key, pages: work.row.shown.pages, page: (0, Vec::new()) }
+    }
+
+    /// How many pages there are.
+    pub(super) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// The accounts of a page; those that cannot be read are left out.
+    pub(super) fn accounts(&mut self, number: u64) -> Result<Vec<TargetAccount>, Fault> {
+        self.turn_to(number)?;
+        let lines = lines(&self.page.1).map(|(_, line)| line);
+        Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+    }
+
+    fn turn_to(&mut self, number: u64) -> Result<(), Fault> {
+        if self.page.0 != number {
+            let page = read(self.host, |tx| tx.page(&self.id, &self.key, number))?;
+            let gone = || Fault::new(Code::Cancelled, "what was collected is gone");
+            self.page = (number, page.ok_or_else(gone)?);
+        }
+        Ok(())
+    }
+}
+
+impl Records for Staged<'_> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        for number in 1..=self.pages {
+            self.turn_to(number)?;
+            for (at, line) in lines(&self.page.1) {
+                visit(number << 32 | at as u64, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
+        self.turn_to(place >> 32)?;
+        let rest = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| self.page.1.get(at..));
+        let line = rest.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+        visit(line.ok_or_else(|| Fault::new(Code::Internal, "there is no account at this place"))?)
+    }
+}
+
+/// Finds collected accounts by their ids, in about the order in which they were collected.
+pub(super) struct Seeker<'h> {
+    staged: Staged<'h>,
+    /// The page that was looked at last.
+    number: u64,
+    accounts: HashMap<String, TargetAccount>,
+}
+
+impl<'h> Seeker<'h> {
+    pub(super) fn new(work: &Work<'h>) -> Self {
+        Self { staged: Staged::new(work), number: 0, accounts: HashMap::new() }
+    }
+
+    /// The account of that id as it was collected, the first of repeated ones on a page.
+    pub(super) fn find(&mut self, id: &str) -> Result<Option<TargetAccount>, Fault> {
+        let pages = self.staged.pages();
+        for _ in 0..=pages {
+            if let Some(found) = self.accounts.get(id) {
+                return Ok(Some(found.clone()));
+            }
+            if pages == 0 {
+                break;
+            }
+            self.number = self.number % pages + 1;
+            self.accounts.clear();
+            for account in self.staged.accounts(self.number)? {
+                self.accounts.entry(account.external_id.clone()).or_insert(account);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The lines of a page that hold something, each with where it begins.
+fn lines(page: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    let lines = page.split(|byte| *byte == b'\n').map(move |line| {
+        let here = at;
+        at += line.len() + 1;
+        (here, line)
+    });
+    lines.filter(|(_, line)| !line.is_empty())
+}
+
+fn bytes(record: &crate::value::Attributes) -> Vec<u8> {
+    // Records have text keys alone and always have a JSON form.
+    serde_json::to_vec(record).unwrap_or_default()
+}
