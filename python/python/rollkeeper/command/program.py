@@ -10,6 +10,7 @@ import click
 
 from .. import _native
 from ..errors import Error
+from .analyze import analyze
 from .apps import app, apps
 from .check import check
 from .demo import demo
@@ -38,6 +39,7 @@ def program() -> None:
 
 _COMMANDS = (
     accounts,
+    analyze,
     app,
     apps,
     check,
