@@ -2197,6 +2197,25 @@ rollkeeper_status rollkeeper_engine_put_users(struct rollkeeper_engine *engine,
                                               struct rollkeeper_error **error);
 
 /**
+ * Stores users as rollkeeper_engine_put_users does, from the list of all users there are: who is not in it has left. The
+ * JSON also has `snapshot` with `verdict`, `why`, `leavers`, `noted`, `held` and `reconciliation`: who is absent leaves when
+ * a second list, at least ten minutes later, is without them too, and a list that looks like a mistake waits for a second
+ * person.
+ *
+ * # Safety
+ * `engine` is valid; `users` leads to `users_length` bytes; `by` is NULL or ends with NUL; `result` may be written;
+ * `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_put_users_snapshot(struct rollkeeper_engine *engine,
+                                                       const char *users,
+                                                       size_t users_length,
+                                                       const char *by,
+                                                       char **result,
+                                                       struct rollkeeper_error **error);
+
+/**
  * Says that the user has left the directory. Gives the requests made as an iterator; `requests` may be NULL where
  * nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
  *

@@ -76,6 +76,8 @@ enum Call {
         cursor: Option<String>,
         filter: Option<String>,
     },
+    /// Pages to the end; gives every group.
+    ListGroups {},
     /// Pages to the end; gives every account's id, and whether the listing is whole.
     ListAll {},
 }
@@ -192,6 +194,17 @@ fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorErr
         Call::Deactivate { external_id } => connector.deactivate(external_id).map(json),
         Call::Delete { external_id } => connector.delete(external_id).map(json),
         Call::List { cursor, filter } => connector.list(cursor.as_deref(), filter.as_deref()).map(json),
+        Call::ListGroups {} => {
+            let (mut groups, mut cursor) = (Vec::new(), None);
+            loop {
+                let (page, next) = connector.list_groups(cursor.as_deref())?;
+                groups.extend(page);
+                cursor = next;
+                if cursor.is_none() {
+                    return Ok(json(groups));
+                }
+            }
+        }
         Call::ListAll {} => {
             let (mut ids, mut cursor) = (Vec::new(), None);
             loop {
@@ -308,6 +321,11 @@ fn creates_and_learns_the_id_wherever_it_stands() {
 #[test]
 fn reads_whatever_shape_the_answer_has() {
     check("read");
+}
+
+#[test]
+fn lists_groups_with_the_members_that_are_shown() {
+    check("groups");
 }
 
 #[test]

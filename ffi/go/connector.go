@@ -41,7 +41,7 @@ type Connector interface {
 	List(cursor, filter string) (Page, error)
 	// Changes gives the accounts changed since the token, and the next token.
 	Changes(token string) ([]TargetAccount, string, error)
-	// ListGroups gives one page of groups, each with id and display_name, and the next cursor.
+	// ListGroups gives one page of groups, each with id, display_name and, where they are shown, members, and the next cursor.
 	ListGroups(cursor string) ([]map[string]any, string, error)
 	// ChangeMembers adds members to a group and removes others, by external id.
 	ChangeMembers(group string, add, remove []string) error

@@ -191,6 +191,24 @@ type PutUsersResult struct {
 	Requests int `json:"requests"`
 	// Faults are those that were not stored.
 	Faults []UserFault `json:"faults"`
+	// Snapshot tells what follows from absence, where the list was said to be of all users.
+	Snapshot *PutSnapshot `json:"snapshot,omitempty"`
+}
+
+// PutSnapshot says what followed for the users who are not in a list of all users.
+type PutSnapshot struct {
+	// Verdict is `complete`, `incomplete` or `suspect`.
+	Verdict string `json:"verdict"`
+	// Why says why nothing, or not everything, may be concluded from absence.
+	Why []string `json:"why"`
+	// Leavers counts the users who left.
+	Leavers int `json:"leavers"`
+	// Noted counts those who are absent and stay until a second list confirms it.
+	Noted int `json:"noted"`
+	// Held counts those who wait for a second person.
+	Held int `json:"held"`
+	// Reconciliation is the id of the reconciliation of those who left or are held.
+	Reconciliation string `json:"reconciliation,omitempty"`
 }
 
 // UserFault is a record of a list that was not stored.

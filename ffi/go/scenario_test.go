@@ -69,6 +69,11 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		if result, err = p.engine.PutUsers(argument, by); err == nil {
 			p.answers = append(p.answers, string(result.Raw))
 		}
+	case "put_users_snapshot":
+		var result PutUsersResult
+		if result, err = p.engine.PutUsersSnapshot(argument, by); err == nil {
+			p.answers = append(p.answers, string(result.Raw))
+		}
 	case "delete_app":
 		_, err = p.engine.DeleteApp(plain, by)
 	case "delete_user":

@@ -98,6 +98,16 @@ func (e *Engine) PutUsers(users any, by string) (PutUsersResult, error) {
 	}))
 }
 
+// PutUsersSnapshot stores users as PutUsers does, from the list of all users there are: who is not in it has left. Who is
+// absent leaves when a second list, at least ten minutes later, is without them too, and a list that looks like a mistake
+// waits for a second person; Snapshot of the result says so.
+func (e *Engine) PutUsersSnapshot(users any, by string) (PutUsersResult, error) {
+	return read[PutUsersResult](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		text, length := a.document(users)
+		return C.rollkeeper_engine_put_users_snapshot(engine, text, length, a.optional(by), out, failure)
+	}))
+}
+
 // DeleteUser says that the user has left the directory. It fails with ErrNotFound.
 func (e *Engine) DeleteUser(id, by string) ([]Request, error) {
 	return collect(records[Request](e.texts(func(engine *cEngine, a *arguments, out **cIterator, failure **cError) cStatus {

@@ -73,6 +73,36 @@ pub unsafe extern "C" fn rollkeeper_engine_put_users(
     }
 }
 
+/// Stores users as rollkeeper_engine_put_users does, from the list of all users there are: who is not in it has left. The
+/// JSON also has `snapshot` with `verdict`, `why`, `leavers`, `noted`, `held` and `reconciliation`: who is absent leaves when
+/// a second list, at least ten minutes later, is without them too, and a list that looks like a mistake waits for a second
+/// person.
+///
+/// # Safety
+/// `engine` is valid; `users` leads to `users_length` bytes; `by` is NULL or ends with NUL; `result` may be written;
+/// `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_engine_put_users_snapshot(
+    engine: *mut EngineHandle,
+    users: *const c_char,
+    users_length: usize,
+    by: *const c_char,
+    result: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("put_users", error, || {
+            let result = output(result, "result")?;
+            let entered = enter(engine)?;
+            let users = document(users, users_length, "users")?;
+            let by = optional_text(by, "by")?;
+            result.put_record(&entered.put_users_snapshot(users, by)?)
+        })
+    }
+}
+
 /// Says that the user has left the directory. Gives the requests made as an iterator; `requests` may be NULL where
 /// nobody asks. `by` says who asked for it, as the host asserts, or is NULL.
 ///

@@ -224,9 +224,12 @@ impl Engine {
     }
 
     /// `users` is JSON text, or an iterable of records.
-    fn put_users<'py>(&self, users: &Object<'py>, by: Option<&str>) -> PyResult<Object<'py>> {
+    fn put_users<'py>(&self, users: &Object<'py>, snapshot: bool, by: Option<&str>) -> PyResult<Object<'py>> {
         let json = json_text(users)?.map_or_else(|| lines(users, "users"), Ok)?;
-        self.verb(users.py(), "put_users", |engine| engine.put_users(&json, by))
+        self.verb(users.py(), "put_users", |engine| match snapshot {
+            true => engine.put_users_snapshot(&json, by),
+            false => engine.put_users(&json, by),
+        })
     }
 
     fn delete_user<'py>(&self, py: Python<'py>, id: &str, by: Option<&str>) -> PyResult<Object<'py>> {

@@ -75,6 +75,9 @@ class _Stage:
     def do_put_users(self, users: list[dict[str, Any]], by: Optional[str]) -> None:
         self.answers.append(self.engine.put_users(users, by=by))
 
+    def do_put_users_snapshot(self, users: list[dict[str, Any]], by: Optional[str]) -> None:
+        self.answers.append(self.engine.put_users(users, snapshot=True, by=by))
+
     def do_delete_user(self, id: str, by: Optional[str]) -> None:
         self.engine.delete_user(id, by=by)
 

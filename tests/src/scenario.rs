@@ -57,6 +57,7 @@ struct Step {
     delete_app: Option<String>,
     put_user: Option<Value>,
     put_users: Option<Value>,
+    put_users_snapshot: Option<Value>,
     delete_user: Option<String>,
     submit: Option<Submit>,
     cancel: Option<Nth>,
@@ -216,6 +217,10 @@ impl Stage {
         }
         if let Some(users) = &step.put_users {
             let result = self.engine.put_users(users.to_string().as_bytes(), by)?;
+            self.answers.push(json!(result));
+        }
+        if let Some(users) = &step.put_users_snapshot {
+            let result = self.engine.put_users_snapshot(users.to_string().as_bytes(), by)?;
             self.answers.push(json!(result));
         }
         if let Some(id) = &step.delete_user {

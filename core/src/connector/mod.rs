@@ -174,7 +174,9 @@ pub trait Connector: Send + Sync {
         Err(ConnectorError::unsupported("changes"))
     }
 
-    /// One page of the target's groups, each an object with `id` and `display_name`.
+    /// One page of the target's groups, each an object with `id`, `display_name` and, where the target shows them, `members`:
+    /// external ids. A group without `members` is one whose members are not known. What can list groups need not be able to
+    /// change them.
     ///
     /// # Errors
     /// As for a read.

@@ -1,8 +1,12 @@
 //! What is wrong with the plain settings of a definition: numbers and times out of range, texts that cannot be meant.
 
 use crate::fault::{Code, Fault};
-use crate::model::{App, ConnectorDefinition, DeprovisionAction};
+use crate::model::{App, BrakeSettings, ConnectorDefinition, DeprovisionAction, Reaction, ReconcileSettings};
+use crate::planning::reaction::allowed_reactions;
 use crate::time::Period;
+
+/// Reading a whole target more often than that keeps it from its work.
+const SHORTEST_EVERY: Period = Period::from_seconds(60);
 
 pub(super) fn faults(app: &App) -> Vec<Fault> {
     let mut faults = Vec::new();
@@ -62,5 +66,73 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
         }
         ConnectorDefinition::Mock { .. } => {}
     }
+    if let Some(reconcile) = &app.reconcile {
+        reconcile_faults(reconcile, &mut faults);
+    }
+    if let Some(brake) = &app.brake {
+        brake_faults(brake, &mut faults);
+    }
     faults
+}
+
+fn wrong(place: &str, message: &str) -> Fault {
+    Fault::new(Code::InvalidArgument, format!("`{place}` {message}")).at(place)
+}
+
+fn reconcile_faults(settings: &ReconcileSettings, faults: &mut Vec<Fault>) {
+    for (place, every) in [("reconcile.every", settings.every), ("reconcile.full_every", settings.full_every)] {
+        if every.is_some_and(|every| every < SHORTEST_EVERY) {
+            faults.push(wrong(place, "must be at least one minute"));
+        }
+    }
+    if settings.filter.as_ref().is_some_and(String::is_empty) {
+        faults.push(wrong("reconcile.filter", "must not be empty; leave it out to read the whole target"));
+    }
+    if settings.commit && settings.every.is_none() {
+        let message = "is for scheduled reconciliations; say how often in `reconcile.every`";
+        faults.push(wrong("reconcile.commit", message));
+    }
+    for (situation, reaction) in &settings.reactions {
+        let allowed = allowed_reactions(*situation);
+        if !allowed.contains(reaction) {
+            let names: Vec<String> = allowed.iter().map(|one: &Reaction| format!("`{}`", one.name())).collect();
+            let place = format!("reconcile.reactions.{}", situation.name());
+            faults.push(wrong(&place, &format!("must be one of {}", names.join(", "))));
+        }
+    }
+}
+
+/// No setting may be a switch that turns the brake off.
+fn brake_faults(settings: &BrakeSettings, faults: &mut Vec<Fault>) {
+    let lists = [
+        ("brake.deactivations", &settings.deactivations, 50),
+        ("brake.deletes", &settings.deletes, 50),
+        ("brake.group_removals", &settings.group_removals, 90),
+        ("brake.same_attribute", &settings.same_attribute, 90),
+    ];
+    for (place, limits, most) in lists {
+        if limits.is_empty() {
+            faults.push(wrong(place, "must have a limit; leave it out for the usual ones"));
+        } else if limits.iter().all(|limit| limit.count > 100) {
+            faults.push(wrong(place, "must have a limit whose `count` is at most 100; the brake cannot be turned off"));
+        }
+        for (index, limit) in limits.iter().enumerate() {
+            if limit.percent > most {
+                let message = format!("must be from 0 to {most}; the brake cannot be turned off");
+                faults.push(wrong(&format!("{place}[{index}].percent"), &message));
+            }
+            if limit.count == 0 {
+                faults.push(wrong(&format!("{place}[{index}].count"), "must be 1 or more"));
+            }
+        }
+    }
+    if !(1..=50).contains(&settings.smaller_percent) {
+        faults.push(wrong("brake.smaller_percent", "must be from 1 to 50"));
+    }
+    if settings.observed_apart < SHORTEST_EVERY {
+        faults.push(wrong("brake.observed_apart", "must be at least one minute"));
+    }
+    if settings.admins.iter().any(String::is_empty) {
+        faults.push(wrong("brake.admins", "must not have an empty id"));
+    }
 }

@@ -6,9 +6,9 @@ use super::{Gates, Job, SEND_WINDOW, SKEW, Work};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
 use crate::lifecycle::Event;
-use crate::model::{ApprovalStatus, State, WaitingFor};
+use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
-use crate::store::{LogEvent, RequestRow, Tx};
+use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -113,7 +113,8 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             }
             finish(tx, app, row, &stored, why).map(|()| None)
         }
-        Prepared::Work(work, payload) => {
+        Prepared::Work(work, payload, before) => {
+            keep(tx, &row, &stored.key, before)?;
             let payload = payload.as_ref().map(|payload| (payload, &stored.key));
             begin(tx, app, row, work, payload).map(Some)
         }
@@ -126,13 +127,26 @@ fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Resu
         return elect_for(tx, &app.definition, &row).map(|()| None);
     }
     match prepare_unowned(tx, app, &row)? {
-        Prepared::Work(work, _) => begin(tx, app, row, work, None).map(Some),
+        Prepared::Work(work, _, before) => {
+            let key = tx.app_key(&app.definition.app.id)?;
+            keep(tx, &row, &key, before)?;
+            begin(tx, app, row, work, None).map(Some)
+        }
         Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
         _ => {
             let why = "superseded: somebody owns the account now";
             give_up(tx, app, row, Code::ConflictOwned, why).map(|()| None)
         }
     }
+}
+
+/// Keeps what there is before the request. Where an earlier attempt may have taken effect already, what was kept then holds.
+fn keep(tx: &mut Tx<'_>, row: &RequestRow, key: &UserKey, before: Before) -> Result<(), Fault> {
+    let changes = !matches!(row.request.operation, Operation::Read);
+    if !changes || row.is_under_way() {
+        return Ok(());
+    }
+    tx.keep(&row.request.id, key, &Kept { before, after: None })
 }
 
 /// Nobody answered in time.

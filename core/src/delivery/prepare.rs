@@ -7,8 +7,9 @@ use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
 use crate::mapping::UniqueValue;
-use crate::model::{Change, FreezeFallback};
+use crate::model::{AccountStatus, Before, Change, FreezeFallback};
 use crate::operation::Operation;
+use crate::planning::inverse::{still_has, values_at};
 use crate::scope::Standing;
 use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 
 /// What is to be done with a due request.
 pub(super) enum Prepared {
-    /// This is asked of the target; the payload is kept with the intent.
-    Work(Work, Option<Attributes>),
+    /// This is asked of the target; the payload is kept with the intent, and so is what there was before.
+    Work(Work, Option<Attributes>, Before),
     /// There is nothing to send.
     Nothing(&'static str),
     /// There is no account to which it could be done.
@@ -88,7 +89,20 @@ pub(super) fn prepare(
             return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, "this operation is not delivered")]));
         }
     };
-    Ok(Prepared::Work(work, None))
+    Ok(Prepared::Work(work, None, before(&account, None)))
+}
+
+/// What there is of the account, with the values that changes overwrite.
+fn before(account: &AccountRow, changes: Option<&[Change]>) -> Before {
+    let known = &account.account;
+    // Of an account that was never looked at, nothing is known, not even that it has no value.
+    let seen = !known.attributes.is_empty();
+    Before {
+        existed: true,
+        active: known.status == AccountStatus::Active,
+        frozen: known.frozen,
+        values: changes.filter(|_| seen).map(|changes| values_at(changes, &known.attributes)),
+    }
 }
 
 /// The work on an account that nobody owns; [`Prepared::Unwanted`] where somebody owns it by now.
@@ -104,15 +118,48 @@ pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) 
     if tx.has_owner(&definition.app.id, &external_id)? {
         return Ok(Prepared::Unwanted);
     }
+    let known = tx.account_at(&definition.app.id, &external_id)?;
     let by_disabling = !app.capabilities.freeze;
     let work = match row.request.operation {
         _ if row.verifying => Work::Verify { external_id, by_disabling },
+        Operation::Update => return update_unowned(tx, app, row, known.as_ref()),
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Activate => Work::Activate { external_id },
         Operation::Delete => Work::Delete { external_id },
         _ => return faulty(Code::Internal, "this operation is not delivered without a user"),
     };
-    Ok(Prepared::Work(work, None))
+    Ok(Prepared::Work(work, None, known.map(|known| before(&known, None)).unwrap_or_default()))
+}
+
+/// An Update of an account that nobody owns: exactly what it was given.
+fn update_unowned(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    account: Option<&AccountRow>,
+) -> Result<Prepared, Fault> {
+    let key = tx.app_key(&app.definition.app.id)?;
+    let (Some(account), Some(given)) = (account, tx.given(&row.request.id, &key)?) else {
+        let message = "an account that nobody owns has no mapping";
+        return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, message)]));
+    };
+    if !row.unsettled && !still_has(&given.expected, &account.account.attributes) {
+        return Ok(changed_since());
+    }
+    let before = before(account, Some(&given.changes));
+    let work = Work::Update {
+        external_id: account.account.external_id.clone(),
+        changes: given.changes,
+        attributes: Attributes::new(),
+        version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
+        unique: Vec::new(),
+    };
+    Ok(Prepared::Work(work, None, before))
+}
+
+fn changed_since() -> Prepared {
+    let message = "the account no longer has the values that were to be taken back";
+    Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, message)])
 }
 
 /// What gives access or changes what access is for.
@@ -186,7 +233,7 @@ fn create(
         attributes: attributes.clone(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable)))
+    Ok(Prepared::Work(work, Some(attributes).filter(|_| sendable), Before::default()))
 }
 
 /// Whether the request takes over, at whatever remove, from one of which nobody knows whether it made the account.
@@ -217,6 +264,7 @@ fn update(
             let (changes, attributes) = thaw(payload)?;
             (changes, attributes, Vec::new())
         }
+        (None, Some(given)) if !still_has(&given.expected, &account.account.attributes) => return Ok(changed_since()),
         (None, Some(given)) => (given.changes, given.applied.unwrap_or_default(), Vec::new()),
         (None, None) => match rendered(tx, app, row, stored, Some(account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),
@@ -230,6 +278,7 @@ fn update(
     let mut payload = Attributes::new();
     payload.insert("attributes".to_owned(), Value::Object(attributes.clone()));
     payload.insert("changes".to_owned(), json!(changes));
+    let before = before(account, Some(&changes));
     let work = Work::Update {
         external_id: account.account.external_id.clone(),
         changes,
@@ -237,7 +286,7 @@ fn update(
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
         unique,
     };
-    Ok(Prepared::Work(work, Some(payload)))
+    Ok(Prepared::Work(work, Some(payload), before))
 }
 
 fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {

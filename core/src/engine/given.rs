@@ -47,6 +47,7 @@ impl World {
             changes: serde_json::from_value(json!([{"op": "replace", "path": "title", "value": title}])).unwrap(),
             applied: in_step.then(|| json!({"userName": "ada", "title": title}).as_object().unwrap().clone()),
             restores: !in_step,
+            ..Given::default()
         };
         self.engine
             .transact(|tx, apps| {
@@ -237,4 +238,38 @@ fn approval_and_switching_off_hold_for_accounts_that_nobody_owns() {
     world.engine.approve(request.id.as_str(), "grace", None).unwrap();
     world.run();
     assert!(!world.at_target("x").unwrap().active);
+}
+
+#[test]
+fn what_a_request_overwrites_is_kept_and_shown_unless_it_is_sensitive() {
+    let mapping = json!([
+        {"target": "userName", "source": "username"}, {"target": "title", "source": "title"},
+        {"target": "nickName", "source": "title", "sensitive": true},
+    ]);
+    let world = World::new(&json!({"mapping": mapping}));
+    world.put("Head Nurse");
+    world.run();
+    world.engine.submit("crm", "ada", Operation::Deactivate, Some("grace"), None).unwrap();
+    world.run();
+    let requests = world.engine.requests(&RequestFilter::default()).unwrap();
+    let before = |index: usize| {
+        let id = requests[index].id.as_str();
+        serde_json::to_value(world.engine.request(id).unwrap().before.unwrap()).unwrap()
+    };
+    assert_eq!(before(0), json!({"existed": false}));
+    assert_eq!(before(1), json!({"existed": true, "active": true, "values": {"title": "Nurse"}}));
+    assert_eq!(before(2), json!({"existed": true, "active": true}));
+}
+
+#[test]
+fn what_was_kept_at_the_first_sending_is_not_overwritten_by_another_try() {
+    let world = World::new(&json!({}));
+    world.engine.mock_target("crm").unwrap().script_json(r#"[{"on": "update", "fault": "lost_reply"}]"#).unwrap();
+    let request = world.give("as it was", false);
+    world.run();
+    world.clock.advance(Period::from_seconds(3600));
+    world.run();
+    let detail = world.engine.request(request.id.as_str()).unwrap();
+    assert_eq!(detail.request.attempts, 2);
+    assert_eq!(detail.before.unwrap().values.unwrap()["title"], json!("Nurse"));
 }

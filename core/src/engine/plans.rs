@@ -38,8 +38,17 @@ impl Engine {
 
     /// A second person agrees to the held part of exactly that plan.
     pub fn release(&self, id: &str, digest: &str, by: &str) -> Result<Reconciliation> {
-        let _ = (id, digest, by);
-        Err(Error::new("release", Fault::new(Code::Internal, "not built")))
+        let failed = |fault| Error::new("release", fault);
+        let row = self.view(|tx| tx.reconciliation(id)).map_err(failed)?;
+        let row = row.ok_or_else(|| failed(Fault::new(Code::NotFound, "there is no such reconciliation")))?;
+        if row.shown.by.as_deref() == Some(by) {
+            return Err(failed(Fault::new(Code::FourEyes, "who put the list may not release it")));
+        }
+        if row.shown.digest.as_deref() != Some(digest) || row.shown.finished_at.is_some() {
+            return Err(failed(Fault::new(Code::PlanChanged, "the plan is not the one of that digest any more")));
+        }
+        self.release_list(row, by).map_err(failed)?;
+        self.reconciliation(id)
     }
 
     /// A person decides what is done about one item. The plan has another digest then.

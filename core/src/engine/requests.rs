@@ -1,6 +1,7 @@
 //! The verbs of requests and accounts.
 
 use super::{Engine, Error, Result};
+use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::governance::{self, Submission};
 use crate::model::{Account, AccountFilter, Request, RequestDetail, RequestFilter, WaitingFor};
@@ -50,12 +51,29 @@ impl Engine {
                 let row = tx.request(id)?.ok_or_else(missing)?;
                 let history = tx.attempts(&row.request.id)?;
                 let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
-                let payload = stored.map(|stored| tx.payload(&row.request.id, &stored.key)).transpose()?.flatten();
-                Ok(RequestDetail { request: row.request, history, payload })
+                let key = match stored {
+                    Some(stored) => Some(stored.key),
+                    None if row.request.user.is_none() => tx.known_app_key(&row.request.app)?,
+                    None => None,
+                };
+                let payload = key.as_ref().map(|key| tx.payload(&row.request.id, key)).transpose()?.flatten();
+                let kept = key.as_ref().map(|key| tx.kept(&row.request.id, key)).transpose()?.flatten();
+                Ok(RequestDetail { request: row.request, history, payload, before: kept.map(|kept| kept.before) })
             })
             .map_err(failed)?;
+        self.cover_before(&mut detail);
         self.show_wait(&mut detail.request);
         Ok(detail)
+    }
+
+    /// Leaves out the values before that are never shown. Of an app that is gone nobody knows which these are.
+    fn cover_before(&self, detail: &mut RequestDetail) {
+        let Some(values) = detail.before.as_mut().and_then(|before| before.values.as_mut()) else { return };
+        let (apps, _) = self.shared.apps();
+        match apps.get(&detail.request.app) {
+            Some(app) => values.retain(|path, _| !app.definition.mapping.is_sensitive(path)),
+            None => values.clear(),
+        }
     }
 
     /// A request that is due while its target's breaker is open waits for that; one whose app has no connector here waits

@@ -1,13 +1,328 @@
 //! Whole lists of users: who is not in one has left.
 
+use super::users::{BATCH, records};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
-use crate::model::PutUsers;
+use crate::id::RequestId;
+use crate::intake::{
+    Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
+};
+use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, State};
+use crate::planning::digest::PlanDigest;
+use crate::planning::source::{SourceList, held};
+use crate::store::{LogEvent, ReconciliationRow, Tx};
+use crate::time::{Period, Timestamp};
+use serde_json::json;
+
+/// How many users of the directory are compared with a list in one transaction.
+const PAGE: u32 = 1000;
+
+/// How many leavers share one commit.
+const BATCH_ITEMS: u32 = 200;
+
+/// What was done within that time counts with what is planned.
+const LATELY: Period = Period::from_seconds(86_400);
+
+type Settled<T> = std::result::Result<T, Fault>;
 
 impl Engine {
-    /// [`Engine::put_users`] with the list of all users there are.
+    /// [`Engine::put_users`] with the list of all users there are: who is not in it has left.
+    ///
+    /// The records are stored first, each on its own; one that says `"active": false` is an event like any other. Then the
+    /// list is judged. Nothing follows from one in which a record has no readable id, or two have the same. Who is absent is
+    /// noted, and leaves when a second list, at least ten minutes later, is without them too. So many leavers that it looks
+    /// like a mistake, and those of a list that is empty or shrank, are held until a second person agrees with
+    /// [`Engine::release`]. `core/docs/reconciliation.md` has the rules.
+    ///
+    /// ```
+    /// use rollkeeper::{Engine, model::SnapshotVerdict};
+    /// let engine = Engine::builder().open()?;
+    /// engine.put_users(br#"[{"id": "u1"}, {"id": "u2"}]"#, Some("hr"))?;
+    /// let snapshot = engine.put_users_snapshot(br#"[{"id": "u1"}]"#, Some("hr"))?.snapshot.unwrap();
+    /// assert_eq!((snapshot.verdict, snapshot.noted, snapshot.leavers), (SnapshotVerdict::Suspect, 1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Engine::put_users`]. What was done before a failure stands; putting the same list again does the rest.
     pub fn put_users_snapshot(&self, json: &[u8], by: Option<&str>) -> Result<PutUsers> {
-        let _ = (json, by);
-        Err(Error::new("put_users", Fault::new(Code::Internal, "not built")))
+        let put = || {
+            let records = records(json)?;
+            let list = SourceList::of(&records);
+            let mut result = self.put_records(records, by)?;
+            self.note_seen(&result)?;
+            result.snapshot = Some(self.conclude(&list, by)?);
+            Ok(result)
+        };
+        put().map_err(|fault| Error::new("put_users", fault))
+    }
+
+    /// A user whose record is faulty is there all the same.
+    fn note_seen(&self, result: &PutUsers) -> Settled<()> {
+        let ids: Vec<&str> = result.faults.iter().filter_map(|fault| fault.id.as_deref()).collect();
+        ids.chunks(BATCH).try_for_each(|ids| self.transact(|tx, _| ids.iter().try_for_each(|id| tx.note_seen(id))))
+    }
+
+    /// What follows from a list that was stored.
+    fn conclude(&self, list: &SourceList, by: Option<&str>) -> Settled<PutSnapshot> {
+        self.go_on_with_leavers()?;
+        let settings = BrakeSettings::default();
+        let (verdict, why) = self.transact(|tx, _| judge(tx, list, &settings, by))?;
+        let mut snapshot = PutSnapshot { verdict, why, leavers: 0, noted: 0, held: 0, reconciliation: None };
+        if verdict == SnapshotVerdict::Incomplete {
+            return Ok(snapshot);
+        }
+        let confirmed = self.compare(list, &settings, &mut snapshot)?;
+        if verdict == SnapshotVerdict::Suspect && snapshot.noted == 0 && confirmed.is_empty() && !list.ids.is_empty() {
+            // Nobody is absent: it shrank since users left by their own records.
+            self.transact(|tx, _| tx.accept_list(list.ids.len() as u64))?;
+        }
+        self.let_go(list, &confirmed, &settings, &mut snapshot, by)?;
+        Ok(snapshot)
+    }
+
+    /// Compares the whole directory with a list. Gives those whose absence is confirmed.
+    fn compare(&self, list: &SourceList, settings: &BrakeSettings, snapshot: &mut PutSnapshot) -> Settled<Vec<Leaver>> {
+        let (mut after, mut confirmed) = (String::new(), Vec::new());
+        loop {
+            let observed = self.transact(|tx, _| observe(tx, list, &after, PAGE, settings.observed_apart))?;
+            snapshot.noted += observed.noted;
+            confirmed.extend(observed.leavers);
+            match observed.last {
+                Some(last) => after = last,
+                None => return Ok(confirmed),
+            }
+        }
+    }
+
+    /// Plans what becomes of confirmed leavers, and does it where it is not held.
+    fn let_go(
+        &self,
+        list: &SourceList,
+        leavers: &[Leaver],
+        settings: &BrakeSettings,
+        snapshot: &mut PutSnapshot,
+        by: Option<&str>,
+    ) -> Settled<()> {
+        let count = leavers.len() as u64;
+        let begun = self.transact(|tx, _| {
+            supersede(tx, by)?;
+            if leavers.is_empty() {
+                return Ok(None);
+            }
+            let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(LATELY.as_micros()));
+            let (taken, present) = (tx.unlisted_since(since)?, tx.count_present()?);
+            let brake = held(count, taken, present, &settings.deactivations, snapshot.verdict);
+            let row = begin_leavers(tx, list, (snapshot.verdict, &snapshot.why), count, by)?;
+            Ok(Some((row, brake)))
+        })?;
+        let Some((mut row, brake)) = begun else { return Ok(()) };
+        let is_held = !brake.is_empty();
+        let state = if is_held { ItemState::Held } else { ItemState::Planned };
+        let digest = self.store_items(&row, leavers, state)?;
+        self.transact(|tx, _| seal_leavers(tx, &mut row, digest, brake))?;
+        snapshot.reconciliation = Some(row.shown.id.clone());
+        if is_held {
+            snapshot.held = count;
+        } else {
+            snapshot.leavers = self.carry_leavers_out(&row.shown.id)?;
+        }
+        Ok(())
+    }
+
+    /// Stores the items of a plan, batch by batch, and gives the plan's digest.
+    fn store_items(&self, row: &ReconciliationRow, leavers: &[Leaver], state: ItemState) -> Settled<String> {
+        let id = &row.shown.id;
+        let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
+        let (mut digest, mut number) = (PlanDigest::new("users", verdict), 0);
+        for batch in leavers.chunks(BATCH) {
+            self.transact(|tx, _| {
+                let Some(key) = tx.reconciliation_key(id)? else { return Err(taken_over()) };
+                for leaver in batch {
+                    number += 1;
+                    let item = item_of(leaver, number, state);
+                    digest.add(number, &item.digest, state == ItemState::Held);
+                    tx.put_item(id, &key, &item)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(digest.finish())
+    }
+
+    /// Carries a plan out, batch by batch. Gives how many users left.
+    fn carry_leavers_out(&self, id: &RequestId) -> Settled<u64> {
+        let mut leavers = 0;
+        loop {
+            let (left, ended) = self.transact(|tx, apps| let_leavers_go(tx, apps, id, BATCH_ITEMS))?;
+            leavers += left;
+            if ended {
+                return Ok(leavers);
+            }
+        }
+    }
+
+    /// Goes on with what was decided and interrupted.
+    fn go_on_with_leavers(&self) -> Settled<()> {
+        let open = self.transact(|tx, _| tx.open_source_lists())?;
+        open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
+    }
+
+    /// A second person lets the held leavers of a list go. One who does so again goes on where it was interrupted.
+    pub(super) fn release_list(&self, mut row: ReconciliationRow, by: &str) -> Settled<()> {
+        if row.released_by.is_none() {
+            self.transact(|tx, _| release_leavers(tx, &mut row, by))?;
+        }
+        self.carry_leavers_out(&row.shown.id).map(drop)
+    }
+}
+
+/// Judges a list, and logs that it came.
+fn judge(
+    tx: &mut Tx<'_>,
+    list: &SourceList,
+    settings: &BrakeSettings,
+    by: Option<&str>,
+) -> Settled<(SnapshotVerdict, Vec<String>)> {
+    let listed = list.ids.len() as u64;
+    let (verdict, why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
+    if verdict == SnapshotVerdict::Complete {
+        tx.accept_list(listed)?;
+    }
+    let details = json!({"listed": listed, "verdict": verdict, "why": why});
+    tx.log(LogEvent { by, ..LogEvent::new("users_listed", details) })?;
+    Ok((verdict, why))
+}
+
+fn taken_over() -> Fault {
+    Fault::new(Code::Cancelled, "a newer list of all users took this one's place")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
+    use crate::time::VirtualClock;
+    use serde_json::Value;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    const USERS: u32 = 44;
+    const LEAVERS: u32 = 4;
+
+    /// An engine whose app has so many users by a list, of whom the last four were absent from another one ten minutes ago.
+    fn engine() -> Engine {
+        let clock = VirtualClock::new(Timestamp::from_micros(0));
+        let engine = Engine::builder().clock(Arc::new(clock.clone())).seed(1).open().unwrap();
+        let app = br#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["P"]}, "create_without_match": true,
+            "mapping": [{"target": "userName", "source": "id"}]}"#;
+        engine.put_app(App::from_json(app).unwrap(), None).unwrap();
+        engine.put_users_snapshot(&list(USERS), Some("hr")).unwrap();
+        engine.run(&crate::RunOptions::default()).unwrap();
+        engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap();
+        clock.advance(Period::from_seconds(600));
+        engine
+    }
+
+    fn list(users: u32) -> Vec<u8> {
+        let users = (0..users).map(|number| json!({"id": format!("u{number:03}"), "profile": "P"}));
+        Value::from(users.collect::<Vec<_>>()).to_string().into_bytes()
+    }
+
+    /// How many Deactivates each user has.
+    fn deactivates(engine: &Engine) -> BTreeMap<String, usize> {
+        let mut found = BTreeMap::new();
+        for request in engine.requests(&RequestFilter::default()).unwrap() {
+            if request.operation == crate::Operation::Deactivate {
+                *found.entry(request.user.unwrap().to_string()).or_default() += 1;
+            }
+        }
+        found
+    }
+
+    /// Does what a list asks for up to the plan, and stores so many of its items; with all of them it is sealed.
+    fn plan(engine: &Engine, items: usize, brake: Vec<BrakeReason>) -> ReconciliationRow {
+        let list = SourceList::of(&records(&list(USERS - LEAVERS)).unwrap());
+        let mut snapshot = PutSnapshot {
+            verdict: SnapshotVerdict::Complete,
+            why: Vec::new(),
+            leavers: 0,
+            noted: 0,
+            held: 0,
+            reconciliation: None,
+        };
+        let leavers = engine.compare(&list, &BrakeSettings::default(), &mut snapshot).unwrap();
+        assert_eq!(leavers.len(), LEAVERS as usize);
+        let verdict = (SnapshotVerdict::Complete, &[] as &[String]);
+        let mut row = engine.transact(|tx, _| begin_leavers(tx, &list, verdict, LEAVERS.into(), Some("hr"))).unwrap();
+        let state = if brake.is_empty() { ItemState::Planned } else { ItemState::Held };
+        let digest = engine.store_items(&row, &leavers[..items], state).unwrap();
+        if items == leavers.len() {
+            engine.transact(|tx, _| seal_leavers(tx, &mut row, digest, brake)).unwrap();
+        }
+        row
+    }
+
+    fn all_once(engine: &Engine) {
+        let expected: BTreeMap<String, usize> =
+            (USERS - LEAVERS..USERS).map(|number| (format!("u{number:03}"), 1)).collect();
+        assert_eq!(deactivates(engine), expected);
+    }
+
+    #[test]
+    fn a_kill_before_the_plan_is_sealed_loses_nothing() {
+        for items in 0..4 {
+            let engine = engine();
+            let row = plan(&engine, items, Vec::new());
+            assert_eq!(deactivates(&engine), BTreeMap::new());
+            let put = engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap().snapshot.unwrap();
+            assert_eq!((put.leavers, put.held), (4, 0));
+            all_once(&engine);
+            // What was interrupted never comes to life again.
+            assert_eq!(engine.reconciliation(row.shown.id.as_str()).unwrap().state, State::Cancelled);
+            assert!(
+                engine
+                    .plan(row.shown.id.as_str(), &PlanFilter::default())
+                    .unwrap()
+                    .iter()
+                    .all(|item| item.state == ItemState::Expired)
+            );
+        }
+    }
+
+    #[test]
+    fn a_kill_while_leavers_leave_loses_and_repeats_nothing() {
+        for done in 0..=4 {
+            let engine = engine();
+            let row = plan(&engine, 4, Vec::new());
+            for _ in 0..done {
+                engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
+            }
+            assert_eq!(deactivates(&engine).len(), done);
+            // Another list, even one from which nothing follows, ends what was decided.
+            engine.put_users_snapshot(b"[7]", Some("hr")).unwrap();
+            all_once(&engine);
+            assert_eq!(engine.reconciliation(row.shown.id.as_str()).unwrap().state, State::Completed);
+            let put = engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap().snapshot.unwrap();
+            assert_eq!((put.leavers, put.noted, put.held), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_kill_while_a_release_is_carried_out_is_gone_on_with_by_whoever_releases_again() {
+        for done in 0..=3 {
+            let engine = engine();
+            let brake = held(9, 0, 20, &BrakeSettings::default().deactivations, SnapshotVerdict::Complete);
+            let mut row = plan(&engine, 4, brake);
+            let id = row.shown.id.to_string();
+            engine.transact(|tx, _| release_leavers(tx, &mut row, "boss")).unwrap();
+            for _ in 0..done {
+                engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
+            }
+            assert_eq!(deactivates(&engine).len(), done);
+            let released = engine.release(&id, row.shown.digest.as_deref().unwrap(), "boss").unwrap();
+            assert_eq!(released.state, State::Completed);
+            all_once(&engine);
+        }
     }
 }

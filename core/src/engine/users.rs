@@ -9,7 +9,10 @@ use serde_json::Value;
 
 /// How many records of a list share one commit: enough that the disk is not waited for, few enough that other callers of
 /// the engine are not kept waiting.
-const BATCH: usize = 200;
+pub(super) const BATCH: usize = 200;
+
+/// A record of a list that was read, or what keeps it from being read.
+pub(super) type Readable = std::result::Result<Value, Fault>;
 
 impl Engine {
     /// Stores a user's record in place of the one before, and makes the requests that the change asks for. Nothing is sent
@@ -29,8 +32,13 @@ impl Engine {
     /// # Errors
     /// `invalid_utf8` or `invalid_json` where the text as a whole is neither; store errors.
     pub fn put_users(&self, json: &[u8], by: Option<&str>) -> Result<PutUsers> {
-        let failed = |fault| Error::new("put_users", fault);
-        let mut records = records(json).map_err(failed)?.into_iter().enumerate();
+        let stored = records(json).and_then(|records| self.put_records(records, by));
+        stored.map_err(|fault| Error::new("put_users", fault))
+    }
+
+    /// Stores the records of a list, batch by batch.
+    pub(super) fn put_records(&self, records: Vec<Readable>, by: Option<&str>) -> std::result::Result<PutUsers, Fault> {
+        let mut records = records.into_iter().enumerate();
         let mut result = PutUsers::default();
         loop {
             let batch: Vec<_> = records.by_ref().take(BATCH).collect();
@@ -39,8 +47,7 @@ impl Engine {
             }
             self.transact(|tx, apps| {
                 batch.into_iter().try_for_each(|(index, record)| put_record(tx, apps, index, record, by, &mut result))
-            })
-            .map_err(failed)?;
+            })?;
         }
     }
 
@@ -92,7 +99,7 @@ fn put_record(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
     index: usize,
-    record: std::result::Result<Value, Fault>,
+    record: Readable,
     by: Option<&str>,
     result: &mut PutUsers,
 ) -> std::result::Result<(), Fault> {
@@ -112,7 +119,7 @@ fn put_record(
 }
 
 /// The records of a list or of lines, each readable or not.
-fn records(json: &[u8]) -> std::result::Result<Vec<std::result::Result<Value, Fault>>, Fault> {
+pub(super) fn records(json: &[u8]) -> std::result::Result<Vec<Readable>, Fault> {
     let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'[') {
         return match read_json(json)? {

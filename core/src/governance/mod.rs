@@ -152,6 +152,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     let user = row.request.user.clone().ok_or_else(missing)?;
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
     let given = tx.given(&row.request.id, &stored.key)?;
+    let plan = tx.plan_of(&row.request.id)?;
     let restores = given.as_ref().is_some_and(|given| given.restores);
     let standing = may_have(tx, live, &stored, row.request.operation, restores)?;
     let removes = matches!(row.request.operation, Operation::Deactivate | Operation::Delete);
@@ -171,6 +172,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         fingerprint: row.fingerprint.clone(),
         asked: row.is_in_step().then(|| fingerprint(&stored.key, &live.definition.asked_bytes(&stored.user))),
         given,
+        plan: plan.as_ref(),
         parent: Some(&row),
         settle_at: row.settle_at.filter(|_| uncertain),
         ..NewRequest::default()
@@ -196,11 +198,16 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
     let missing = || Fault::new(Code::InvalidArgument, "this request is not delivered and not tried again");
     let external_id = row.request.external_id.clone().ok_or_else(missing)?;
     tx.change(&mut row, Event::Retry)?;
+    let plan = tx.plan_of(&row.request.id)?;
+    let key = tx.app_key(&live.definition.app.id)?;
+    let given = tx.given(&row.request.id, &key)?;
     let new = NewRequest {
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
         by: Some(by),
         by_hand: row.by_hand,
+        given,
+        plan: plan.as_ref(),
         parent: Some(&row),
         ..NewRequest::default()
     };

@@ -3,6 +3,7 @@
 use super::elect_for;
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
+use crate::id::RequestId;
 use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx};
@@ -24,6 +25,8 @@ pub(crate) struct NewRequest<'a> {
     /// What is sent instead of what the mapping gives. With `applied` its `fingerprint` is that of the record for which the
     /// mapping gave it; without, it has neither `fingerprint` nor `asked`.
     pub(crate) given: Option<Given>,
+    /// The reconciliation whose plan it carries out.
+    pub(crate) plan: Option<&'a RequestId>,
     /// An account may have been made before, and is not believed to be absent before that time.
     pub(crate) settle_at: Option<Timestamp>,
 }
@@ -52,7 +55,8 @@ pub(crate) fn insert_for_account(
     new: NewRequest<'_>,
 ) -> Result<Request, Fault> {
     let app = &definition.app;
-    if !matches!(new.operation, Operation::Deactivate | Operation::Delete | Operation::Activate) {
+    let given = new.operation == Operation::Update && new.given.is_some();
+    if !given && !matches!(new.operation, Operation::Deactivate | Operation::Delete | Operation::Activate) {
         return Err(Fault::new(Code::Internal, "this operation is not delivered without a user"));
     }
     if !app.operations.allows(new.operation) {
@@ -149,6 +153,9 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
     };
     tx.insert_request(&row)?;
+    if let Some(plan) = new.plan {
+        tx.note_plan(&row.request.id, plan)?;
+    }
     match (&new.given, subject) {
         (Some(given), Subject::User(stored)) => tx.put_given(&row.request.id, &stored.key, given)?,
         (Some(given), Subject::Account(_)) => {

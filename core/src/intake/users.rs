@@ -5,7 +5,7 @@ use crate::fault::{Code, Fault};
 use crate::model::{RESERVED_KEYS, Request, User};
 use crate::scope::describe_change;
 use crate::store::{LogEvent, StoredUser, Tx, UserState};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Stores a user's record whole and decides for every app. Attributes that nothing reads are left out; their names are
 /// kept.
@@ -30,12 +30,23 @@ pub(crate) fn put_user(tx: &mut Tx<'_>, apps: &LiveApps, user: User, by: Option<
 
 /// The user has left the directory.
 pub(crate) fn delete_user(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    leave(tx, apps, id, json!({}), Trigger { text: "the user was deleted", by, is_definition: false })
+}
+
+/// The user has left the directory, for what the trigger says; `details` are for the log.
+pub(super) fn leave(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    id: &str,
+    details: Value,
+    trigger: Trigger<'_>,
+) -> Result<Vec<Request>, Fault> {
     let stored = tx.user(id)?.filter(|stored| stored.state == UserState::Present);
     let mut stored = stored.ok_or_else(|| Fault::new(Code::NotFound, "there is no such user"))?;
     tx.delete_user(&stored.user.id)?;
-    tx.log(LogEvent { user: Some(&stored.user.id), by, ..LogEvent::new("user_deleted", json!({})) })?;
+    tx.log(LogEvent { user: Some(&stored.user.id), by: trigger.by, ..LogEvent::new("user_deleted", details) })?;
     stored.state = UserState::Deleted;
-    decide_everywhere(tx, apps, &stored, Trigger { text: "the user was deleted", by, is_definition: false })
+    decide_everywhere(tx, apps, &stored, trigger)
 }
 
 /// Decides for users whose validity began or ended. Gives how many there were.

@@ -58,7 +58,7 @@ pub struct App {
     pub create_without_match: bool,
     /// Grants that stand for groups at the target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub entitlements: Vec<Attributes>,
+    pub entitlements: Vec<Entitlement>,
     /// Whether memberships nobody asked for are removed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authoritative: bool,
@@ -205,6 +205,60 @@ pub struct Grants {
     /// Names of permission set groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permission_set_groups: Vec<String>,
+}
+
+/// A grant that stands for a group at the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entitlement {
+    /// The grant's kind.
+    pub grant: GrantKind,
+    /// The grant's name.
+    pub name: String,
+    /// The group.
+    pub group: GroupReference,
+}
+
+/// What kind of grant it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantKind {
+    /// A profile.
+    Profile,
+    /// A permission set.
+    PermissionSet,
+    /// A permission set group.
+    PermissionSetGroup,
+}
+
+impl GrantKind {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::PermissionSet => "permission set",
+            Self::PermissionSetGroup => "permission set group",
+        }
+    }
+}
+
+/// Which group of the target is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum GroupReference {
+    /// The one of that id.
+    Id(String),
+    /// The one of that name.
+    DisplayName(String),
+}
+
+impl GroupReference {
+    /// The id or name.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Id(text) | Self::DisplayName(text) => text,
+        }
+    }
 }
 
 /// Who is provisioned while an app is tried out. Removal of access is never held back by it.

@@ -2,10 +2,11 @@
 
 use super::account::{Account, AccountStatus, LinkState};
 use super::preview::{PreviewCreate, PreviewUpdate, WithheldOperation};
+use super::reconciliation::SnapshotVerdict;
 use super::request::Request;
 use super::target::Capabilities;
 use crate::fault::Fault;
-use crate::id::{AppId, UserId};
+use crate::id::{AppId, RequestId, UserId};
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,27 @@ pub struct PutUsers {
     pub requests: u64,
     /// Those that were not stored.
     pub faults: Vec<UserFault>,
+    /// What follows from absence, where the list was said to be of all users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<PutSnapshot>,
+}
+
+/// What followed for the users who are not in a list of all users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PutSnapshot {
+    /// Whether anything may be concluded from absence.
+    pub verdict: SnapshotVerdict,
+    /// Why not, where it may not.
+    pub why: Vec<String>,
+    /// How many users left.
+    pub leavers: u64,
+    /// How many are absent and stay for now, since a second list has to confirm it.
+    pub noted: u64,
+    /// How many wait for a second person.
+    pub held: u64,
+    /// The reconciliation of those who left or are held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<RequestId>,
 }
 
 /// A record of a list that was not stored.

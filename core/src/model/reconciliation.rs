@@ -90,6 +90,14 @@ spoken_names! {
         Ignore = "ignore",
         /// A person decides.
         Review = "review",
+        /// The account is enabled again. This and the next three are for undoing alone.
+        Activate = "activate",
+        /// The account is suspended again.
+        Freeze = "freeze",
+        /// The account is no longer suspended.
+        Unfreeze = "unfreeze",
+        /// The account is no longer left alone.
+        Attend = "attend",
     }
 }
 

@@ -202,6 +202,23 @@ pub struct Attempt {
     pub message: Option<String>,
 }
 
+/// What there was before a request, as last seen when it was first sent: what `undo` puts back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Whether there was an account.
+    pub existed: bool,
+    /// Whether it could be used.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active: bool,
+    /// Whether it was suspended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frozen: bool,
+    /// The values of the attributes that the request changes, each whole where it is a list; null where there was none.
+    /// Missing where the account was never seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Attributes>,
+}
+
 /// A request with its attempts and what it sends.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RequestDetail {
@@ -213,6 +230,9 @@ pub struct RequestDetail {
     /// The frozen payload of the last attempt, where there was one and it can be unsealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Attributes>,
+    /// What there was before, without the values of sensitive attributes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
 }
 
 /// Which requests are asked for; what is `None` does not matter.

@@ -1,7 +1,7 @@
 //! What is wrong with the shape of a document, told so that a person can mend it. Serde's own texts are taken over only
 //! where they name keys: elsewhere they quote the value that was found, which may be a secret.
 
-use super::{Auth, ConnectorDefinition, ScimDefinition, SecretSource};
+use super::{Auth, ConnectorDefinition, Reaction, ScimDefinition, SecretSource, Situation};
 use crate::fault::{Code, Fault};
 use crate::likeness::hint;
 use crate::value::Attributes;
@@ -38,6 +38,19 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
             return refused(place);
         }
     }
+    for list in LIMITS {
+        let limits = app.get("brake").and_then(|brake| brake.get(list)).and_then(Value::as_array);
+        if let Some(index) = limits.and_then(|limits| limits.iter().position(Value::is_array)) {
+            return refused(&format!("brake.{list}[{index}]"));
+        }
+    }
+    reactions(app)?;
+    for (index, item) in app.get("entitlements").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let parts = [("", Some(item)), (".group", item.get("group"))];
+        if let Some((part, _)) = parts.into_iter().find(|(_, value)| value.is_some_and(Value::is_array)) {
+            return refused(&format!("entitlements[{index}]{part}"));
+        }
+    }
     let weighed = app.get("matching").and_then(|matching| matching.get("rules"));
     for (list, items) in
         [("mapping", app.get("mapping")), ("matching", app.get("matching")), ("matching.rules", weighed)]
@@ -57,7 +70,7 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-const OBJECTS: [&str; 17] = [
+const OBJECTS: [&str; 20] = [
     "connector",
     "connector.auth",
     "connector.auth.token",
@@ -71,11 +84,40 @@ const OBJECTS: [&str; 17] = [
     "deprovision.deleted",
     "deprovision.expired",
     "protected",
+    "reconcile",
+    "reconcile.reactions",
+    "brake",
     "retry",
     "rate",
     "timeouts",
     "settle",
 ];
+
+/// Situations and reactions by their names; serde does not tell in which entry a wrong one stands.
+fn reactions(app: &Value) -> Result<(), Fault> {
+    let place = "reconcile.reactions";
+    let given = app.get("reconcile").and_then(|reconcile| reconcile.get("reactions")).and_then(Value::as_object);
+    for (situation, reaction) in given.into_iter().flatten() {
+        if Situation::from_name(situation).is_none() {
+            let names: Vec<&str> = Situation::ALL.iter().map(|one| one.name()).collect();
+            let near = hint(situation, names.iter().copied());
+            let help = if near.is_empty() { format!("; it may have {}", listed(&names)) } else { near };
+            let message = format!("`{place}` has an unknown key `{situation}`{help}");
+            return Err(Fault::new(Code::UnknownKey, message).at(format!("{place}.{situation}")));
+        }
+        let known = reaction.as_str().and_then(Reaction::from_name).is_some();
+        if !known {
+            let names: Vec<&str> = Reaction::ALL.iter().map(|one| one.name()).collect();
+            let place = format!("{place}.{situation}");
+            let message = format!("`{place}` must be {}", choices(reaction.as_str().unwrap_or_default(), &names));
+            return Err(Fault::new(Code::InvalidDocument, message).at(place));
+        }
+    }
+    Ok(())
+}
+
+/// The lists of limits of the brake.
+const LIMITS: [&str; 4] = ["deactivations", "deletes", "group_removals", "same_attribute"];
 
 /// Looks into a connector, of which serde tells no more than that something is wrong somewhere in it.
 pub(super) fn in_connector(app: &Value, found: Fault) -> Fault {

@@ -269,7 +269,8 @@ fn trips(limit: &BrakeLimit, count: u64, of: u64) -> bool {
     count >= limit.count.max(1) && u128::from(count) * 100 > u128::from(of) * u128::from(limit.percent)
 }
 
-fn any_trips(limits: &[BrakeLimit], count: u64, of: u64) -> bool {
+/// Whether any of the limits trips.
+pub(super) fn any_trips(limits: &[BrakeLimit], count: u64, of: u64) -> bool {
     limits.iter().any(|limit| trips(limit, count, of))
 }
 

@@ -2,5 +2,8 @@
 
 pub mod brake;
 pub mod digest;
+pub mod groups;
+pub mod inverse;
 pub mod reaction;
+pub(crate) mod source;
 pub mod verdict;

@@ -6,6 +6,7 @@ mod body;
 mod declared;
 mod discovery;
 mod exchange;
+mod groups;
 mod listing;
 mod request;
 mod schema;
@@ -326,6 +327,10 @@ impl Connector for ScimConnector {
 
     fn list(&self, cursor: Option<&str>, filter: Option<&str>) -> Result<Page, ConnectorError> {
         listing::page(&self.exchange, self.page_size, cursor, filter)
+    }
+
+    fn list_groups(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        groups::page(&self.exchange, self.page_size, cursor)
     }
 }
 

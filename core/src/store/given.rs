@@ -1,9 +1,9 @@
-//! What a request sends instead of what its mapping gives. Sealed as payloads are.
+//! What a request sends instead of what its mapping gives, and what there was before it. Sealed as payloads are.
 
 use super::{Tx, UserKey, unseal_object};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::model::Change;
+use crate::model::{Before, Change};
 use crate::value::Attributes;
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ pub(crate) struct Given {
     pub(crate) applied: Option<Attributes>,
     /// A person has it put back as it was, whether or not it is wanted now.
     pub(crate) restores: bool,
+    /// What the account must have for that; where it has something else by then, nothing is sent.
+    pub(crate) expected: Attributes,
 }
 
 impl Tx<'_> {
@@ -26,6 +28,7 @@ impl Tx<'_> {
         let mut object = Attributes::new();
         object.insert("changes".to_owned(), json!(given.changes));
         object.insert("restores".to_owned(), Value::from(given.restores));
+        object.insert("expected".to_owned(), Value::Object(given.expected.clone()));
         if let Some(applied) = &given.applied {
             object.insert("applied".to_owned(), Value::Object(applied.clone()));
         }
@@ -46,11 +49,56 @@ impl Tx<'_> {
             Some(_) => return Err(damaged()),
             None => None,
         };
+        let expected = match object.remove("expected") {
+            Some(Value::Object(expected)) => expected,
+            _ => return Err(damaged()),
+        };
         let restores = object.get("restores").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Some(Given { changes, applied, restores }))
+        Ok(Some(Given { changes, applied, restores, expected }))
+    }
+}
+
+/// What there was before a request, and the values of the same attributes just after it, where it was an Update that came
+/// through.
+#[derive(Clone, Default)]
+pub(crate) struct Kept {
+    pub(crate) before: Before,
+    pub(crate) after: Option<Attributes>,
+}
+
+impl Tx<'_> {
+    /// Keeps what there was before the request, and what there is after it.
+    pub(crate) fn keep(&mut self, id: &RequestId, key: &UserKey, kept: &Kept) -> Result<(), Fault> {
+        let mut object = Attributes::new();
+        object.insert("before".to_owned(), json!(kept.before));
+        if let Some(after) = &kept.after {
+            object.insert("after".to_owned(), Value::Object(after.clone()));
+        }
+        let sealed = self.seal_object(key, &kept_place(id), &object)?;
+        self.execute("UPDATE request SET before = $1 WHERE id = $2", params![sealed, id.as_str()])?;
+        Ok(())
+    }
+
+    /// What was kept of the request; none where it was never sent.
+    pub(crate) fn kept(&self, id: &RequestId, key: &UserKey) -> Result<Option<Kept>, Fault> {
+        let sealed = self.row("SELECT before FROM request WHERE id = $1", [id.as_str()], |row| row.get(0))?;
+        let Some(sealed): Option<Vec<u8>> = sealed.flatten() else { return Ok(None) };
+        let mut object = unseal_object(key, &kept_place(id), &sealed)?;
+        let damaged = || Fault::new(Code::StoreDamaged, "what was kept of a request cannot be read");
+        let before = serde_json::from_value(object.remove("before").unwrap_or_default()).map_err(|_| damaged())?;
+        let after = match object.remove("after") {
+            Some(Value::Object(after)) => Some(after),
+            Some(_) => return Err(damaged()),
+            None => None,
+        };
+        Ok(Some(Kept { before, after }))
     }
 }
 
 fn place(id: &RequestId) -> String {
     format!("request/{id}/given")
+}
+
+fn kept_place(id: &RequestId) -> String {
+    format!("request/{id}/before")
 }

@@ -56,7 +56,9 @@ impl RequestRow {
 
     /// Whether it sends what the mapping gave for another record than the one of that fingerprint.
     pub(crate) fn is_outdated(&self, print: &str) -> bool {
-        self.given && self.fingerprint.as_deref().is_some_and(|own| own != print)
+        self.given
+            && self.request.operation == Operation::Update
+            && self.fingerprint.as_deref().is_some_and(|own| own != print)
     }
 
     /// Whether the account is in step with a fingerprint of the record once this is done.

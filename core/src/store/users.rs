@@ -160,7 +160,7 @@ impl Tx<'_> {
             "INSERT INTO directory_user (id, record, dropped, change_at, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (id) DO UPDATE SET record = excluded.record, dropped = excluded.dropped,
-             change_at = excluded.change_at, updated_at = excluded.updated_at, deleted_at = NULL",
+             change_at = excluded.change_at, updated_at = excluded.updated_at, deleted_at = NULL, unseen_at = NULL",
             params![user.id.as_str(), record, Value::from(dropped).to_string(), change_at, now, now],
         )?;
         Ok(key)

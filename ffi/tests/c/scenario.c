@@ -285,6 +285,13 @@ static void play(stage *on, json step, const char *verb, json argument)
         if (text != NULL)
             add_answer(on, text);
         rollkeeper_string_free(text);
+    } else if (strcmp(verb, "put_users_snapshot") == 0) {
+        rollkeeper_status status =
+            rollkeeper_engine_put_users_snapshot(on->engine, argument.start, argument.length, by, &text, &error);
+        expect(step, status, &error);
+        if (text != NULL)
+            add_answer(on, text);
+        rollkeeper_string_free(text);
     } else if (strcmp(verb, "delete_app") == 0) {
         expect(step, rollkeeper_engine_delete_app(on->engine, plain, by, NULL, &error), &error);
     } else if (strcmp(verb, "delete_user") == 0) {

@@ -112,7 +112,10 @@ class Connector:
         return _unsupported()
 
     def list_groups(self, cursor: Optional[str]) -> dict[str, Any]:
-        """One page of groups: ``{"groups": [{"id": …, "display_name": …}], "next": cursor or None}``."""
+        """One page of groups: ``{"groups": [{"id": …, "display_name": …, "members": […]}], "next": cursor or None}``.
+
+        ``members`` are external ids, and left out where they are not shown.
+        """
         return _unsupported()
 
     def change_members(self, group: str, add: List[str], remove: List[str]) -> None:

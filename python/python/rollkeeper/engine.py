@@ -178,13 +178,17 @@ class Engine:
         self,
         users: Union[Iterable[Union[Mapping[str, Any], bytes]], str, bytes, os.PathLike[str]],
         *,
+        snapshot: bool = False,
         by: Optional[str] = None,
     ) -> PutUsers:
         """Stores each record on its own; ``faults`` of the answer are those that could not be stored.
 
         ``users`` is an iterable of dicts, JSON text (a list, or one object a line), or the path of such a file.
+        With ``snapshot`` these are all users there are, and who is not among them has left: when a second list, at least
+        ten minutes later, is without them too, and after a second person agreed where the list looks like a mistake.
+        ``snapshot`` of the answer says so.
         """
-        return PutUsers(self._native.put_users(_text_of(users), by))
+        return PutUsers(self._native.put_users(_text_of(users), snapshot, by))
 
     def delete_user(self, id: str, *, by: Optional[str] = None) -> list[Request]:
         """The user has left the directory. Gives the requests that this asks for."""

@@ -32,6 +32,7 @@ __all__ = [
     "PreviewOperation",
     "PreviewUpdate",
     "Progress",
+    "PutSnapshot",
     "PutUsers",
     "Readiness",
     "Record",
@@ -266,18 +267,34 @@ class LogVerdict(Record):
     broken_at: Optional[int]
 
 
+class PutSnapshot(Record):
+    """What followed for the users who are not in a list of all users."""
+
+    __slots__ = ()
+    _shown = ("verdict", "leavers", "noted", "held", "reconciliation")
+    _readers = {"why": tuple}
+
+    verdict: str
+    why: tuple[str, ...]
+    leavers: int
+    noted: int
+    held: int
+    reconciliation: Optional[str]
+
+
 class PutUsers(Record):
-    """What came of a list of users."""
+    """What came of a list of users. ``snapshot`` is there where the list was said to be of all users."""
 
     __slots__ = ()
     _shown = ("stored", "unchanged", "requests")
-    _readers = {"faults": _tuple_of(UserFault)}
+    _readers = {"faults": _tuple_of(UserFault), "snapshot": PutSnapshot}
     _absent = {"faults": ()}
 
     stored: int
     unchanged: int
     requests: int
     faults: tuple[UserFault, ...]
+    snapshot: Optional[PutSnapshot]
 
 
 class Readiness(Record):

@@ -323,7 +323,6 @@ fn answers_unsupported(suite: &mut Suite<'_>) -> Checked {
         calls.push(("changes", connector.changes(None).err()));
     }
     if !can.groups {
-        calls.push(("list_groups", connector.list_groups(None).err()));
         calls.push(("change_members", connector.change_members("nobody", &[], &[]).err()));
     }
     if calls.is_empty() {

@@ -35,6 +35,8 @@ pub struct MockOptions {
     pub accounts: Vec<TargetAccount>,
     /// The groups that are there from the start: their ids and names.
     pub groups: std::collections::BTreeMap<String, String>,
+    /// The accounts that are in them from the start: external ids by the group's id.
+    pub members: std::collections::BTreeMap<String, Vec<String>>,
     /// The faults to play.
     pub faults: Vec<ScriptedFault>,
 }
@@ -50,6 +52,7 @@ impl Default for MockOptions {
             schema: Vec::new(),
             accounts: Vec::new(),
             groups: std::collections::BTreeMap::new(),
+            members: std::collections::BTreeMap::new(),
             faults: Vec::new(),
         }
     }

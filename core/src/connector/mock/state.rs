@@ -86,10 +86,10 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(mut options: MockOptions) -> Self {
         options.page_size = options.page_size.max(1);
-        let groups = options
-            .groups
-            .iter()
-            .map(|(id, name)| (id.clone(), Group { display_name: name.clone(), members: BTreeSet::new() }));
+        let groups = options.groups.iter().map(|(id, name)| {
+            let members = options.members.get(id).into_iter().flatten().cloned().collect();
+            (id.clone(), Group { display_name: name.clone(), members })
+        });
         let mut state = Self {
             groups: groups.collect(),
             accounts: Vec::new(),
@@ -133,6 +133,7 @@ impl State {
             [
                 ("id".to_owned(), Value::from(id.as_str())),
                 ("display_name".to_owned(), group.display_name.as_str().into()),
+                ("members".to_owned(), group.members.iter().map(String::as_str).collect::<Value>()),
             ]
         });
         entries.map(|entry| entry.into_iter().collect()).collect()

@@ -8,6 +8,7 @@ use crate::connector::{Change, TargetAccount};
 use crate::fault::Fault;
 use crate::model::AccountStatus;
 use crate::operation::Operation;
+use crate::planning::inverse::values_again;
 use crate::store::RequestRow;
 use crate::value::Attributes;
 
@@ -42,10 +43,19 @@ impl Settling<'_, '_> {
                 account.applied = Some(applied);
                 account.fingerprint.clone_from(&row.fingerprint);
             }
+            self.note_after(&row, &account.account.attributes)?;
             self.put(account)?;
         }
         self.close(&row, "applied", "", "")?;
         self.complete(row)
+    }
+
+    /// Keeps the values that the account has now in the place of those that it had before.
+    fn note_after(&mut self, row: &RequestRow, known: &Attributes) -> Result<(), Fault> {
+        let (id, key) = (&row.request.id, &self.stored.key);
+        let Some(mut kept) = self.tx.kept(id, key)? else { return Ok(()) };
+        kept.after = kept.before.values.as_ref().map(|values| values_again(values, known));
+        self.tx.keep(id, key, &kept)
     }
 
     /// Activate and Unfreeze.

@@ -44,7 +44,7 @@ fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Resul
             && !row.request.state.is_finished()
     });
     if let (Some(row), None, Some(external_id)) = (&same, &claimed.request.user, &claimed.request.external_id) {
-        return unowned::settle(tx, app, row.clone(), external_id, report);
+        return unowned::settle(tx, app, row.clone(), external_id, &job.work, report);
     }
     let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
     let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, claimed, report) };

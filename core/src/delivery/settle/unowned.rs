@@ -2,21 +2,23 @@
 
 use super::ended::{close, complete, fail, removed};
 use super::failed::{again, without_values};
-use super::{LiveApp, Report};
-use crate::connector::{ConnectorError, Outcome};
+use super::{LiveApp, Report, Work};
+use crate::connector::{Change, ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
 use crate::intake::elect_for;
 use crate::model::AccountStatus;
 use crate::operation::Operation;
+use crate::planning::inverse::values_again;
 use crate::store::{RequestRow, Tx};
 use serde_json::json;
 
-/// Settles a Deactivate, Delete or Activate of an account that nobody owns.
+/// Settles a Deactivate, Delete, Activate or given Update of an account that nobody owns.
 pub(super) fn settle(
     tx: &mut Tx<'_>,
     app: &LiveApp,
     row: RequestRow,
     external_id: &str,
+    work: &Work,
     report: &Report,
 ) -> Result<(), Fault> {
     let id = app.definition.app.id.clone();
@@ -27,8 +29,11 @@ pub(super) fn settle(
             tx.note_status(&id, external_id, status)?;
             removed(tx, app, row, *verified, *gone)
         }
-        Report::Applied(_) => {
-            tx.note_status(&id, external_id, AccountStatus::Active)?;
+        Report::Applied(seen) => {
+            match work {
+                Work::Update { changes, .. } => updated(tx, &row, external_id, changes, seen.as_ref())?,
+                _ => tx.note_status(&id, external_id, AccountStatus::Active)?,
+            }
             close(tx, &row, "applied", "", "")?;
             complete(tx, row.clone(), json!({}))?;
             elect_for(tx, &app.definition, &row)
@@ -55,6 +60,36 @@ pub(super) fn settle(
     }
 }
 
+/// What the account shows now, or what was changed of it.
+fn updated(
+    tx: &mut Tx<'_>,
+    row: &RequestRow,
+    external_id: &str,
+    changes: &[Change],
+    seen: Option<&TargetAccount>,
+) -> Result<(), Fault> {
+    let app = &row.request.app;
+    let Some(mut account) = tx.account_at(app, external_id)?.filter(|known| known.account.user.is_none()) else {
+        return Ok(());
+    };
+    let known = &mut account.account;
+    match seen.filter(|seen| !seen.attributes.is_empty()) {
+        Some(seen) => {
+            known.attributes = seen.named();
+            known.username = seen.username.clone().or(known.username.take());
+            known.version.clone_from(&seen.version);
+        }
+        None => Change::apply_all(changes, &mut known.attributes).unwrap_or_default(),
+    }
+    known.updated_at = tx.now;
+    let key = tx.app_key(app)?;
+    if let Some(mut kept) = tx.kept(&row.request.id, &key)? {
+        kept.after = kept.before.values.as_ref().map(|values| values_again(values, &account.account.attributes));
+        tx.keep(&row.request.id, &key, &kept)?;
+    }
+    tx.put_account(&account, &key)
+}
+
 fn failed(
     tx: &mut Tx<'_>,
     app: &LiveApp,
@@ -63,7 +98,11 @@ fn failed(
     error: &ConnectorError,
 ) -> Result<(), Fault> {
     let id = &app.definition.app.id;
-    let known = tx.account_at(id, external_id)?.map(|known| known.account.attributes).unwrap_or_default();
+    let mut known = tx.account_at(id, external_id)?.map(|known| known.account.attributes).unwrap_or_default();
+    if row.given {
+        let key = tx.app_key(id)?;
+        known.insert("given".to_owned(), json!(tx.given(&row.request.id, &key)?.map(|given| given.changes)));
+    }
     let message = without_values(&error.message, &known);
     if row.sending {
         close(tx, &row, error.outcome.name(), &error.code, &message)?;

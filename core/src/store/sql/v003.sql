@@ -122,3 +122,9 @@ ALTER TABLE request ADD COLUMN given {blob};
 ALTER TABLE request ADD COLUMN before {blob};
 -- The lanes of accounts that nobody owns.
 CREATE INDEX request_unowned ON request (app_id, external_id, id) WHERE user_id IS NULL AND finished_at IS NULL;
+
+-- Whose plan a request carries out, and what an undo takes back: a reconciliation or a request.
+ALTER TABLE request ADD COLUMN plan_id TEXT REFERENCES reconciliation (id);
+CREATE INDEX request_plan ON request (plan_id, id) WHERE plan_id IS NOT NULL;
+ALTER TABLE reconciliation ADD COLUMN undoes TEXT;
+CREATE INDEX reconciliation_undoes ON reconciliation (undoes, id) WHERE undoes IS NOT NULL;

@@ -1,0 +1,144 @@
+//! Paging through a target's groups, with their members where it shows them.
+
+use super::exchange::{Exchange, succeeded, unreadable};
+use super::strict;
+use crate::connector::{ConnectorError, Outcome};
+use crate::fault::Code;
+use crate::http::Method;
+use crate::path::member;
+use crate::value::Attributes;
+use serde_json::{Value, json};
+
+/// The longest listing, in pages.
+const MOST_PAGES: u64 = 10_000;
+
+/// Where a listing stands; it crosses the engine as opaque text.
+struct Cursor {
+    /// The index of the next row, from 1.
+    start: u64,
+    pages: u64,
+    /// The id of the first group of the page before.
+    first: String,
+}
+
+impl Cursor {
+    fn parse(text: Option<&str>) -> Option<Self> {
+        let Some(text) = text else { return Some(Self { start: 1, pages: 0, first: String::new() }) };
+        let mut parts = text.splitn(3, ':');
+        let (start, pages) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { start, pages, first: parts.next()?.to_owned() })
+    }
+}
+
+/// One page of the groups, each with `id`, `display_name` and, where the target shows them, `members`. A listing that does
+/// not come to its end is a failure: nothing could be told from half of it.
+pub(super) fn page(
+    exchange: &Exchange,
+    size: u32,
+    cursor: Option<&str>,
+) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+    let cursor = Cursor::parse(cursor).ok_or_else(|| {
+        let message = "the cursor is not one of the SCIM connector";
+        ConnectorError::new(Outcome::Rejected, Code::InvalidArgument.name(), message)
+    })?;
+    let parameters = [("startIndex", &*cursor.start.to_string()), ("count", &*size.to_string())];
+    let response = exchange.get(&exchange.base.endpoint("Groups", &parameters))?;
+    if cursor.pages == 0 && matches!(response.status, 404 | 405 | 501) {
+        return Err(ConnectorError::unsupported("list_groups"));
+    }
+    let response = succeeded(Method::Get, response)?;
+    let invalid = |message| unreadable(Method::Get, message);
+    let (rows, total) = rows(&response.body).ok_or_else(|| invalid("the target's groups cannot be read"))?;
+    let (count, shown) = (rows.len() as u64, cursor.start - 1);
+    if count == 0 {
+        return match total.is_none_or(|total| shown >= total) {
+            true => Ok((Vec::new(), None)),
+            false => Err(invalid("the target shows fewer groups than it counts")),
+        };
+    }
+    let groups = groups(&rows).ok_or_else(|| invalid("the target shows a group that cannot be read"))?;
+    let first = rows.first().and_then(id_of).unwrap_or_default();
+    if first == cursor.first || cursor.pages >= MOST_PAGES {
+        return Err(invalid("the target shows the same page of groups again"));
+    }
+    // Without a count, or with one that may be the page's, only an empty page is the end.
+    let is_end = total.is_some_and(|total| shown + count >= total) && count != u64::from(size);
+    let next = format!("{}:{}:{first}", cursor.start + count, cursor.pages + 1);
+    Ok((groups, (!is_end).then_some(next)))
+}
+
+/// The rows of a list response, and how many the target counts.
+fn rows(body: &[u8]) -> Option<(Vec<Attributes>, Option<u64>)> {
+    let Value::Object(object) = strict::read(body)? else { return None };
+    let total = member(&object, "totalResults").and_then(|total| match total {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_u64(),
+    });
+    let found = match member(&object, "Resources") {
+        None | Some(Value::Null) => {
+            // Without either key this is something else, such as an error with a status of success.
+            total?;
+            Vec::new()
+        }
+        Some(Value::Array(found)) => found.clone(),
+        Some(_) => return None,
+    };
+    let rows = found.into_iter().map(|row| if let Value::Object(row) = row { Some(row) } else { None });
+    Some((rows.collect::<Option<_>>()?, total))
+}
+
+/// The groups of a page; `None` where one has no id or members that cannot be read. An empty group may be shown without its
+/// members (RFC 7643 §2.5), and so may every group: where no group of the page has any, they are not shown.
+fn groups(rows: &[Attributes]) -> Option<Vec<Attributes>> {
+    let shows_members = rows.iter().any(|row| member(row, "members").is_some());
+    let group = |row: &Attributes| {
+        let mut group = Attributes::new();
+        group.insert("id".to_owned(), id_of(row)?.into());
+        if let Some(name) = member(row, "displayName").and_then(Value::as_str) {
+            group.insert("display_name".to_owned(), name.into());
+        }
+        if shows_members {
+            group.insert("members".to_owned(), json!(members(member(row, "members"))?));
+        }
+        Some(group)
+    };
+    rows.iter().map(group).collect()
+}
+
+/// The ids of the accounts in a group; groups in it are left out.
+fn members(members: Option<&Value>) -> Option<Vec<String>> {
+    let elements = match members {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(elements)) => elements.as_slice(),
+        Some(single) => std::slice::from_ref(single),
+    };
+    let mut ids = Vec::new();
+    for element in elements {
+        match element {
+            Value::Object(parts) if is_group(parts) => {}
+            Value::Object(parts) => ids.push(text(member(parts, "value")?)?),
+            bare => ids.push(text(bare)?),
+        }
+    }
+    Some(ids)
+}
+
+fn is_group(parts: &Attributes) -> bool {
+    let says = |name: &str| member(parts, name).and_then(Value::as_str);
+    match says("type") {
+        Some(kind) => kind.eq_ignore_ascii_case("Group"),
+        None => says("$ref").is_some_and(|url| url.contains("/Groups/")),
+    }
+}
+
+fn id_of(row: &Attributes) -> Option<String> {
+    text(member(row, "id")?)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

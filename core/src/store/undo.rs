@@ -1,0 +1,62 @@
+//! What plans did, and which plans take that back.
+
+use super::{RequestRow, Tx, unknown_word};
+use crate::fault::Fault;
+use crate::id::RequestId;
+use crate::model::State;
+use rusqlite::params;
+
+impl Tx<'_> {
+    /// Notes that a request carries out a plan.
+    pub(crate) fn note_plan(&self, request: &RequestId, plan: &RequestId) -> Result<(), Fault> {
+        self.execute("UPDATE request SET plan_id = $1 WHERE id = $2", params![plan.as_str(), request.as_str()])?;
+        Ok(())
+    }
+
+    /// The plan that a request carries out.
+    pub(crate) fn plan_of(&self, request: &RequestId) -> Result<Option<RequestId>, Fault> {
+        let text = "SELECT plan_id FROM request WHERE id = $1";
+        let plan = self.row(text, [request.as_str()], |row| row.get::<_, Option<String>>(0))?;
+        plan.flatten().map(RequestId::new).transpose()
+    }
+
+    /// The requests that carry out a plan, oldest first, after one of them.
+    pub(crate) fn requests_of_plan(
+        &self,
+        plan: &RequestId,
+        after: Option<&RequestId>,
+        limit: u32,
+    ) -> Result<Vec<RequestRow>, Fault> {
+        let ids = self.rows(
+            "SELECT id FROM request WHERE plan_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            params![plan.as_str(), after.map_or("", RequestId::as_str), i64::from(limit)],
+            |row| row.get::<_, String>(0),
+        )?;
+        let rows = ids.iter().map(|id| self.request(id));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    /// Notes what a reconciliation takes back.
+    pub(crate) fn note_undoes(&self, undo: &RequestId, id: &str) -> Result<(), Fault> {
+        self.execute("UPDATE reconciliation SET undoes = $1 WHERE id = $2", params![id, undo.as_str()])?;
+        Ok(())
+    }
+
+    /// What a reconciliation takes back.
+    pub(crate) fn undoes(&self, undo: &RequestId) -> Result<Option<String>, Fault> {
+        let text = "SELECT undoes FROM reconciliation WHERE id = $1";
+        Ok(self.row(text, [undo.as_str()], |row| row.get::<_, Option<String>>(0))?.flatten())
+    }
+
+    /// The reconciliations that take back what this one or this request did, with how far they are.
+    pub(crate) fn undone_by(&self, id: &str) -> Result<Vec<(RequestId, State)>, Fault> {
+        let rows = self.rows("SELECT id, state FROM reconciliation WHERE undoes = $1 ORDER BY id", [id], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?;
+        let read = |(id, state): (String, String)| {
+            let state = State::from_name(&state).ok_or_else(|| unknown_word("reconciliation.state"))?;
+            Ok((RequestId::new(id)?, state))
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
