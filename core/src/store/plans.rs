@@ -148,6 +148,31 @@ impl Tx<'_> {
         rows.into_iter().map(|row| self.item(id, key.as_ref(), row)).collect()
     }
 
+    /// Number and digest of each item, and whether it is held; what the plan's own digest is made of.
+    pub(crate) fn item_digests(
+        &self,
+        id: &RequestId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String, bool)>, Fault> {
+        self.rows(
+            "SELECT number, digest, state = 'held' FROM plan_item
+             WHERE reconciliation_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+            params![id.as_str(), after.cast_signed(), i64::from(limit)],
+            |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?)),
+        )
+    }
+
+    /// Whether this person decided on an item of the plan.
+    pub(crate) fn has_decided(&self, id: &RequestId, by: &str) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM plan_item WHERE reconciliation_id = $1 AND author = $2 LIMIT 1",
+            [id.as_str(), by],
+            |row| row.get::<_, i64>(0),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// Brings every item of a plan from one state to another. Gives how many there were.
     pub(crate) fn move_items(&self, id: &RequestId, from: ItemState, to: ItemState) -> Result<u64, Fault> {
         let moved = self.execute(

@@ -1,0 +1,213 @@
+//! Release: a second person lets through what the brake holds of exactly one plan, once.
+
+use super::compare::is_confirmed_item;
+use super::definition_mark;
+use crate::fault::{Code, Fault};
+use crate::id::RequestId;
+use crate::intake::{LiveApps, log_step};
+use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State};
+use crate::planning::brake::can_be_released;
+use crate::planning::digest::{PlanDigest, item_digest};
+use crate::store::{PlanRow, ReconciliationRow, Tx};
+use crate::time::Period;
+use serde_json::json;
+
+/// How long a plan can be released, and how long a release holds.
+pub(crate) const VALID: Period = Period::from_seconds(86_400);
+
+/// How many items are looked at at once.
+const PAGE: u32 = 500;
+
+/// What a plan that no app's definition is behind has in the place of its mark.
+const USERS: &str = "users";
+
+/// A second person agrees to the held part of exactly this plan. It is let through by the commit; where that was done
+/// already, the caller goes on with it.
+///
+/// # Errors
+/// `four_eyes` where it is not a second person; `plan_changed` where the digest is not that of the plan, an item is not as
+/// it was planned, or the definition changed; `invalid_transition` where nothing waits for a release, it was released
+/// before, or the plan is older than 24 hours.
+pub(crate) fn release(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    row: &mut ReconciliationRow,
+    digest: &str,
+    by: &str,
+) -> Result<(), Fault> {
+    may_release(tx, row, by)?;
+    same_definition(apps, row)?;
+    same_items(tx, row, digest)?;
+    // Whoever is at it reads the plan again before anything else is done.
+    tx.take_reconciliation(row)?;
+    row.shown.approval = ApprovalStatus::Approved;
+    row.released_by = Some(by.to_owned());
+    row.released_at = Some(tx.now);
+    tx.save_reconciliation(row)?;
+    log_step(tx, row, Some(by), "released", json!({"digest": row.shown.digest}))?;
+    if row.shown.state == State::Committing { let_through(tx, apps, row) } else { Ok(()) }
+}
+
+fn may_release(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), Fault> {
+    let refused = |message: &str| Err(Fault::new(Code::InvalidTransition, message));
+    let shown = &row.shown;
+    if !matches!(shown.state, State::Analyzed | State::Committing) || shown.finished_at.is_some() {
+        return refused("the reconciliation has no plan that waits for a release");
+    }
+    second_person(tx, row, by)?;
+    if row.released_at.is_some() {
+        return refused("the plan was released before; a release is for once");
+    }
+    if shown.verdict.is_none_or(|verdict| verdict == SnapshotVerdict::Incomplete) {
+        return refused("the listing is incomplete: what would be taken away is not released");
+    }
+    if tx.next_items(&shown.id, ItemState::Held, 1)?.is_empty() {
+        return refused("the brake holds nothing of this plan");
+    }
+    if !can_be_released(&shown.brake) {
+        return refused("what is held was found for the first time: another reconciliation must find it again");
+    }
+    if tx.now > shown.created_at.plus(VALID) {
+        return refused("the plan is more than 24 hours old; reconcile again");
+    }
+    Ok(())
+}
+
+/// Whoever asked for the reconciliation, had it committed or decided on an item is no second person.
+fn second_person(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), Fault> {
+    if by.trim().is_empty() {
+        return Err(Fault::new(Code::InvalidArgument, "say who releases the plan"));
+    }
+    let first = [&row.shown.by, &row.committed_by];
+    if first.into_iter().flatten().any(|one| one.trim() == by.trim()) || tx.has_decided(&row.shown.id, by)? {
+        let message = "whoever reconciled, committed or reviewed may not release; another person must";
+        return Err(Fault::new(Code::FourEyes, message));
+    }
+    Ok(())
+}
+
+/// Whether the app is still defined as when the plan was made.
+///
+/// # Errors
+/// `plan_changed`.
+pub(super) fn same_definition(apps: &LiveApps, row: &ReconciliationRow) -> Result<(), Fault> {
+    let changed = |message: &str| Fault::new(Code::PlanChanged, message);
+    let Some(app) = &row.shown.app else { return Ok(()) };
+    let live = apps.values().find(|live| live.definition.app.id == *app);
+    let mark = definition_mark(live.ok_or_else(|| changed("the app is not in use"))?)?;
+    match row.definition.as_deref() == Some(mark.as_str()) {
+        true => Ok(()),
+        false => Err(changed("the app's definition changed since the plan was made")),
+    }
+}
+
+/// Whether the plan is still the one of that digest, item by item; of what is held also whether each item is as it was
+/// planned. The others are looked at when they are done.
+///
+/// # Errors
+/// `plan_changed`.
+pub(super) fn same_items(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str) -> Result<(), Fault> {
+    let changed = |message: &str| Fault::new(Code::PlanChanged, message);
+    if row.shown.digest.as_deref() != Some(digest) {
+        return Err(changed("the digest is not that of the plan as it is now"));
+    }
+    let mark = if row.shown.kind == ReconciliationKind::Source { Some(USERS) } else { row.definition.as_deref() };
+    let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
+    if plan_digest(tx, &row.shown.id, mark.unwrap_or_default(), verdict)? != digest {
+        return Err(changed("the items are not those of the plan"));
+    }
+    each_held(tx, &row.shown.id, |one| same_item(&one).map_err(|fault| changed(&fault.message)))
+}
+
+/// Whether an item is as it was planned.
+///
+/// # Errors
+/// `item_changed`.
+pub(super) fn same_item(one: &PlanRow) -> Result<(), Fault> {
+    match item_digest(&one.item, &one.planned_for) == one.digest {
+        true => Ok(()),
+        false => Err(Fault::new(Code::ItemChanged, format!("item {} is not as it was planned", one.item.number))),
+    }
+}
+
+/// On commit, lets through what a second person released before.
+///
+/// # Errors
+/// `four_eyes` where the same person commits; `plan_changed` where the release is more than 24 hours old.
+pub(super) fn use_release(
+    tx: &mut Tx<'_>,
+    apps: &LiveApps,
+    row: &mut ReconciliationRow,
+    by: &str,
+) -> Result<(), Fault> {
+    let Some(released_at) = row.released_at.filter(|_| row.used_at.is_none()) else { return Ok(()) };
+    if row.released_by.as_deref().is_some_and(|one| one.trim() == by.trim()) {
+        return Err(Fault::new(Code::FourEyes, "whoever released the plan may not commit it; another person must"));
+    }
+    if tx.now > released_at.plus(VALID) {
+        return Err(Fault::new(Code::PlanChanged, "the release is more than 24 hours old; reconcile again"));
+    }
+    let_through(tx, apps, row)
+}
+
+/// The digest of a plan as it is stored, by what its items' digests are and which of them are held.
+pub(super) fn plan_digest(
+    tx: &Tx<'_>,
+    id: &RequestId,
+    mark: &str,
+    verdict: SnapshotVerdict,
+) -> Result<String, Fault> {
+    let mut digest = PlanDigest::new(mark, verdict);
+    let mut after = 0;
+    loop {
+        let page = tx.item_digests(id, after, PAGE)?;
+        let Some((last, ..)) = page.last() else { return Ok(digest.finish()) };
+        after = *last;
+        page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
+    }
+}
+
+fn each_held(
+    tx: &Tx<'_>,
+    id: &RequestId,
+    mut visit: impl FnMut(PlanRow) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut after = 0;
+    loop {
+        let filter = crate::model::PlanFilter {
+            state: Some(ItemState::Held),
+            after: Some(after),
+            limit: Some(PAGE),
+            ..crate::model::PlanFilter::default()
+        };
+        let page = tx.plan_items(id, &filter)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.item.number;
+        page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Lets through what is held and may be: what was found for the first time stays held.
+fn let_through(tx: &mut Tx<'_>, apps: &LiveApps, row: &mut ReconciliationRow) -> Result<(), Fault> {
+    let id = row.shown.id.clone();
+    let app = row.shown.app.clone();
+    let live = app.as_ref().and_then(|app| apps.values().find(|live| live.definition.app.id == *app));
+    let settings = live.and_then(|live| live.definition.app.brake.clone()).unwrap_or_default();
+    let by = row.released_by.clone().unwrap_or_default();
+    each_held(tx, &id, |mut one| {
+        let confirmed = match &app {
+            Some(app) if row.shown.kind == ReconciliationKind::Target => {
+                is_confirmed_item(tx, app, &settings, &one.item)?
+            }
+            _ => true,
+        };
+        if confirmed {
+            one.item.state = ItemState::Planned;
+            one.item.why.push(format!("released by {by}"));
+            tx.save_item(&id, &one)?;
+        }
+        Ok(())
+    })?;
+    row.used_at = Some(tx.now);
+    tx.save_reconciliation(row)
+}
