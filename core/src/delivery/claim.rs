@@ -179,7 +179,7 @@ fn begin(
         Work::Create { look_up, look_where_taken, unique, .. } => {
             unique.len() + if *look_up || *look_where_taken { 2 } else { 0 }
         }
-        Work::Update { unique, .. } => unique.len(),
+        Work::Update { unique, expected, .. } => unique.len() + usize::from(!expected.is_empty()),
         _ => 0,
     };
     let window = (0..looks).fold(SEND_WINDOW, |window, _| window.plus(request_time));

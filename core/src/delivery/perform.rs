@@ -6,9 +6,13 @@ use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount
 use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
+use crate::planning::inverse::still_has;
 use crate::value::Attributes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
+
+/// Why values are not put back.
+pub(super) const CHANGED_SINCE: &str = "the account no longer has the values that were to be taken back";
 
 /// What is asked of a target.
 #[derive(Clone, Debug)]
@@ -37,6 +41,8 @@ pub(crate) enum Work {
         version: Option<String>,
         /// As for a Create; those that the account does not have yet.
         unique: Vec<UniqueValue>,
+        /// What the account must show just before; where it shows something else, nothing is sent.
+        expected: Attributes,
     },
     Activate {
         external_id: String,
@@ -108,8 +114,13 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
                 &wanted,
             )
         }
-        Work::Update { external_id, changes, version, unique, .. } => {
-            call.update(external_id, unique, |connector| connector.update(external_id, changes, version.as_deref()))
+        Work::Update { external_id, changes, version, unique, expected, .. } => {
+            let send = |connector: &dyn Connector| connector.update(external_id, changes, version.as_deref());
+            match call.has(external_id, expected) {
+                Ok(true) => call.update(external_id, unique, send),
+                Ok(false) => Err(ConnectorError::new(Outcome::Rejected, Code::CannotBeUndone.name(), CHANGED_SINCE)),
+                Err(error) => Err(error),
+            }
         }
         Work::Activate { external_id } | Work::Unfreeze { external_id, by_enabling: true } => {
             call.write(|connector| connector.activate(external_id)).map(|()| Report::Applied(None))
@@ -252,6 +263,20 @@ impl Call<'_> {
         match self.write(call) {
             Err(error) if error.outcome == Outcome::Conflict && !unique.is_empty() => self.refused(unique, is_own),
             result => result.map(Report::Applied),
+        }
+    }
+
+    /// Whether the account shows these values. A target that cannot be read is believed to.
+    fn has(&self, external_id: &str, expected: &Attributes) -> Result<bool, ConnectorError> {
+        if expected.is_empty() {
+            return Ok(true);
+        }
+        match self.read(|connector| connector.read(external_id)) {
+            Ok(Some(account)) => Ok(still_has(expected, &account.named())),
+            // The update will say so.
+            Ok(None) => Ok(true),
+            Err(error) if is(&error, Code::Unsupported) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::candidate::{Rendering, hold, reserve};
 use super::kept::is_in_vain;
+use super::perform::CHANGED_SINCE;
 use super::{Work, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
@@ -153,13 +154,13 @@ fn update_unowned(
         attributes: Attributes::new(),
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
         unique: Vec::new(),
+        expected: if row.unsettled { Attributes::new() } else { given.expected },
     };
     Ok(Prepared::Work(work, None, before))
 }
 
 fn changed_since() -> Prepared {
-    let message = "the account no longer has the values that were to be taken back";
-    Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, message)])
+    Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, CHANGED_SINCE)])
 }
 
 /// What gives access or changes what access is for.
@@ -259,13 +260,17 @@ fn update(
     given: Option<Given>,
 ) -> Result<Prepared, Fault> {
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
+    let mut expected = Attributes::new();
     let (changes, attributes, unique) = match (frozen, given) {
         (Some(payload), _) => {
             let (changes, attributes) = thaw(payload)?;
             (changes, attributes, Vec::new())
         }
         (None, Some(given)) if !still_has(&given.expected, &account.account.attributes) => return Ok(changed_since()),
-        (None, Some(given)) => (given.changes, given.applied.unwrap_or_default(), Vec::new()),
+        (None, Some(given)) => {
+            expected = given.expected;
+            (given.changes, given.applied.unwrap_or_default(), Vec::new())
+        }
         (None, None) => match rendered(tx, app, row, stored, Some(account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),
             Err(instead) => return Ok(instead),
@@ -285,6 +290,7 @@ fn update(
         attributes,
         version: app.capabilities.conditional_write.then(|| account.account.version.clone()).flatten(),
         unique,
+        expected,
     };
     Ok(Prepared::Work(work, Some(payload), before))
 }

@@ -78,6 +78,10 @@ pub(crate) fn plan_lane(
     if account.is_none() && open.is_empty() && !standing.wants_account() {
         return Ok(LanePlan::Nothing);
     }
+    if account.is_none() && tx.is_ignored(app, user)? {
+        // The user has an account that is left alone; no second one is made.
+        return Ok(LanePlan::Nothing);
+    }
     let print = watched_print(tx, definition, stored)?;
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);

@@ -54,6 +54,10 @@ impl Acting<'_> {
             Reaction::Unlink => self.unlink(tx, subject).map(|()| None)?,
             Reaction::Ignore => self.ignore(tx, &subject).map(|()| None)?,
             Reaction::None | Reaction::Report | Reaction::Review => None,
+            // These are carried out by undoing alone.
+            Reaction::Activate | Reaction::Freeze | Reaction::Unfreeze | Reaction::Attend => {
+                return Err(Fault::new(Code::Internal, "this reaction is not one to a situation"));
+            }
         };
         Ok(Outcome { request })
     }
@@ -75,7 +79,7 @@ impl Acting<'_> {
     }
 
     /// User and account belong together from now on. What was applied is known only where the account is in step.
-    fn link(&self, tx: &mut Tx<'_>, subject: &Subject) -> Result<(), Fault> {
+    pub(super) fn link(&self, tx: &mut Tx<'_>, subject: &Subject) -> Result<(), Fault> {
         let app = &self.live.definition.app.id;
         let gone = || Fault::new(Code::NotFound, "the user is not in the directory");
         let stored = subject.stored.as_ref().filter(|one| one.state == UserState::Present).ok_or_else(gone)?;
@@ -177,7 +181,8 @@ impl Acting<'_> {
         let is_own = matches!(item.finding.situation, Situation::Unqualified | Situation::SourceGone);
         let Some(stored) = subject.stored.as_ref().filter(|_| is_own) else {
             let account = item.finding.account.as_deref().unwrap_or_default();
-            let new = NewRequest { operation, why: why(item), by: self.by(), ..NewRequest::default() };
+            let plan = Some(&self.reconciliation.shown.id);
+            let new = NewRequest { operation, why: why(item), by: self.by(), plan, ..NewRequest::default() };
             return insert_for_account(tx, &self.live.definition, account, self.seen, new).map(|request| request.id);
         };
         if !subject.is_linked() {
@@ -187,7 +192,7 @@ impl Acting<'_> {
     }
 
     /// Nobody owns the account any more. What was held on the user's behalf is free.
-    fn unlink(&self, tx: &mut Tx<'_>, subject: Subject) -> Result<(), Fault> {
+    pub(super) fn unlink(&self, tx: &mut Tx<'_>, subject: Subject) -> Result<(), Fault> {
         let unlinked = || Fault::new(Code::ItemChanged, "the account is not linked any more");
         let mut row = subject.row.ok_or_else(unlinked)?;
         let app = self.live.definition.app.id.clone();
@@ -268,9 +273,11 @@ impl Acting<'_> {
             by: self.by(),
             fingerprint: renders.then_some(print),
             asked: Some(asked),
+            plan: Some(&self.reconciliation.shown.id),
             ..new
         };
         let row = insert(tx, &definition.app, stored, new)?;
+        tx.note_plan(&row.request.id, &self.reconciliation.shown.id)?;
         elect(tx, definition, &stored.user.id)?;
         Ok(row.request.id)
     }

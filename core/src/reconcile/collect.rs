@@ -215,7 +215,6 @@ impl Work<'_> {
             row.shown.pages += 1;
             row.shown.collected += page.count;
             row.cursor = page.next.clone().filter(|_| !over);
-            tx.put_page(&row.shown.id, &key, row.shown.pages, &page.accounts, page.count)?;
             if over {
                 conclude(tx, live, &mut row, &listing)?;
                 let details = told(&row);
@@ -223,6 +222,7 @@ impl Work<'_> {
             } else {
                 tx.save_reconciliation(&row)?;
             }
+            tx.put_page(&row.shown.id, &key, row.shown.pages, &page.accounts, page.count)?;
             Ok(row)
         })?;
         Ok(())

@@ -2,11 +2,12 @@
 
 use super::act::{Acting, Outcome};
 use super::sources::Seeker;
+use super::undo::put_back;
 use super::{Work, definition_mark, find, go_on, is_at_account, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{advance, expire_items, log_step};
+use crate::intake::{LiveApp, advance, expire_items, log_step};
 use crate::lifecycle::Event;
 use crate::model::{ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
 use crate::planning::brake::can_be_released;
@@ -22,8 +23,8 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
     let goes_on = write(host, |tx, apps| {
         let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
         let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
-        if row.shown.kind != ReconciliationKind::Target {
-            return Err(Fault::new(Code::InvalidArgument, "the plan is not that of a target"));
+        if row.shown.kind == ReconciliationKind::Source {
+            return Err(Fault::new(Code::InvalidTransition, "the plan of a list of users carries itself out"));
         }
         if row.shown.digest.as_deref() != Some(digest) {
             return Err(Fault::new(Code::PlanChanged, "the digest is not that of the plan as it is now"));
@@ -35,7 +36,7 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
         }
         let app = row.shown.app.clone();
         let live = find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
-        if row.definition.as_deref() != Some(definition_mark(live)?.as_str()) {
+        if is_of_another(&row, live)? {
             return Err(Fault::new(Code::PlanChanged, "the app's definition changed since the plan was made"));
         }
         tx.take_reconciliation(&mut row)?;
@@ -53,7 +54,9 @@ impl Work<'_> {
         while !self.is_stopped() {
             let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;
             if next.is_empty() {
-                self.take_over(&mut seeker)?;
+                if !self.is_undo() {
+                    self.take_over(&mut seeker)?;
+                }
                 return if self.is_stopped() { Ok(()) } else { self.end() };
             }
             let mut batch = Vec::with_capacity(next.len());
@@ -72,12 +75,13 @@ impl Work<'_> {
         write(self.host, |tx, apps| {
             tx.save_reconciliation(&self.row)?;
             let live = find(apps, self.app.as_str())?;
-            let changed = self.row.definition.as_deref() != Some(definition_mark(live)?.as_str());
+            let changed = is_of_another(&self.row, live)?;
             for (planned, seen) in batch {
                 let mut row = planned.clone();
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
+                    false if self.is_undo() => tx.part(|tx| put_back(tx, live, &self.row, &row)),
                     false => tx.part(|tx| acting.carry_out(tx, &row)),
                 };
                 let outcome = match outcome {
@@ -132,7 +136,9 @@ impl Work<'_> {
                 return Ok(row);
             }
             let expired = expire_items(tx, &row.shown.id)?;
-            remember(tx, &row)?;
+            if row.shown.kind == ReconciliationKind::Target {
+                remember(tx, &row)?;
+            }
             let items = tx.item_counts(&row.shown.id)?;
             let by = row.committed_by.clone();
             advance(tx, &mut row, Event::Complete, by.as_deref(), json!({"items": items, "expired": expired}))?;
@@ -141,6 +147,12 @@ impl Work<'_> {
         self.stopped = true;
         Ok(())
     }
+}
+
+/// Whether a plan was made for another definition of the app than there is now.
+fn is_of_another(row: &ReconciliationRow, live: &LiveApp) -> Result<bool, Fault> {
+    let now = definition_mark(live)?;
+    Ok(row.definition.as_ref().is_some_and(|definition| *definition != now))
 }
 
 /// Notes that the rest of the plan waits for a second person.
@@ -156,7 +168,7 @@ fn wait_for_release(tx: &mut Tx<'_>, row: &mut ReconciliationRow, held: u64) -> 
 }
 
 /// The listing is accepted: the next is compared with it.
-fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
+pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault> {
     let Some(app) = &row.shown.app else { return Ok(()) };
     let mut known = tx.remembered(app)?;
     let is_accepted = match row.shown.verdict {

@@ -98,7 +98,7 @@ impl Work<'_> {
         shown.faults = analysis.unreadable().iter().take(MOST_FAULTS).map(|one| one.fault.clone()).collect();
     }
 
-    fn clear(&mut self) -> Result<(), Fault> {
+    pub(super) fn clear(&mut self) -> Result<(), Fault> {
         let row = self.row.clone();
         write(self.host, |tx, _| {
             tx.clear_items(&row.shown.id)?;
@@ -131,14 +131,16 @@ impl Work<'_> {
     }
 
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
-    fn finish(&mut self, live: &LiveApp, began: Timestamp) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, live: &LiveApp, began: Timestamp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
         let settings = live.definition.app.brake.clone().unwrap_or_default();
         let around = self.surroundings(live, &settings, verdict)?;
+        // What is undone was not inferred.
+        let undoes = self.is_undo();
         let mut brake = Brake::new(&settings, &around);
         self.each_page(|tx, page| {
             for one in page {
-                brake.add(&one.item, is_confirmed_item(tx, live, &settings, &one.item)?);
+                brake.add(&one.item, undoes || is_confirmed_item(tx, live, &settings, &one.item)?);
             }
             Ok(())
         })?;
@@ -147,7 +149,7 @@ impl Work<'_> {
         let (id, key) = (self.row.shown.id.clone(), self.key.clone());
         self.each_page(|tx, page| {
             for one in page {
-                let confirmed = is_confirmed_item(tx, live, &settings, &one.item)?;
+                let confirmed = undoes || is_confirmed_item(tx, live, &settings, &one.item)?;
                 braked.apply(&mut one.item, confirmed);
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.put_item(&id, &key, one)?;
@@ -157,7 +159,8 @@ impl Work<'_> {
         })?;
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
-        shown.notes.clone_from(&braked.notes);
+        shown.notes.retain(|_| undoes);
+        shown.notes.extend(braked.notes.iter().cloned());
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
@@ -165,7 +168,7 @@ impl Work<'_> {
             row.shown.brake = if held { braked.reasons.clone() } else { Vec::new() };
             let release = held && can_be_released(&row.shown.brake);
             row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
-            if verdict != SnapshotVerdict::Incomplete {
+            if verdict != SnapshotVerdict::Incomplete && !undoes {
                 tx.forget_observations(&live.definition.app.id, began)?;
             }
             let details = analyzed(tx, &row)?;

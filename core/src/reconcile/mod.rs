@@ -12,17 +12,19 @@ mod known;
 mod sources;
 mod stage;
 mod subject;
+mod undo;
 mod update;
 
 pub(crate) use commit::commit;
 pub(crate) use stage::stage_accounts;
+pub(crate) use undo::undo;
 
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApp, LiveApps, advance, begin_reconciliation, end_reconciliation};
 use crate::lifecycle::Event;
-use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, Situation, State, WaitingFor};
+use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, Situation, State, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
 use crate::time::Period;
@@ -57,13 +59,14 @@ pub(crate) fn reconcile(
 /// only held items are left is closed: what is found now takes their place.
 fn unfinished(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<Option<RequestId>, Fault> {
     let Some(row) = tx.open_reconciliation(app)? else { return Ok(None) };
-    let id = row.shown.id;
+    let id = row.shown.id.clone();
     match row.shown.state {
         State::Analyzed => {
             end_reconciliation(tx, &id, Event::Cancel, by, "another reconciliation takes its place")?;
             Ok(None)
         }
-        State::Committing if tx.next_items(&id, ItemState::Planned, 1)?.is_empty() => {
+        State::Committing if is_held_alone(tx, &id)? => {
+            commit::remember(tx, &row)?;
             end_reconciliation(
                 tx,
                 &id,
@@ -75,6 +78,12 @@ fn unfinished(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<Option<R
         }
         _ => Ok(Some(id)),
     }
+}
+
+/// Whether nothing of a plan is left but what waits for a second person.
+fn is_held_alone(tx: &Tx<'_>, id: &RequestId) -> Result<bool, Fault> {
+    let has = |state| tx.next_items(id, state, 1).map(|items| !items.is_empty());
+    Ok(!has(ItemState::Planned)? && has(ItemState::Held)?)
 }
 
 /// Takes a reconciliation up and brings it as far as it goes by itself: to its plan, or, where the plan is being carried out,
@@ -125,6 +134,8 @@ impl<'h> Work<'h> {
     fn drive(&mut self) -> Result<(), Fault> {
         while !self.is_stopped() {
             match self.row.shown.state {
+                State::New if self.is_undo() => self.step(Event::Analyze, json!({}))?,
+                State::Analyzing if self.is_undo() => self.plan_undo()?,
                 State::New => self.begin()?,
                 State::Collecting => self.collect()?,
                 State::Collected => self.step(Event::Analyze, json!({}))?,
@@ -172,6 +183,10 @@ impl<'h> Work<'h> {
         self.host.refresh()?;
         let (apps, _) = self.host.apps();
         find(&apps, self.app.as_str()).cloned()
+    }
+
+    fn is_undo(&self) -> bool {
+        self.row.shown.kind == ReconciliationKind::Undo
     }
 
     fn is_stopped(&self) -> bool {

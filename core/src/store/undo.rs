@@ -1,10 +1,11 @@
 //! What plans did, and which plans take that back.
 
 use super::{RequestRow, Tx, unknown_word};
-use crate::fault::Fault;
-use crate::id::RequestId;
+use crate::fault::{Code, Fault};
+use crate::id::{RequestId, UserId};
 use crate::model::State;
 use rusqlite::params;
+use serde_json::Value;
 
 impl Tx<'_> {
     /// Notes that a request carries out a plan.
@@ -34,6 +35,23 @@ impl Tx<'_> {
         )?;
         let rows = ids.iter().map(|id| self.request(id));
         rows.filter_map(Result::transpose).collect()
+    }
+
+    /// The links that a plan made and took away, in order: whether it made one, and for whom and which account.
+    pub(crate) fn links_of_plan(&self, plan: &RequestId) -> Result<Vec<(bool, UserId, String)>, Fault> {
+        let rows = self.rows(
+            "SELECT kind, user_id, details FROM log WHERE request_id = $1 AND (kind = 'linked' OR kind = 'unlinked')
+             AND user_id IS NOT NULL ORDER BY sequence",
+            [plan.as_str()],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)),
+        )?;
+        let damaged = || Fault::new(Code::StoreDamaged, "the column `log.details` cannot be read");
+        let read = |(kind, user, details): (String, String, String)| {
+            let details: Value = serde_json::from_str(&details).map_err(|_| damaged())?;
+            let account = details.get("external_id").and_then(Value::as_str).ok_or_else(damaged)?;
+            Ok((kind == "linked", UserId::new(user)?, account.to_owned()))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Notes what a reconciliation takes back.
