@@ -144,7 +144,9 @@ fn every_table_and_column_is_told_and_no_other() {
             (!word.is_empty() && word.chars().all(|one| one.is_ascii_lowercase() || one == '_'))
                 .then(|| word.to_owned())
         });
-        let columns: BTreeSet<String> = columns.collect();
+        let mut columns: BTreeSet<String> = columns.collect();
+        let added = schema.split(&format!("ALTER TABLE {name} ADD COLUMN ")).skip(1);
+        columns.extend(added.filter_map(|rest| rest.split(' ').next()).map(str::to_owned));
         let about = section(&document, &format!("## {name}"));
         let rows = first_column(about);
         let told = if rows.is_empty() { quoted(about).into_iter().collect() } else { rows };

@@ -1,13 +1,16 @@
 //! Memberships of groups: what grants ask for compared with what a target shows.
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
-use rollkeeper::model::{App, User};
+use rollkeeper::model::{App, Situation, User};
 use rollkeeper::planning::groups::MembershipVerdict::{InStep, ToAdd, ToRemove, UnknownGroup, Unmanaged, Unreadable};
 use rollkeeper::planning::groups::{
     Group, GroupRules, GroupSummary, Holder, Membership, MembershipVerdict, compare_groups,
 };
+use rollkeeper::testing::VirtualClock;
+use rollkeeper::{Engine, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is compared: an app's part of a definition, users with their accounts, groups.
 struct Case {
@@ -284,4 +287,52 @@ fn random_groups_are_judged_as_by_the_table() {
         seen.extend(pairs.into_values());
     }
     assert_eq!(seen.len(), 5, "{seen:?}");
+}
+
+/// The notes of a reconciliation whose app has these keys besides, of a user with a permission set and one without.
+fn notes(keys: &Value, script: &Value) -> Vec<String> {
+    let clock = VirtualClock::new(Timestamp::from_micros(0));
+    let engine = Engine::builder().clock(Arc::new(clock)).seed(1).open().unwrap();
+    let mut app = json!({"id": "crm", "assigned_to": {"profiles": ["P"]}, "create_without_match": true,
+        "mapping": [{"target": "userName", "source": "id"}],
+        "entitlements": [{"grant": "permission_set", "name": "S", "group": {"display_name": "Sales"}},
+            {"grant": "permission_set", "name": "S", "group": {"id": "g9"}}],
+        "connector": {"kind": "mock", "settings": {"groups": {"g1": "sales", "g2": "Others"},
+            "members": {"g1": ["2", "x"], "g2": ["1"]}}}});
+    app.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    engine.put_app(App::from_json(app.to_string().as_bytes()).unwrap(), None).unwrap();
+    let users = json!([{"id": "u1", "profile": "P", "permission_sets": ["S"]}, {"id": "u2", "profile": "P"}]);
+    engine.put_users(users.to_string().as_bytes(), None).unwrap();
+    engine.run(&RunOptions::default()).unwrap();
+    engine.mock_target("crm").unwrap().script_json(&script.to_string()).unwrap();
+    let reconciliation = engine.reconcile("crm", None).unwrap();
+    assert_eq!((reconciliation.state.name(), reconciliation.counts.0[&Situation::Confirmed]), ("Analyzed", 2));
+    // Nobody's membership is touched, whatever is said.
+    engine.commit(reconciliation.id.as_str(), reconciliation.digest.as_deref().unwrap(), "ada").unwrap();
+    engine.run(&RunOptions::default()).unwrap();
+    assert_eq!(engine.mock_target("crm").unwrap().members("g1"), ["2", "x"]);
+    reconciliation.notes
+}
+
+#[test]
+fn a_reconciliation_tells_of_memberships_and_sends_none() {
+    let told = notes(&json!({}), &json!([]));
+    assert_eq!(
+        told,
+        [
+            "memberships: 0 in step, 1 to add, 0 to remove, 2 unmanaged, 1 in unknown groups, 0 unreadable; they are not sent yet",
+            "group `sales` of 2 members: 1 to add, 0 to remove",
+            "group `g9`: the target has no group of that id",
+        ]
+    );
+    let told = notes(&json!({"authoritative": true}), &json!([]));
+    assert_eq!(told[1], "group `sales` of 2 members: 1 to add, 2 to remove");
+    let told = notes(&json!({"authoritative": true, "protected": {"external_ids": ["x"]}}), &json!([]));
+    assert_eq!(told[1], "group `sales` of 2 members: 1 to add, 1 to remove");
+    assert_eq!(notes(&json!({"entitlements": []}), &json!([])), Vec::<String>::new());
+    let failing = json!([{"on": "list_groups", "fault": "forbidden"}]);
+    assert_eq!(
+        notes(&json!({}), &failing),
+        ["memberships were not compared: the target's groups cannot be read (`forbidden`)"]
+    );
 }

@@ -219,6 +219,17 @@ pub struct Entitlement {
     pub group: GroupReference,
 }
 
+impl Entitlement {
+    /// Whether the user has the grant.
+    pub fn is_for(&self, user: &super::User) -> bool {
+        match self.grant {
+            GrantKind::Profile => user.profile.as_ref() == Some(&self.name),
+            GrantKind::PermissionSet => user.permission_sets.contains(&self.name),
+            GrantKind::PermissionSetGroup => user.permission_set_groups.contains(&self.name),
+        }
+    }
+}
+
 /// What kind of grant it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -182,6 +182,20 @@ pub fn compare_groups(
     Ok(showing.summary)
 }
 
+/// The accounts in the groups that entitlements name: whose users have to be known for [`compare_groups`], besides those who
+/// have a grant.
+pub fn named_members<'a>(entitlements: &[Entitlement], groups: &'a [Group]) -> BTreeSet<&'a str> {
+    let is_named = |group: &Group| {
+        let name = group.display_name.as_deref().map(str::to_lowercase);
+        entitlements.iter().any(|entitlement| match &entitlement.group {
+            GroupReference::Id(id) => *id == group.id,
+            GroupReference::DisplayName(other) => name.as_ref() == Some(&other.to_lowercase()),
+        })
+    };
+    let members = groups.iter().filter(|group| is_named(group)).filter_map(|group| group.members.as_ref());
+    members.flatten().map(String::as_str).collect()
+}
+
 /// The accounts that are wanted in a group, each with the grants that ask for it.
 type Wanted<'a> = BTreeMap<&'a str, BTreeSet<String>>;
 

@@ -181,7 +181,7 @@ impl Work<'_> {
 
     /// Waits until the target may be asked, and gives whether the work goes on. A target that is paused for longer is asked
     /// all the same: one call shows whether it is back.
-    fn wait_for_room(&self, live: &LiveApp) -> Result<bool, Fault> {
+    pub(super) fn wait_for_room(&self, live: &LiveApp) -> Result<bool, Fault> {
         let app = &live.definition.app;
         let mut waited = 0;
         while waited < PATIENCE.as_micros() {

@@ -157,10 +157,12 @@ impl Work<'_> {
             }
             Ok(())
         })?;
+        let memberships = self.memberships(live)?;
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
+        shown.notes.extend(memberships);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();

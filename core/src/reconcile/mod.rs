@@ -9,6 +9,7 @@ mod collect;
 mod commit;
 mod compare;
 mod known;
+mod memberships;
 mod sources;
 mod stage;
 mod subject;
