@@ -90,7 +90,7 @@ impl Work<'_> {
     fn note(&mut self, analysis: &Analysis) {
         let shown = &mut self.row.shown;
         shown.counts = analysis.counts().clone();
-        if !analysis.is_complete() && shown.verdict != Some(SnapshotVerdict::Incomplete) {
+        if self.host.brakes() && !analysis.is_complete() && shown.verdict != Some(SnapshotVerdict::Incomplete) {
             shown.verdict = Some(SnapshotVerdict::Incomplete);
             let count = analysis.unreadable_count() + analysis.repeated();
             shown.verdict_why.push(format!("{count} records cannot be read, or are there twice"));
@@ -150,7 +150,9 @@ impl Work<'_> {
         self.each_page(|tx, page| {
             for one in page {
                 let confirmed = undoes || is_confirmed_item(tx, live, &settings, &one.item)?;
-                braked.apply(&mut one.item, confirmed);
+                if self.host.brakes() {
+                    braked.apply(&mut one.item, confirmed);
+                }
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.put_item(&id, &key, one)?;
                 digest.add(one.item.number, &one.digest, one.item.state == ItemState::Held);

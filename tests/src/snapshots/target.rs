@@ -214,7 +214,7 @@ fn shifted(all: &[TargetAccount], _: &mut Chance) -> Answers {
 
 /// Without so many rows, each time others.
 fn without(all: &[TargetAccount], count: usize, chance: &mut Chance) -> Accounts {
-    let start = chance.below(all.len());
-    let gone = |number: usize| (number + all.len() - start) % all.len() < count;
+    let start = chance.below(all.len()) + chance.round * count;
+    let gone = |number: usize| (number + all.len() - start % all.len()) % all.len() < count;
     all.iter().enumerate().filter(|(number, _)| !gone(*number)).map(|(_, account)| account.clone()).collect()
 }
