@@ -6,7 +6,7 @@
 
 mod record;
 
-pub(crate) use record::{Field, Keys, Record};
+pub(crate) use record::{Field, Keys, Raw, Record, each_member};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

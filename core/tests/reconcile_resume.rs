@@ -292,3 +292,104 @@ fn whoever_was_at_it_before_writes_no_more() {
     let found = engine.reconciliations(&Default::default()).unwrap();
     assert_eq!(found.iter().map(|one| one.state).collect::<Vec<_>>(), [State::Analyzed]);
 }
+
+/// A plan of several transactions, killed after each of them.
+#[test]
+fn a_run_carries_on_with_a_plan_that_a_dead_process_was_carrying_out() {
+    const MANY: usize = 250;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.db");
+    let target = MockTarget::new();
+    (0..MANY).for_each(|number| target.put_account(account(1_000 + number)));
+    let copies: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
+    let (told, from, to) = (Arc::clone(&copies), path.clone(), folder.path().to_owned());
+    let log: Arc<dyn Fn(&LogEntry) + Send + Sync> = Arc::new(move |entry| {
+        // The first of each transaction.
+        let item = entry.details.get("item").and_then(Value::as_u64);
+        if entry.kind == "committing" || item.is_some_and(|item| item % 100 == 1) {
+            let name = to.join(format!("many{}.db", entry.sequence));
+            copy(&from, &name);
+            told.lock().unwrap().push(name);
+        }
+    });
+    let engine = open_told(&path, &plain(&target), Some(log));
+    engine.put_app(app(), None).unwrap();
+    let found = engine.reconcile("crm", None).unwrap();
+    let digest = found.digest.as_deref().unwrap();
+    engine.commit(found.id.as_str(), digest, "ann").unwrap();
+    drop(engine);
+    let copies = copies.lock().unwrap().clone();
+    assert_eq!(copies.len(), 4);
+    for (number, copy) in copies.iter().enumerate() {
+        let engine = open(copy, &plain(&target));
+        let was = engine.reconciliation(found.id.as_str()).unwrap();
+        assert_eq!(was.state, State::Committing);
+        assert_eq!(was.items.get(&ItemState::Done).copied().unwrap_or(0), [0, 100, 200, 250][number]);
+        // By a run, or by whoever committed it.
+        if number % 2 == 0 {
+            engine.run(&RunOptions::default()).unwrap();
+        } else {
+            engine.commit(found.id.as_str(), digest, "ann").unwrap();
+        }
+        let done = engine.reconciliation(found.id.as_str()).unwrap();
+        assert_eq!((done.state, done.items[&ItemState::Done]), (State::Completed, MANY as u64));
+        let entries = engine.log(&rollkeeper::model::LogFilter { limit: Some(10_000), ..Default::default() }).unwrap();
+        let told = entries.iter().filter(|entry| entry.kind == "reconciled").count();
+        assert_eq!(told, MANY, "each item was done once");
+        assert_eq!(engine.accounts(&AccountFilter { limit: Some(1_000), ..Default::default() }).unwrap().len(), MANY);
+    }
+}
+
+/// A person manages the link of the account: `mark_known` in the file itself.
+fn manage_link(path: &Path, external_id: &str) {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let changed = file.execute("UPDATE account SET known_link = 1 WHERE external_id = $1", [external_id]).unwrap();
+    assert_eq!(changed, 1);
+}
+
+fn app_with(reactions: &Value, more: &Value) -> App {
+    let mut app = serde_json::to_value(app()).unwrap();
+    app["reconcile"] = json!({"reactions": reactions});
+    app.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    App::from_json(app.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn the_link_that_a_person_manages_and_the_account_that_is_protected_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.db");
+    let target = target();
+    let engine = open(&path, &plain(&target));
+    fill(&engine);
+    let found = engine.reconcile("crm", None).unwrap();
+    engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), "ann").unwrap();
+    engine.run(&RunOptions::default()).unwrap();
+    manage_link(&path, "x0");
+    // Both users have left, and everybody else stays.
+    for id in ["u0", "u2", "u4"] {
+        let user = json!({"id": id, "username": id, "profile": "Guests"});
+        engine.put_app(app_with(&json!({}), &json!({"enabled": false})), None).unwrap();
+        engine.put_user(User::from_json(user.to_string().as_bytes()).unwrap(), None).unwrap();
+    }
+    for request in engine.requests(&RequestFilter::default()).unwrap() {
+        let _ = engine.cancel(request.id.as_str(), None);
+    }
+    let more = json!({"protected": {"external_ids": ["x2"]}, "enabled": false});
+    engine.put_app(app_with(&json!({"unqualified": "unlink", "orphaned": "report"}), &more), None).unwrap();
+    for request in engine.requests(&RequestFilter::default()).unwrap() {
+        let _ = engine.cancel(request.id.as_str(), None);
+    }
+    let found = engine.reconcile("crm", None).unwrap();
+    let items = engine.plan(found.id.as_str(), &PlanFilter::default()).unwrap();
+    let of = |account: &str| items.iter().find(|item| item.finding.account.as_deref() == Some(account)).unwrap();
+    assert_eq!((of("x0").reaction.name(), of("x0").why.len()), ("report", 1), "{:?}", of("x0"));
+    assert_eq!(of("x2").finding.situation.name(), "protected");
+    assert_eq!((of("x4").finding.situation.name(), of("x4").reaction.name()), ("unqualified", "unlink"));
+    // What is inferred and destructive is held the first time it is found.
+    assert_eq!(of("x4").state, ItemState::Held);
+    let before = engine.accounts(&AccountFilter::default()).unwrap();
+    let done = engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), "ann").unwrap();
+    assert_eq!(engine.accounts(&AccountFilter::default()).unwrap(), before);
+    assert_eq!(done.state, State::Completed, "nobody can release what must be found again");
+    assert_eq!(done.items.get(&ItemState::Expired), Some(&1));
+}

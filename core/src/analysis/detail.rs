@@ -2,7 +2,7 @@
 
 use super::outcome::{Decided, Found};
 use super::record::{Link, again, read_account, user};
-use super::{Inputs, Rules};
+use super::{Inputs, Records, Rules};
 use crate::fault::{Code, Fault};
 use crate::mapping::{References, RenderInputs};
 use crate::matching::Confidence;
@@ -116,23 +116,51 @@ impl Reading<'_, '_, '_> {
         again(self.inputs.links, place, Link::read)
     }
 
-    /// Users who come into question, the surest first, equally sure ones by id.
-    fn candidates(&mut self, decided: &Decided) -> Result<Vec<MatchCandidate>, Fault> {
+    /// Users who come into question, and accounts for which the user does, the surest first, equally sure ones by id.
+    fn candidates(
+        &mut self,
+        decided: &Decided,
+        user: Option<&User>,
+        account: Option<&TargetAccount>,
+    ) -> Result<Vec<MatchCandidate>, Fault> {
         let mut candidates = Vec::with_capacity(decided.candidates.len() + decided.rivals.len());
         let number = |sure: Confidence| f64::from(sure.thousandths()) / 1000.0;
-        // The one who is named as the finding's user is not named again.
-        for (place, sure) in decided.candidates.iter().filter(|(place, _)| Some(*place) != decided.user) {
-            let user = Some(self.user(*place)?.id.as_str().to_owned());
-            candidates.push((Reverse(*sure), MatchCandidate { user, account: None, confidence: number(*sure) }));
+        for place in &decided.candidates {
+            let user = self.user(*place)?;
+            let sure = account.map(|account| self.sure(&user, account, decided.rule)).unwrap_or_default();
+            let user = Some(user.id.as_str().to_owned());
+            candidates.push((Reverse(sure), MatchCandidate { user, account: None, confidence: number(sure) }));
         }
-        for (place, sure) in &decided.rivals {
-            let account = Some(self.account(*place)?.external_id);
-            candidates.push((Reverse(*sure), MatchCandidate { user: None, account, confidence: number(*sure) }));
+        for (place, rule) in &decided.rivals {
+            let account = self.account(*place)?;
+            let sure = user.map(|user| self.sure(user, &account, *rule)).unwrap_or_default();
+            let account = Some(account.external_id);
+            candidates.push((Reverse(sure), MatchCandidate { user: None, account, confidence: number(sure) }));
         }
         candidates.sort_by(|(sure, one), (other_sure, other)| {
             (sure, &one.user, &one.account).cmp(&(other_sure, &other.user, &other.account))
         });
         Ok(candidates.into_iter().map(|(_, candidate)| candidate).collect())
+    }
+
+    /// How sure the rules are, up to those that are asked together with the one that decided.
+    fn sure(&self, user: &User, account: &TargetAccount, decided_by: Option<usize>) -> Confidence {
+        let matching = self.rules.matching;
+        let mut tiers = (0..matching.tiers()).map(|tier| matching.tier(tier));
+        let last = tiers.find(|tier| decided_by.is_some_and(|rule| tier.contains(&rule)));
+        let count = last.map_or(matching.rules(), |tier| tier.end);
+        let account = account.named();
+        let all = (0..count).map(|rule| matching.confidence(rule, &user.record, &account));
+        all.fold(Confidence::default(), Confidence::plus)
+    }
+
+    /// What was believed by hashes is tried by the values before anything follows from it.
+    fn verify(&self, decided: &Decided, user: Option<&User>, account: Option<&TargetAccount>) -> Result<(), Fault> {
+        let (Some(rule), Some(user), Some(account)) = (decided.rule, user, account) else { return Ok(()) };
+        match self.sure(user, account, Some(rule)) >= self.rules.matching.certain() {
+            true => Ok(()),
+            false => Err(Fault::new(Code::Internal, "a user and an account that were matched do not match")),
+        }
     }
 
     /// The drift and the faults, for the situations that have them.
@@ -175,9 +203,10 @@ impl Decided {
         let user = self.user.map(|place| reading.user(place)).transpose()?;
         let account = self.account.map(|place| reading.account(place)).transpose()?;
         let link = self.link.map(|place| reading.link(place)).transpose()?;
-        let candidates = reading.candidates(self)?;
+        reading.verify(self, user.as_ref(), account.as_ref())?;
+        let candidates = reading.candidates(self, user.as_ref(), account.as_ref())?;
         let references = match &user {
-            Some(user) => references_of(rules, &user.record, now, account_of)?,
+            Some(user) => references_of(rules, &user.record, now, reading.inputs.links, account_of)?,
             None => None,
         };
         let (drift, faults) =
@@ -200,13 +229,14 @@ impl Decided {
 }
 
 /// Tells the external id of the account that is linked to a user.
-pub(super) type AccountOf<'a> = dyn FnMut(&str) -> Result<Option<String>, Fault> + 'a;
+pub(super) type AccountOf<'a> = dyn FnMut(&str, &mut dyn Records) -> Result<Option<String>, Fault> + 'a;
 
 /// The accounts of the users to whom the record refers; `None` where no rule refers to anybody.
 pub(super) fn references_of(
     rules: &Rules<'_>,
     user: &Attributes,
     now: Timestamp,
+    links: &mut dyn Records,
     account_of: &mut AccountOf<'_>,
 ) -> Result<Option<References>, Fault> {
     if !rules.mapping.has_references() {
@@ -220,7 +250,7 @@ pub(super) fn references_of(
     };
     let mut references = References::new();
     for id in rules.mapping.referenced(&inputs) {
-        if let Some(account) = account_of(&id)? {
+        if let Some(account) = account_of(&id, links)? {
             references.insert(id, account);
         }
     }

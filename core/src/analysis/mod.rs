@@ -4,15 +4,28 @@
 //! [`analyze`] decides and counts. What a finding says beyond its situation (candidates, drift, faults) is worked out when it
 //! is asked for, from the records themselves; so what nobody asks for costs nothing.
 
+mod collect;
 mod detail;
+mod finish;
+mod hash;
+mod linked;
+mod matched;
 mod outcome;
+mod partition;
+#[cfg(test)]
+mod random;
+mod read;
 mod record;
+mod settled;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
 mod whole;
 
 pub use outcome::{Analysis, Findings, Found};
 pub use record::{Side, Unreadable};
+
+use settled::{Kind, Settled};
 
 use crate::fault::Fault;
 use crate::mapping::Mapping;
@@ -127,6 +140,13 @@ pub fn analyze(
     terms: &Terms,
     scratch: &mut dyn Scratch,
 ) -> Result<Analysis, Fault> {
-    let _ = scratch;
-    whole::analyze(inputs, rules, terms)
+    let mut collected = collect::collect(inputs, rules, terms, scratch)?;
+    let flags = std::mem::take(&mut collected.user_flags);
+    let mut settled = Settled::new(collected.account_count, flags, terms.memory);
+    for account in std::mem::take(&mut collected.bad_accounts) {
+        settled.set(account, Kind::Gone);
+    }
+    let close = linked::link(&mut collected, &mut settled, scratch)?;
+    matched::by_rules(inputs, rules, &mut collected, &mut settled, scratch)?;
+    finish::finish(inputs, rules, terms, scratch, (collected, settled, close))
 }

@@ -1,11 +1,14 @@
 //! What an analysis comes to, and the way through its findings.
 
-use super::record::Unreadable;
-use super::{Inputs, Rules, Scratch, Terms};
+use super::collect::Troubles;
+use super::hash::Hasher;
+use super::partition::Places;
+use super::record::{Link, Unreadable, again};
+use super::settled::{Kind, Settled};
+use super::{Inputs, Records, Rules, Scratch, Terms};
 use crate::fault::Fault;
-use crate::matching::Confidence;
 use crate::model::{Finding, Situation, SituationCounts};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// How many records that take no part are told one by one; all of them are counted.
 pub(super) const MOST_TOLD: usize = 1000;
@@ -18,25 +21,25 @@ pub(super) struct Decided {
     pub(super) user: Option<u64>,
     pub(super) link: Option<u64>,
     pub(super) rule: Option<usize>,
-    /// The users who come into question, and how sure each is.
-    pub(super) candidates: Vec<(u64, Confidence)>,
-    /// Other accounts of which the user is a candidate.
-    pub(super) rivals: Vec<(u64, Confidence)>,
+    /// The users who come into question.
+    pub(super) candidates: Vec<u64>,
+    /// Other accounts of which the user is a candidate, each with the rule that decided.
+    pub(super) rivals: Vec<(u64, Option<usize>)>,
 }
 
-/// What was found.
+/// What was found. It has some bytes for each record, and the places in scratch where the rest is.
 #[derive(Clone, Debug)]
 pub struct Analysis {
     pub(super) counts: SituationCounts,
-    pub(super) repeated: u64,
-    pub(super) unreadable: Vec<Unreadable>,
-    pub(super) unreadable_count: u64,
+    pub(super) troubles: Troubles,
     pub(super) complete: bool,
     pub(super) terms: Terms,
-    /// The accounts in their order, then the users in theirs.
-    pub(super) decided: Vec<Decided>,
-    /// The accounts of the users, for references.
-    pub(super) accounts_of: BTreeMap<String, String>,
+    pub(super) settled: Settled,
+    pub(super) user_places: Places,
+    pub(super) account_places: Places,
+    pub(super) link_places: Places,
+    /// The links of users, by the hash of the user, for references.
+    pub(super) links_of: HashMap<u128, u32>,
 }
 
 /// A finding, and the places of its records.
@@ -60,18 +63,18 @@ impl Analysis {
 
     /// How many accounts have the external id of one before them. They are in no situation.
     pub fn repeated(&self) -> u64 {
-        self.repeated
+        self.settled.repeated
     }
 
     /// The records that take no part, the first thousand of them: those that cannot be read, and users or links that are
     /// there twice.
     pub fn unreadable(&self) -> &[Unreadable] {
-        &self.unreadable
+        &self.troubles.told
     }
 
     /// How many records take no part.
     pub fn unreadable_count(&self) -> u64 {
-        self.unreadable_count
+        self.troubles.count
     }
 
     /// Whether absence was concluded from: the listing was whole, every record could be read, and none came twice.
@@ -105,12 +108,73 @@ impl Analysis {
         Ok(())
     }
 
-    pub(super) fn count(decided: &[Decided]) -> SituationCounts {
-        let mut counts: BTreeMap<Situation, u64> = Situation::ALL.iter().map(|one| (*one, 0)).collect();
-        for one in decided {
-            *counts.entry(one.situation).or_default() += 1;
+    /// What was decided of an account; nothing where it takes no part.
+    fn of_account(&self, account: u32, scratch: &mut dyn Scratch) -> Result<Option<Decided>, Fault> {
+        let settled = &self.settled;
+        let Kind::Decided(situation) = settled.kind(account) else { return Ok(None) };
+        let user = settled.user_of(account);
+        let link = settled.link_of(account).map(|link| self.link_places.get(scratch, link)).transpose()?;
+        let mut decided = Decided {
+            situation,
+            account: Some(self.account_places.get(scratch, account)?),
+            user: user.map(|user| self.user_places.get(scratch, user)).transpose()?,
+            link,
+            rule: settled.rule_of(account),
+            candidates: Vec::new(),
+            rivals: Vec::new(),
+        };
+        match (situation, user) {
+            (Situation::Ambiguous, Some(user)) => {
+                for rival in settled.rivals(account, user) {
+                    decided.rivals.push((self.account_places.get(scratch, rival)?, settled.rule_of(rival)));
+                }
+            }
+            (Situation::Ambiguous, None) => {
+                for told in settled.told_of(account) {
+                    decided.candidates.push(self.user_places.get(scratch, told.user)?);
+                }
+            }
+            _ => {}
         }
-        SituationCounts(counts)
+        Ok(Some(decided))
+    }
+
+    /// What was decided of a user without an account; nothing where it has one, or takes no part.
+    fn of_user(&self, user: u32, situation: Situation, scratch: &mut dyn Scratch) -> Result<Decided, Fault> {
+        let link = self.settled.link_elsewhere(user);
+        Ok(Decided {
+            situation,
+            account: None,
+            user: Some(self.user_places.get(scratch, user)?),
+            link: link.map(|link| self.link_places.get(scratch, link)).transpose()?,
+            rule: None,
+            candidates: Vec::new(),
+            rivals: Vec::new(),
+        })
+    }
+
+    /// The external id of the account that is linked to a user.
+    pub(super) fn account_of(
+        &self,
+        user: &str,
+        links: &mut dyn Records,
+        scratch: &mut dyn Scratch,
+    ) -> Result<Option<String>, Fault> {
+        let hash = Hasher::new(&self.terms.key).hash(user.as_bytes());
+        let Some(number) = self.links_of.get(&hash) else { return Ok(None) };
+        let link = again(links, self.link_places.get(scratch, *number)?, Link::read)?;
+        Ok((link.linked_user() == Some(user)).then_some(link.account))
+    }
+
+    pub(super) fn found(
+        &self,
+        decided: &Decided,
+        inputs: &mut Inputs<'_>,
+        rules: &Rules<'_>,
+        scratch: &mut dyn Scratch,
+    ) -> Result<Found, Fault> {
+        let mut account_of = |user: &str, links: &mut dyn Records| self.account_of(user, links, scratch);
+        decided.found(inputs, rules, self.terms.now, &mut account_of)
     }
 }
 
@@ -118,7 +182,7 @@ impl Analysis {
 #[derive(Clone, Debug)]
 pub struct Findings {
     wanted: BTreeSet<Situation>,
-    next: usize,
+    next: u64,
 }
 
 impl Findings {
@@ -133,12 +197,34 @@ impl Findings {
         rules: &Rules<'_>,
         scratch: &mut dyn Scratch,
     ) -> Result<Option<Found>, Fault> {
-        let _ = scratch;
-        while let Some(decided) = analysis.decided.get(self.next) {
+        match self.decided(analysis, scratch)? {
+            Some(decided) => analysis.found(&decided, inputs, rules, scratch).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What was decided next of what is asked for.
+    pub(super) fn decided(&mut self, analysis: &Analysis, scratch: &mut dyn Scratch) -> Result<Option<Decided>, Fault> {
+        let settled = &analysis.settled;
+        let accounts = u64::from(settled.accounts());
+        while let Ok(number) = u32::try_from(self.next)
+            && self.next < accounts
+        {
             self.next += 1;
-            if self.wanted.contains(&decided.situation) {
-                let mut account_of = |user: &str| Ok(analysis.accounts_of.get(user).cloned());
-                return decided.found(inputs, rules, analysis.terms.now, &mut account_of).map(Some);
+            if let Kind::Decided(situation) = settled.kind(number)
+                && self.wanted.contains(&situation)
+            {
+                return analysis.of_account(number, scratch);
+            }
+        }
+        while let Ok(number) = u32::try_from(self.next - accounts)
+            && number < settled.users()
+        {
+            self.next += 1;
+            if let Some(situation) = settled.without_account(number, analysis.complete)
+                && self.wanted.contains(&situation)
+            {
+                return analysis.of_user(number, situation, scratch).map(Some);
             }
         }
         Ok(None)

@@ -6,6 +6,8 @@
     reason = "tests may stop at what must not happen"
 )]
 
+use super::outcome::Decided;
+use super::whole;
 use super::{Analysis, Found, Inputs, Records, Rules, Scratch, Terms, analyze};
 use crate::expression::{Expression, Tables, Variable};
 use crate::fault::Fault;
@@ -18,6 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Records in memory; a place is a number times ten, so that nobody takes it for a count.
+#[derive(Clone, Debug)]
 pub(super) struct Listed(pub(super) Vec<Vec<u8>>);
 
 impl Listed {
@@ -70,6 +73,8 @@ pub(super) struct Definition {
     pub(super) mapping: Mapping,
     pub(super) protected: BTreeSet<String>,
     pub(super) scope: Option<Expression>,
+    /// What the scope reads; sometimes not told, as a caller may.
+    pub(super) scope_reads: Option<BTreeSet<String>>,
 }
 
 impl Definition {
@@ -87,6 +92,9 @@ impl Definition {
             matching: Matching::compile(matching).unwrap(),
             mapping: Mapping::compile(rules, None).unwrap(),
             protected: app.protected.external_ids.iter().cloned().collect(),
+            scope_reads: Some(
+                scope.iter().flat_map(|scope| scope.reads().roots().unwrap()).map(str::to_owned).collect(),
+            ),
             scope,
             app,
         }
@@ -107,7 +115,7 @@ pub(super) struct Case {
 }
 
 impl Case {
-    fn new(app: Value, users: Value, accounts: Value, links: Value) -> Self {
+    pub(super) fn new(app: Value, users: Value, accounts: Value, links: Value) -> Self {
         let terms = Terms { complete: true, now: Timestamp::default(), memory: 1 << 20, key: [7; 32] };
         Self {
             definition: Definition::new(app),
@@ -125,13 +133,19 @@ impl Case {
             mapping: &self.definition.mapping,
             protected: &self.definition.protected,
             standing: &standing,
-            standing_reads: None,
+            standing_reads: self.definition.scope_reads.as_ref(),
             app_id: "a",
             app_label: "a",
         };
         let mut inputs = Inputs { users: &mut self.users, accounts: &mut self.accounts, links: &mut self.links };
         let mut scratch = InMemory::default();
         let analysis = analyze(&mut inputs, &rules, &self.terms, &mut scratch).unwrap();
+        // The rules as they are told come to the same.
+        let whole = whole::analyze(&mut inputs, &rules, &self.terms).unwrap();
+        let mut findings = analysis.findings(None);
+        let decided: Vec<Decided> = std::iter::from_fn(|| findings.decided(&analysis, &mut scratch).unwrap()).collect();
+        assert_eq!(decided, whole.decided);
+        assert_eq!((analysis.repeated(), analysis.unreadable()), (whole.repeated, whole.unreadable.as_slice()));
         let mut all = Vec::new();
         analysis
             .each(None, &mut inputs, &rules, &mut scratch, &mut |found| {
@@ -407,12 +421,12 @@ fn what_takes_no_part_is_told_and_makes_the_listing_incomplete() {
         .map(|one| json!([one.side, one.index, one.fault.code.name(), one.fault.attribute]))
         .collect();
     let expected = [
-        json!(["links", 1, "duplicate_record", "account"]),
-        json!(["links", 2, "unknown_key", "colour"]),
         json!(["users", 1, "missing_id", "id"]),
         json!(["users", 2, "duplicate_record", "id"]),
         json!(["accounts", 1, "invalid_id", "id"]),
         json!(["accounts", 3, "invalid_document", null]),
+        json!(["links", 1, "duplicate_record", "account"]),
+        json!(["links", 2, "unknown_key", "colour"]),
     ];
     assert_eq!(told, expected);
 }

@@ -1,10 +1,11 @@
-//! The analysis with everything in memory.
+//! The analysis with everything in memory, as the rules are told: what the other one must come to.
 
 use super::detail::references_of;
-use super::outcome::{Analysis, Decided, MOST_TOLD};
+use super::linked::repeated;
+use super::outcome::{Decided, MOST_TOLD};
 use super::record::{Link, Side, Unreadable, read_account, user};
-use super::{Inputs, Rules, Terms};
-use crate::fault::{Code, Fault};
+use super::{Inputs, Records, Rules, Terms};
+use crate::fault::Fault;
 use crate::matching::Confidence;
 use crate::model::{LinkState, Situation, TargetAccount, User};
 use crate::value::Attributes;
@@ -39,7 +40,13 @@ struct Choice {
     rule: Option<usize>,
 }
 
-pub(super) fn analyze(inputs: &mut Inputs<'_>, rules: &Rules<'_>, terms: &Terms) -> Result<Analysis, Fault> {
+pub(super) struct Outcome {
+    pub(super) decided: Vec<Decided>,
+    pub(super) repeated: u64,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+pub(super) fn analyze(inputs: &mut Inputs<'_>, rules: &Rules<'_>, terms: &Terms) -> Result<Outcome, Fault> {
     let mut whole = Whole::default();
     whole.read(inputs)?;
     let complete = terms.complete && whole.repeated == 0 && whole.unreadable_count == 0;
@@ -49,9 +56,8 @@ pub(super) fn analyze(inputs: &mut Inputs<'_>, rules: &Rules<'_>, terms: &Terms)
         accounts_of.extend(linked.map(|(user, account)| (user.to_owned(), account.clone())));
     }
     let decided = whole.decide(rules, terms, complete, &accounts_of)?;
-    let counts = Analysis::count(&decided);
-    let Whole { repeated, unreadable, unreadable_count, .. } = whole;
-    Ok(Analysis { counts, repeated, unreadable, unreadable_count, complete, terms: *terms, decided, accounts_of })
+    whole.unreadable.sort_by_key(|one| (one.side, one.index));
+    Ok(Outcome { decided, repeated: whole.repeated, unreadable: whole.unreadable })
 }
 
 impl Whole {
@@ -134,10 +140,12 @@ impl Whole {
             decided.push(one.map(|one| one.0));
             choices.push(choice);
         }
-        let mut claimants: HashMap<usize, Vec<(u64, Confidence)>> = HashMap::new();
+        let mut claimants: HashMap<usize, Vec<(u64, Option<usize>)>> = HashMap::new();
         for (row, choice) in self.accounts.iter().zip(&choices) {
-            for (user, sure) in choice.iter().flat_map(|choice| &choice.candidates) {
-                claimants.entry(*user).or_default().push((row.place, *sure));
+            if let Some(choice) = choice {
+                for (user, _) in &choice.candidates {
+                    claimants.entry(*user).or_default().push((row.place, choice.rule));
+                }
             }
         }
         let accounts = self.accounts.iter().zip(&choices).zip(decided);
@@ -179,8 +187,9 @@ impl Whole {
         } else {
             match (record, link) {
                 (Some(user), Some(link)) => {
-                    let mut account_of = |user: &str| Ok(accounts_of.get(user).cloned());
-                    let references = references_of(rules, &user.record.record, terms.now, &mut account_of)?;
+                    let mut account_of = |user: &str, _: &mut dyn Records| Ok(accounts_of.get(user).cloned());
+                    let record = &user.record.record;
+                    let references = references_of(rules, record, terms.now, &mut Nothing, &mut account_of)?;
                     rules.linked(&user.record, account, &link.record, references.as_ref(), terms.now).situation
                 }
                 _ => Situation::SourceGone,
@@ -203,7 +212,7 @@ impl Whole {
         &self,
         row: &Row<TargetAccount>,
         choice: Option<&Choice>,
-        claimants: &HashMap<usize, Vec<(u64, Confidence)>>,
+        claimants: &HashMap<usize, Vec<(u64, Option<usize>)>>,
         rules: &Rules<'_>,
     ) -> Decided {
         let nobody = Choice::default();
@@ -215,18 +224,20 @@ impl Whole {
             user: None,
             link: self.link_of_account.get(&row.record.external_id).and_then(|at| self.links.get(*at)).map(|l| l.place),
             rule: choice.rule,
-            candidates: choice.candidates.iter().filter_map(|(user, sure)| Some((place(*user)?, *sure))).collect(),
+            candidates: Vec::new(),
             rivals: Vec::new(),
         };
         let [(number, _)] = choice.candidates.as_slice() else {
             if !choice.candidates.is_empty() {
                 decided.situation = Situation::Ambiguous;
+                decided.candidates = choice.candidates.iter().filter_map(|(user, _)| place(*user)).collect();
             }
             return decided;
         };
         let Some(user) = self.users.get(*number) else { return decided };
         if !choice.is_certain {
             decided.situation = Situation::Ambiguous;
+            decided.candidates = vec![user.place];
             return decided;
         }
         decided.user = Some(user.place);
@@ -259,8 +270,17 @@ impl Whole {
     }
 }
 
-fn repeated(key: &str) -> Fault {
-    Fault::new(Code::DuplicateRecord, format!("a record before it has the same `{key}`")).at(key)
+/// No records at all.
+struct Nothing;
+
+impl Records for Nothing {
+    fn each(&mut self, _: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn again(&mut self, _: u64, _: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+        Ok(())
+    }
 }
 
 /// Users by the keys of each rule.

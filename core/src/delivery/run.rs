@@ -6,7 +6,7 @@ use super::gates::Health;
 use super::settle::settle_apart;
 use super::{Gates, Job, Report, perform};
 use crate::fault::{Code, Fault};
-use crate::id::AppId;
+use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{LogEntry, Progress, Step};
 use crate::store::{LogEvent, Store, Tally, Tx};
@@ -58,6 +58,8 @@ pub(crate) struct RunState {
     pauses: Mutex<Vec<(AppId, Timestamp)>>,
     turn: Mutex<usize>,
     cancelled: AtomicU64,
+    /// Plans that a dead process was carrying out.
+    left: Mutex<Vec<RequestId>>,
     pub(crate) active: Mutex<u32>,
     pub(crate) idle: Condvar,
 }
@@ -71,6 +73,21 @@ impl RunState {
     /// How often runs were ended. Whoever began before the last time stops.
     pub(crate) fn epoch(&self) -> u64 {
         self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Notes which plans a dead process was carrying out.
+    pub(crate) fn leave(&self, plans: Vec<RequestId>) {
+        *lock(&self.left) = plans;
+    }
+
+    /// The plans that a dead process was carrying out; who asks carries on.
+    pub(crate) fn take_left(&self) -> Vec<RequestId> {
+        std::mem::take(&mut *lock(&self.left))
+    }
+
+    /// Somebody works on this plan now.
+    pub(crate) fn take_up(&self, plan: &RequestId) {
+        lock(&self.left).retain(|left| left != plan);
     }
 
     /// What is known about targets.
@@ -120,7 +137,7 @@ pub(crate) fn run(
     host: &dyn Host,
     workers: usize,
     timeout: Option<Period>,
-    progress: Option<&ProgressFn>,
+    progress: Option<&ProgressFn<'_>>,
 ) -> Result<Progress, Fault> {
     let workers = workers.clamp(1, MOST_WORKERS);
     let exchange = Exchange::new();
@@ -181,7 +198,7 @@ fn call(job: &Job) -> Report {
 }
 
 type Reports = Vec<(Job, Report)>;
-type ProgressFn = dyn Fn(&Progress) -> bool + Send + Sync;
+type ProgressFn<'p> = dyn Fn(&Progress) -> bool + Send + Sync + 'p;
 
 struct Run<'a> {
     host: &'a dyn Host,
@@ -221,7 +238,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn drive(&mut self, progress: Option<&ProgressFn>) -> Result<Progress, Fault> {
+    fn drive(&mut self, progress: Option<&ProgressFn<'_>>) -> Result<Progress, Fault> {
         let mut reports = Reports::new();
         let mut busy = 0;
         loop {

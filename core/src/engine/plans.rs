@@ -5,7 +5,7 @@ use super::{Engine, Error, Result};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::model::{PlanFilter, PlanItem, Reconciliation, ReviewDecision};
+use crate::model::{PlanFilter, PlanItem, Reconciliation, ReconciliationKind, ReviewDecision, State};
 use crate::reconcile;
 
 impl Engine {
@@ -36,24 +36,51 @@ impl Engine {
         self.shown(&id).map_err(failed)
     }
 
-    /// A second person agrees to the held part of exactly that plan.
+    /// A second person agrees to the held part of exactly that plan: once, within 24 hours after the reconciliation was
+    /// begun. Where the plan was committed before, what was held is carried out now; else the commit does it, within 24
+    /// hours. What was found for the first time stays held.
+    ///
+    /// # Errors
+    /// `not_found`; `four_eyes` where it is not a second person: whoever reconciled, committed or reviewed; `plan_changed`
+    /// where the digest is not that of the plan, an item is not as it was planned, or the app's definition changed since;
+    /// `invalid_transition` where nothing waits for a release, the listing is incomplete, the plan is too old, or it was
+    /// released before; store errors.
     pub fn release(&self, id: &str, digest: &str, by: &str) -> Result<Reconciliation> {
-        let failed = |fault| Error::new("release", fault);
-        let row = self.view(|tx| tx.reconciliation(id)).map_err(failed)?;
-        let row = row.ok_or_else(|| failed(Fault::new(Code::NotFound, "there is no such reconciliation")))?;
-        if row.shown.by.as_deref() == Some(by) {
-            return Err(failed(Fault::new(Code::FourEyes, "who put the list may not release it")));
+        self.writable("release")?;
+        let failed = |fault| Error::new("release", fault).about("reconciliation", id);
+        let _active = Active::new(&self.shared.run);
+        let id = RequestId::new(id).map_err(failed)?;
+        let row = self.transact(|tx, apps| {
+            let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
+            let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
+            reconcile::release(tx, apps, &mut row, digest, by)?;
+            Ok(row)
+        });
+        let row = row.map_err(failed)?;
+        match (row.shown.kind, row.shown.state) {
+            (ReconciliationKind::Source, _) => drop(self.carry_leavers_out(&id).map_err(failed)?),
+            (_, State::Committing) => {
+                reconcile::go_on(self.shared.as_ref(), &id, None).map_err(failed)?;
+            }
+            _ => {}
         }
-        if row.shown.digest.as_deref() != Some(digest) || row.shown.finished_at.is_some() {
-            return Err(failed(Fault::new(Code::PlanChanged, "the plan is not the one of that digest any more")));
-        }
-        self.release_list(row, by).map_err(failed)?;
-        self.reconciliation(id)
+        self.shown(&id).map_err(failed)
     }
 
-    /// A person decides what is done about one item. The plan has another digest then.
+    /// A person decides what is done about one item of a plan that nobody committed yet: any reaction that its situation
+    /// allows; for an account that several users match, or only one who has another, `link` with one of those users. The
+    /// brake is asked again, and the plan has another digest then. What a person decided needs no second observation.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_argument` where the reaction is not allowed or cannot follow, with why, or where the user does
+    /// not come into question; `invalid_transition` where the plan is being carried out or was released; `plan_changed`
+    /// where the app's definition changed since, `item_changed` where the user or the account did; store errors.
     pub fn review(&self, id: &str, item: u64, decision: &ReviewDecision, by: &str) -> Result<Reconciliation> {
-        let _ = (id, item, decision, by);
-        Err(Error::new("review", Fault::new(Code::Internal, "not built")))
+        self.writable("review")?;
+        let failed = |fault| Error::new("review", fault).about("reconciliation", id);
+        let _active = Active::new(&self.shared.run);
+        let id = RequestId::new(id).map_err(failed)?;
+        reconcile::review(self.shared.as_ref(), &id, item, decision, by).map_err(failed)?;
+        self.shown(&id).map_err(failed)
     }
 }

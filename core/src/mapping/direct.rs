@@ -7,7 +7,7 @@
 
 use super::layout::{Member, Place, layout};
 use super::rule::{CompiledRule, Origin};
-use crate::expression::{Inputs, Reads};
+use crate::expression::{Inputs, Reads, Variable};
 use crate::model::{Apply, Blank, Multi};
 use crate::time::Timestamp;
 use crate::value::{
@@ -81,6 +81,42 @@ impl Direct {
             text.truncate(start);
         }
         written.is_ok()
+    }
+}
+
+impl Direct {
+    /// Finds the way to the single values that a mapping wants of an account that is there already, for comparing them;
+    /// `keys` are those of the records. There is none where a rule reads what the target shows, or refers to others.
+    pub(super) fn of_values(rules: &[CompiledRule], keys: &Keys) -> Option<Self> {
+        let reads_current = |rule: &CompiledRule| {
+            rule.expression().is_some_and(|expression| expression.reads_of(Variable::Current) != Reads::none())
+        };
+        if rules.iter().any(|rule| rule.reference || reads_current(rule)) {
+            return None;
+        }
+        let compiled = rules.iter().map(|rule| {
+            let origin = if rule.apply == Apply::Create { DirectOrigin::Nothing } else { origin(rule, keys)? };
+            let default = match rule.default(false) {
+                Some(value) => Some(fixed(rule, value)?),
+                None => None,
+            };
+            Some(DirectRule { origin, default })
+        });
+        let rules = compiled.collect::<Option<_>>()?;
+        Some(Self { keys: Keys::new([]), rules, account: Vec::new() })
+    }
+
+    /// Writes what the rule of that number wants at the end of `text`. Gives whether it wants anything; nothing where that
+    /// is for [`Mapping::render`](super::Mapping::render) to tell.
+    pub(super) fn value(
+        &self,
+        rules: &[CompiledRule],
+        number: usize,
+        record: &Record<'_>,
+        inputs: &Inputs<'_>,
+        text: &mut String,
+    ) -> Option<bool> {
+        Writing { direct: self, rules, record, inputs, text }.rule(number).ok()
     }
 }
 

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod alike;
+mod comparable;
 mod compare;
 mod cover;
 mod direct;
@@ -21,6 +22,7 @@ mod schema;
 pub mod suggest;
 mod unique;
 
+pub(crate) use comparable::{Comparable, is_plain, root};
 pub use document::render;
 pub use reference::References;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};

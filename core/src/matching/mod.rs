@@ -3,11 +3,13 @@
 
 mod compile;
 mod confidence;
+mod join;
 mod judge;
 mod pair;
 mod similar;
 
 pub use confidence::Confidence;
+pub(crate) use join::OnlyPair;
 pub use judge::{Candidate, Decision, Judgement};
 
 use crate::expression::Reads;

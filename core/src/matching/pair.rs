@@ -69,21 +69,35 @@ impl Pair {
 
     /// The normalised form of a value; `None` where nothing is left of it, and for what is no text, number or truth.
     fn key(&self, value: &Value) -> Option<String> {
-        let mut text: Cow<'_, str> = match value {
+        let text: Cow<'_, str> = match value {
             Value::String(text) => Cow::Borrowed(text),
             Value::Number(number) => Cow::Owned(number.to_string()),
             Value::Bool(value) => Cow::Owned(value.to_string()),
             Value::Null | Value::Array(_) | Value::Object(_) => return None,
         };
+        self.text_key(text).map(Cow::into_owned)
+    }
+
+    /// As [`Pair::key`], of a text.
+    pub(super) fn text_key<'t>(&self, text: Cow<'t, str>) -> Option<Cow<'t, str>> {
+        let mut text = text;
         for normalization in &self.normalize {
-            text = Cow::Owned(match normalization {
-                Normalization::Trim => text.trim().to_owned(),
-                Normalization::Casefold => fold_case(&text),
-                Normalization::Nfkc => text.nfkc().collect(),
-                Normalization::Digits => text.chars().filter(char::is_ascii_digit).collect(),
-            });
+            text = match (normalization, text) {
+                (Normalization::Trim, Cow::Borrowed(text)) => Cow::Borrowed(text.trim()),
+                (Normalization::Trim, Cow::Owned(text)) => Cow::Owned(text.trim().to_owned()),
+                (Normalization::Casefold, text) if is_folded(&text) => text,
+                (Normalization::Casefold, text) => Cow::Owned(fold_case(&text)),
+                (Normalization::Nfkc, text) if text.is_ascii() => text,
+                (Normalization::Nfkc, text) => Cow::Owned(text.nfkc().collect()),
+                (Normalization::Digits, text) => Cow::Owned(text.chars().filter(char::is_ascii_digit).collect()),
+            };
         }
         // A value of white space alone is as good as none, whatever the rule normalises.
-        (!text.trim().is_empty()).then(|| text.into_owned())
+        (!text.trim().is_empty()).then_some(text)
     }
+}
+
+/// Whether folding changes nothing: plain letters, none of them a capital.
+fn is_folded(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase())
 }

@@ -1,6 +1,7 @@
 //! Carrying a plan out, item by item: requests are made and links are noted. Nothing is sent from here.
 
 use super::act::{Acting, Outcome};
+use super::release::{same_definition, same_item, same_items, use_release};
 use super::sources::Seeker;
 use super::undo::put_back;
 use super::{Work, definition_mark, find, go_on, is_at_account, write};
@@ -31,15 +32,16 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
         }
         match row.shown.state {
             State::Completed => return Ok(false),
-            State::Committing => return Ok(true),
+            State::Committing if row.used_at.is_some() => return Ok(true),
+            State::Committing => return same_items(tx, &row, digest).map(|()| true),
             _ => {}
         }
         let app = row.shown.app.clone();
-        let live = find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
-        if is_of_another(&row, live)? {
-            return Err(Fault::new(Code::PlanChanged, "the app's definition changed since the plan was made"));
-        }
+        find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
+        same_definition(apps, &row)?;
+        same_items(tx, &row, digest)?;
         tx.take_reconciliation(&mut row)?;
+        use_release(tx, apps, &mut row, by)?;
         row.committed_by = Some(by.to_owned());
         advance(tx, &mut row, Event::Commit, Some(by), json!({"digest": digest}))?;
         Ok(true)
@@ -81,8 +83,12 @@ impl Work<'_> {
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
-                    false if self.is_undo() => tx.part(|tx| put_back(tx, live, &self.row, &row)),
-                    false => tx.part(|tx| acting.carry_out(tx, &row)),
+                    false => same_item(&row).and_then(|()| {
+                        tx.part(|tx| match self.is_undo() {
+                            true => put_back(tx, live, &self.row, &row),
+                            false => acting.carry_out(tx, &row),
+                        })
+                    }),
                 };
                 let outcome = match outcome {
                     Err(fault) if !is_of_item(&fault) => return Err(fault),

@@ -6,6 +6,7 @@ use super::update::{before, wanted};
 use super::{Work, definition_mark, read, write};
 use crate::analysis::{Analysis, Found, Inputs, Records, Rules, Terms, analyze};
 use crate::fault::{Code, Fault};
+use crate::id::AppId;
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
 use crate::model::{
@@ -15,7 +16,7 @@ use crate::model::{
 use crate::operation::Operation;
 use crate::planning::brake::{Brake, Surroundings, Taken, can_be_released, is_confirmed};
 use crate::planning::digest::{PlanDigest, item_digest};
-use crate::planning::reaction::{Circumstances, decide_reaction, default_reaction};
+use crate::planning::reaction::{Circumstances, Decided, decide_reaction, default_reaction, suppressed};
 use crate::store::{AccountRow, PlanRow, ReconciliationRow, RequestRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
@@ -51,7 +52,7 @@ impl Work<'_> {
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
         let terms = Terms { complete, now, memory: MEMORY, key };
-        let (mut users, mut links) = (StoredUsers::new(self), StoredLinks::new(self));
+        let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
         let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };
         let mut scratch = crate::scratch::TempScratch::new(MEMORY / 4);
@@ -60,7 +61,7 @@ impl Work<'_> {
             analysis => analysis?,
         };
         self.note(&analysis);
-        let builder = Builder { live: &live, row: self.row.clone(), settings: settings(&live), analyzed };
+        let builder = Builder { live: &live, row: self.row.clone(), settings: settings(&live), analyzed, chosen: None };
         let mut findings = analysis.findings(Some(&builder.told()));
         self.clear()?;
         let mut number = 0;
@@ -80,7 +81,7 @@ impl Work<'_> {
                 batch.clear();
             }
             if is_last {
-                return self.finish(&live, now);
+                return self.finish(&live);
             }
         }
     }
@@ -120,7 +121,8 @@ impl Work<'_> {
                 if let Some(row) = builder.item(tx, number + 1, found, seen.as_ref())? {
                     let inferred = row.item.reaction.is_destructive() && !row.item.explicit;
                     if inferred && self.row.shown.verdict != Some(SnapshotVerdict::Incomplete) {
-                        tx.observe(&builder.live.definition.app.id, &row.item.finding)?;
+                        let listed_at = self.row.shown.created_at;
+                        tx.observe(&builder.live.definition.app.id, &row.item.finding, listed_at)?;
                     }
                     tx.put_item(&self.row.shown.id, &self.key, &row)?;
                     number += 1;
@@ -131,7 +133,7 @@ impl Work<'_> {
     }
 
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
-    pub(super) fn finish(&mut self, live: &LiveApp, began: Timestamp) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
         let settings = live.definition.app.brake.clone().unwrap_or_default();
         let around = self.surroundings(live, &settings, verdict)?;
@@ -140,7 +142,8 @@ impl Work<'_> {
         let mut brake = Brake::new(&settings, &around);
         self.each_page(|tx, page| {
             for one in page {
-                brake.add(&one.item, undoes || is_confirmed_item(tx, live, &settings, &one.item)?);
+                let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
+                brake.add(&one.item, confirmed);
             }
             Ok(())
         })?;
@@ -149,7 +152,7 @@ impl Work<'_> {
         let (id, key) = (self.row.shown.id.clone(), self.key.clone());
         self.each_page(|tx, page| {
             for one in page {
-                let confirmed = undoes || is_confirmed_item(tx, live, &settings, &one.item)?;
+                let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
                 if self.host.brakes() {
                     braked.apply(&mut one.item, confirmed);
                 }
@@ -159,7 +162,7 @@ impl Work<'_> {
             }
             Ok(())
         })?;
-        let memberships = self.memberships(live)?;
+        let memberships = if undoes { Vec::new() } else { self.memberships(live)? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
         shown.notes.retain(|_| undoes);
@@ -173,7 +176,7 @@ impl Work<'_> {
             let release = held && can_be_released(&row.shown.brake);
             row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
             if verdict != SnapshotVerdict::Incomplete && !undoes {
-                tx.forget_observations(&live.definition.app.id, began)?;
+                tx.forget_observations(&live.definition.app.id, row.shown.created_at)?;
             }
             let details = analyzed(tx, &row)?;
             advance(tx, &mut row, Event::Analyzed, None, details)?;
@@ -199,7 +202,7 @@ impl Work<'_> {
         }
     }
 
-    fn surroundings(
+    pub(super) fn surroundings(
         &self,
         live: &LiveApp,
         settings: &BrakeSettings,
@@ -232,12 +235,18 @@ impl Work<'_> {
     }
 }
 
-/// Whether what would be taken away and was only inferred was found before, long enough ago.
-fn is_confirmed_item(tx: &Tx<'_>, live: &LiveApp, settings: &BrakeSettings, item: &PlanItem) -> Result<bool, Fault> {
-    if !item.reaction.is_destructive() || item.explicit {
+/// Whether what would be taken away and was only inferred was found before, long enough ago. What a person decided needs no
+/// second observation.
+pub(super) fn is_confirmed_item(
+    tx: &Tx<'_>,
+    app: &AppId,
+    settings: &BrakeSettings,
+    item: &PlanItem,
+) -> Result<bool, Fault> {
+    if !item.reaction.is_destructive() || item.explicit || item.by.is_some() {
         return Ok(true);
     }
-    let seen = tx.observation(&live.definition.app.id, &item.finding)?;
+    let seen = tx.observation(app, &item.finding)?;
     Ok(seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, settings.observed_apart)))
 }
 
@@ -251,7 +260,7 @@ fn analyzed(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<Value, Fault> {
         "verdict": shown.verdict}))
 }
 
-fn settings(live: &LiveApp) -> ReconcileSettings {
+pub(super) fn settings(live: &LiveApp) -> ReconcileSettings {
     live.definition.app.reconcile.clone().unwrap_or_default()
 }
 
@@ -265,12 +274,14 @@ fn account_at(staged: &mut Staged<'_>, place: u64) -> Result<TargetAccount, Faul
 }
 
 /// Makes items of findings.
-struct Builder<'b> {
-    live: &'b LiveApp,
-    row: ReconciliationRow,
-    settings: ReconcileSettings,
+pub(super) struct Builder<'b> {
+    pub(super) live: &'b LiveApp,
+    pub(super) row: ReconciliationRow,
+    pub(super) settings: ReconcileSettings,
     /// The last log entry before the analysis.
-    analyzed: u64,
+    pub(super) analyzed: u64,
+    /// What a person decided, in the place of what the settings say.
+    pub(super) chosen: Option<Reaction>,
 }
 
 impl Builder<'_> {
@@ -282,7 +293,7 @@ impl Builder<'_> {
     }
 
     /// The item of a finding; none where nothing is said or done.
-    fn item(
+    pub(super) fn item(
         &self,
         tx: &mut Tx<'_>,
         number: u64,
@@ -299,7 +310,13 @@ impl Builder<'_> {
             faulty: !finding.faults.is_empty(),
             explicit,
         };
-        let decided = decide_reaction(&self.settings, finding.situation, around);
+        let decided = match self.chosen {
+            None => decide_reaction(&self.settings, finding.situation, around),
+            Some(chosen) => Decided { reaction: chosen, why: suppressed(finding.situation, chosen, around) },
+        };
+        if let (Some(_), Some(why)) = (self.chosen, decided.why) {
+            return Err(Fault::new(Code::InvalidArgument, why));
+        }
         let mut reaction = decided.reaction;
         let mut why: Vec<String> = decided.why.iter().map(|why| (*why).to_owned()).collect();
         let (mut changes, mut values) = (Vec::new(), std::collections::BTreeMap::new());

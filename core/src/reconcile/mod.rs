@@ -10,6 +10,9 @@ mod commit;
 mod compare;
 mod known;
 mod memberships;
+mod release;
+mod review;
+mod schedule;
 mod sources;
 mod stage;
 mod subject;
@@ -17,6 +20,9 @@ mod undo;
 mod update;
 
 pub(crate) use commit::commit;
+pub(crate) use release::release;
+pub(crate) use review::review;
+pub(crate) use schedule::{next_due, reconcile_due};
 pub(crate) use stage::stage_accounts;
 pub(crate) use undo::undo;
 
@@ -98,6 +104,17 @@ pub(crate) fn go_on(host: &dyn Host, id: &RequestId, watch: Option<&Watch<'_>>) 
     }
 }
 
+/// Carries on with the plans that a dead process was carrying out. Who works on one of them meanwhile is let be.
+pub(crate) fn carry_on(host: &dyn Host) -> Result<(), Fault> {
+    for id in host.state().take_left() {
+        match go_on(host, &id, None) {
+            Err(fault) if matches!(fault.code, Code::Cancelled | Code::InvalidTransition | Code::NotFound) => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
 fn is_finished(host: &dyn Host, id: &RequestId) -> Result<bool, Fault> {
     let row = read(host, |tx| tx.reconciliation(id.as_str()))?;
     Ok(row.is_none_or(|row| row.shown.finished_at.is_some()))
@@ -118,6 +135,7 @@ struct Work<'h> {
 impl<'h> Work<'h> {
     fn take(host: &'h dyn Host, id: &RequestId, watch: Option<&'h Watch<'h>>) -> Result<Self, Fault> {
         let epoch = host.state().epoch();
+        host.state().take_up(id);
         let (row, key) = write(host, |tx, _| {
             let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
             let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;

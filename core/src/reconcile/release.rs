@@ -35,9 +35,15 @@ pub(crate) fn release(
     digest: &str,
     by: &str,
 ) -> Result<(), Fault> {
+    if goes_on(tx, row, digest, by)? {
+        return Ok(());
+    }
     may_release(tx, row, by)?;
     same_definition(apps, row)?;
     same_items(tx, row, digest)?;
+    each_held(tx, &row.shown.id, |one| {
+        same_item(&one).map_err(|fault| Fault::new(Code::PlanChanged, fault.message.clone()))
+    })?;
     // Whoever is at it reads the plan again before anything else is done.
     tx.take_reconciliation(row)?;
     row.shown.approval = ApprovalStatus::Approved;
@@ -46,6 +52,13 @@ pub(crate) fn release(
     tx.save_reconciliation(row)?;
     log_step(tx, row, Some(by), "released", json!({"digest": row.shown.digest}))?;
     if row.shown.state == State::Committing { let_through(tx, apps, row) } else { Ok(()) }
+}
+
+/// Whether this is the release that was interrupted while it was carried out.
+fn goes_on(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str, by: &str) -> Result<bool, Fault> {
+    let same = row.released_by.as_deref() == Some(by) && row.shown.digest.as_deref() == Some(digest);
+    let under_way = row.used_at.is_some() && row.shown.state == State::Committing;
+    Ok(same && under_way && !tx.next_items(&row.shown.id, ItemState::Planned, 1)?.is_empty())
 }
 
 fn may_release(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), Fault> {
@@ -95,14 +108,15 @@ pub(super) fn same_definition(apps: &LiveApps, row: &ReconciliationRow) -> Resul
     let Some(app) = &row.shown.app else { return Ok(()) };
     let live = apps.values().find(|live| live.definition.app.id == *app);
     let mark = definition_mark(live.ok_or_else(|| changed("the app is not in use"))?)?;
-    match row.definition.as_deref() == Some(mark.as_str()) {
+    // What was done is undone whatever the definition says now.
+    match row.definition.as_deref().is_none_or(|definition| definition == mark) {
         true => Ok(()),
         false => Err(changed("the app's definition changed since the plan was made")),
     }
 }
 
-/// Whether the plan is still the one of that digest, item by item; of what is held also whether each item is as it was
-/// planned. The others are looked at when they are done.
+/// Whether the plan is still the one of that digest, by the digests of its items. Whether an item is what its digest says is
+/// looked at when it is released or done.
 ///
 /// # Errors
 /// `plan_changed`.
@@ -113,10 +127,10 @@ pub(super) fn same_items(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str) -> 
     }
     let mark = if row.shown.kind == ReconciliationKind::Source { Some(USERS) } else { row.definition.as_deref() };
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-    if plan_digest(tx, &row.shown.id, mark.unwrap_or_default(), verdict)? != digest {
-        return Err(changed("the items are not those of the plan"));
+    match plan_digest(tx, &row.shown.id, mark.unwrap_or_default(), verdict)? == digest {
+        true => Ok(()),
+        false => Err(changed("the items are not those of the plan")),
     }
-    each_held(tx, &row.shown.id, |one| same_item(&one).map_err(|fault| changed(&fault.message)))
 }
 
 /// Whether an item is as it was planned.
@@ -151,12 +165,7 @@ pub(super) fn use_release(
 }
 
 /// The digest of a plan as it is stored, by what its items' digests are and which of them are held.
-pub(super) fn plan_digest(
-    tx: &Tx<'_>,
-    id: &RequestId,
-    mark: &str,
-    verdict: SnapshotVerdict,
-) -> Result<String, Fault> {
+pub(super) fn plan_digest(tx: &Tx<'_>, id: &RequestId, mark: &str, verdict: SnapshotVerdict) -> Result<String, Fault> {
     let mut digest = PlanDigest::new(mark, verdict);
     let mut after = 0;
     loop {
@@ -167,11 +176,7 @@ pub(super) fn plan_digest(
     }
 }
 
-fn each_held(
-    tx: &Tx<'_>,
-    id: &RequestId,
-    mut visit: impl FnMut(PlanRow) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+fn each_held(tx: &Tx<'_>, id: &RequestId, mut visit: impl FnMut(PlanRow) -> Result<(), Fault>) -> Result<(), Fault> {
     let mut after = 0;
     loop {
         let filter = crate::model::PlanFilter {

@@ -2,11 +2,12 @@
 //! short transactions.
 
 use super::{Work, read};
-use crate::analysis::Records;
+use crate::analysis::{Records, Scratch};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId, UserId};
 use crate::model::{AccountStatus, TargetAccount};
+use crate::scratch::TempScratch;
 use crate::store::{AccountRow, UserKey, UserState};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -40,31 +41,57 @@ pub(super) struct Staged<'h> {
     page: (u64, Vec<u8>),
 }
 
-/// Ids by their places.
-#[derive(Default)]
-struct Ids(Vec<Box<str>>);
+/// Ids by their places, in scratch: a place is where the id begins. So what is read again costs no memory.
+struct Ids {
+    scratch: TempScratch,
+    file: usize,
+    end: u64,
+}
+
+/// How much of the ids may stay in memory.
+const IN_MEMORY: usize = 4 << 20;
+
+/// How long an id's length is as it is written.
+const LENGTH: u64 = 4;
 
 impl Ids {
-    fn keep(&mut self, id: &str) -> u64 {
-        self.0.push(id.into());
-        self.0.len() as u64 - 1
+    fn new() -> Result<Self, Fault> {
+        let mut scratch = TempScratch::new(IN_MEMORY);
+        let file = scratch.open()?;
+        Ok(Self { scratch, file, end: 0 })
     }
 
-    fn at(&self, place: u64) -> Result<&str, Fault> {
-        let id = usize::try_from(place).ok().and_then(|place| self.0.get(place));
-        id.map(AsRef::as_ref).ok_or_else(|| Fault::new(Code::Internal, "there is no record at this place"))
+    fn keep(&mut self, id: &str) -> Result<u64, Fault> {
+        let place = self.end;
+        let length = u32::try_from(id.len()).map_err(|_| lost())?;
+        self.scratch.append(self.file, &length.to_le_bytes())?;
+        self.scratch.append(self.file, id.as_bytes())?;
+        self.end += LENGTH + u64::from(length);
+        Ok(place)
+    }
+
+    fn at(&mut self, place: u64) -> Result<String, Fault> {
+        let mut length = [0; LENGTH as usize];
+        self.scratch.read(self.file, place, &mut length)?;
+        let mut id = vec![0; u32::from_le_bytes(length) as usize];
+        self.scratch.read(self.file, place + LENGTH, &mut id)?;
+        String::from_utf8(id).map_err(|_| lost())
     }
 }
 
+fn lost() -> Fault {
+    Fault::new(Code::Internal, "there is no record at this place")
+}
+
 impl<'h> StoredUsers<'h> {
-    pub(super) fn new(work: &Work<'h>) -> Self {
-        Self { host: work.host, ids: Ids::default() }
+    pub(super) fn new(work: &Work<'h>) -> Result<Self, Fault> {
+        Ok(Self { host: work.host, ids: Ids::new()? })
     }
 }
 
 impl Records for StoredUsers<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
-        self.ids = Ids::default();
+        self.ids = Ids::new()?;
         let mut after = String::new();
         loop {
             let users = read(self.host, |tx| tx.users_after(&after, PAGE))?;
@@ -73,9 +100,9 @@ impl Records for StoredUsers<'_> {
             for (id, stored) in &users {
                 match stored {
                     Ok(stored) if stored.state == UserState::Deleted => {}
-                    Ok(stored) => visit(self.ids.keep(id), &bytes(&stored.user.record))?,
+                    Ok(stored) => visit(self.ids.keep(id)?, &bytes(&stored.user.record))?,
                     // It takes no part, and is told as a record that cannot be read.
-                    Err(_) => visit(self.ids.keep(id), b"")?,
+                    Err(_) => visit(self.ids.keep(id)?, b"")?,
                 }
             }
         }
@@ -83,35 +110,35 @@ impl Records for StoredUsers<'_> {
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
         let id = self.ids.at(place)?;
-        let stored = read(self.host, |tx| tx.user(id))?;
+        let stored = read(self.host, |tx| tx.user(&id))?;
         let gone = || Fault::new(Code::ItemChanged, "a user was erased while the target was compared");
         visit(&bytes(&stored.ok_or_else(gone)?.user.record))
     }
 }
 
 impl<'h> StoredLinks<'h> {
-    pub(super) fn new(work: &Work<'h>) -> Self {
-        Self { host: work.host, app: work.app.clone(), ids: Ids::default() }
+    pub(super) fn new(work: &Work<'h>) -> Result<Self, Fault> {
+        Ok(Self { host: work.host, app: work.app.clone(), ids: Ids::new()? })
     }
 }
 
 impl Records for StoredLinks<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
-        self.ids = Ids::default();
+        self.ids = Ids::new()?;
         let mut after = String::new();
         loop {
             let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
             let Some(last) = rows.last() else { return Ok(()) };
             after.clone_from(&last.account.external_id);
             for row in &rows {
-                visit(self.ids.keep(&row.account.external_id), link(row).to_string().as_bytes())?;
+                visit(self.ids.keep(&row.account.external_id)?, link(row).to_string().as_bytes())?;
             }
         }
     }
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
         let id = self.ids.at(place)?;
-        let row = read(self.host, |tx| tx.account_at(&self.app, id))?;
+        let row = read(self.host, |tx| tx.account_at(&self.app, &id))?;
         let gone = || Fault::new(Code::Internal, "what is known of an account is gone");
         visit(link(&row.ok_or_else(gone)?).to_string().as_bytes())
     }

@@ -18,7 +18,7 @@ use crate::planning::inverse::{Deed, Inverse, Present, Refusal, inverse};
 use crate::store::{AccountRow, Given, PlanRow, ReconciliationRow, RequestRow, Tx};
 use crate::value::Attributes;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// How many requests or items are looked at in one transaction.
 const BATCH: u32 = 200;
@@ -116,7 +116,6 @@ impl Work<'_> {
     /// Makes the plan: what cannot be undone first, then links, then what is sent. Where it is interrupted, it begins anew.
     pub(super) fn plan_undo(&mut self) -> Result<(), Fault> {
         let live = self.live()?;
-        let now = self.host.clock().now();
         let done = read(self.host, |tx| {
             let undoes = tx.undoes(&self.row.shown.id)?;
             let missing = || Fault::new(Code::Internal, "an undo that undoes nothing");
@@ -125,7 +124,7 @@ impl Work<'_> {
         self.clear()?;
         self.row.shown.notes.clear();
         self.row.shown.counts = SituationCounts::default();
-        let mut planner = Planner { number: 0, open: 0, unlinked: BTreeSet::new(), situations: Vec::new() };
+        let mut planner = Planner { number: 0, open: 0, owners: BTreeMap::new(), situations: Vec::new() };
         for refusals in [true, false] {
             self.plan_links(&live, &done, &mut planner, refusals)?;
             let mut after = None;
@@ -146,7 +145,7 @@ impl Work<'_> {
             let note = format!("{} requests are not completed; they are not undone", planner.open);
             self.row.shown.notes.push(note);
         }
-        self.finish(&live, now)
+        self.finish(&live)
     }
 
     fn plan_links(&mut self, live: &LiveApp, done: &Done, planner: &mut Planner, refusals: bool) -> Result<(), Fault> {
@@ -210,8 +209,8 @@ struct Planner {
     number: u64,
     /// Requests that did not come through, or not yet.
     open: usize,
-    /// The accounts whose link this plan takes away before anything is sent to them.
-    unlinked: BTreeSet<String>,
+    /// Whose the accounts are, nobody's too, to which this plan gives another owner before anything is sent to them.
+    owners: BTreeMap<String, Option<UserId>>,
     situations: Vec<Situation>,
 }
 
@@ -235,7 +234,7 @@ impl Planner {
             }
             (Some(_), Some(owner)) if *made && owner == user => {
                 item.reaction = Reaction::Unlink;
-                self.unlinked.insert(account.clone());
+                self.owners.insert(account.clone(), None);
             }
             (Some(_), Some(owner)) if !*made && owner == user => {
                 nothing(&mut item, "the account is linked again already")
@@ -247,6 +246,7 @@ impl Planner {
             }
             (Some(_), None) => {
                 item.reaction = Reaction::Link;
+                self.owners.insert(account.clone(), Some(user.clone()));
                 item.finding.situation = Situation::Found;
             }
         }
@@ -296,9 +296,14 @@ impl Planner {
         });
         let mut inverse = inverse(&deed, present.as_ref());
         self.check(live, request, known.as_ref(), &mut inverse);
-        // What is sent to an account of which this plan takes the link away goes to nobody's account.
-        let user = request.request.user.as_ref().filter(|_| !self.unlinked.contains(account));
-        Ok(items(inverse, user, account, &format!("undoes the {operation} of the request {id}"), known.as_ref()))
+        let user = self.owners.get(account).unwrap_or(&request.request.user);
+        Ok(items(
+            inverse,
+            user.as_ref(),
+            account,
+            &format!("undoes the {operation} of the request {id}"),
+            known.as_ref(),
+        ))
     }
 
     /// What the app does not let be done, and what is another's by now.
@@ -315,7 +320,7 @@ impl Planner {
             "the account is linked otherwise since".to_owned()
         } else if let Some(operation) = not_allowed {
             format!("the app does not allow {operation}")
-        } else if self.unlinked.contains(&account.external_id)
+        } else if self.owners.get(&account.external_id) == Some(&None)
             && matches!(reaction, Reaction::Freeze | Reaction::Unfreeze)
         {
             "an account that nobody owns is not frozen or freed".to_owned()
@@ -355,7 +360,7 @@ fn new_item(user: Option<&UserId>, account: &str, why: &str) -> PlanItem {
         destructive: false,
         explicit: false,
         changes: Vec::new(),
-        before: std::collections::BTreeMap::new(),
+        before: BTreeMap::new(),
         why: vec![why.to_owned()],
         request: None,
         fault: None,

@@ -3,7 +3,7 @@
 use super::Tx;
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::model::{Finding, Situation};
+use crate::model::Finding;
 use crate::time::Timestamp;
 use rusqlite::params;
 
@@ -17,19 +17,24 @@ pub(crate) struct Observation {
 }
 
 impl Tx<'_> {
-    /// Notes that a finding was made now. One that was in another situation before is found for the first time.
-    pub(crate) fn observe(&self, app: &AppId, finding: &Finding) -> Result<Observation, Fault> {
-        let first_at = self.row(
-            "INSERT INTO observation (app_id, subject, situation, first_at, last_at) VALUES ($1, $2, $3, $4, $4)
+    /// Notes that a listing that was begun at `listed_at` shows a finding. One that was in another situation before is found
+    /// for the first time. What is found for the first time counts from now on, what is found again as of the listing: so
+    /// one and the same listing never is two, however long it takes.
+    pub(crate) fn observe(&self, app: &AppId, finding: &Finding, listed_at: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO observation (app_id, subject, situation, first_at, last_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (app_id, subject) DO UPDATE SET
              first_at = CASE WHEN observation.situation = excluded.situation THEN observation.first_at
-             ELSE excluded.first_at END, situation = excluded.situation, last_at = excluded.last_at
-             RETURNING first_at",
-            params![app.as_str(), subject(finding), finding.situation.name(), self.now.as_micros()],
-            |row| row.get::<_, i64>(0),
-        )?;
-        let first_at = first_at.map_or(self.now, Timestamp::from_micros);
-        Ok(Observation { first_at, last_at: self.now })
+             ELSE excluded.first_at END, situation = excluded.situation, last_at = excluded.last_at",
+            params![
+                app.as_str(),
+                subject(finding),
+                finding.situation.name(),
+                self.now.as_micros(),
+                listed_at.as_micros()
+            ],
+        )
+        .map(drop)
     }
 
     /// When a finding was made, in this situation.
@@ -44,7 +49,7 @@ impl Tx<'_> {
         )
     }
 
-    /// Forgets what a whole listing that began to be judged at `since` did not show again.
+    /// Forgets what a whole listing that was begun at `since` does not show again.
     pub(crate) fn forget_observations(&self, app: &AppId, since: Timestamp) -> Result<(), Fault> {
         let values = params![app.as_str(), since.as_micros()];
         self.execute("DELETE FROM observation WHERE app_id = $1 AND last_at < $2", values).map(drop)

@@ -118,6 +118,44 @@ impl<'t> Record<'t> {
     }
 }
 
+/// A value as it stands in the text, checked but not read.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Raw<'t> {
+    Text(Cow<'t, str>),
+    /// The JSON of anything but a text.
+    Other(&'t str),
+}
+
+impl Raw<'_> {
+    /// The value, read; nothing where it is null.
+    pub(crate) fn value(&self) -> Option<Value> {
+        match self {
+            Self::Text(text) => Some(Value::from(text.as_ref())),
+            Self::Other(json) => serde_json::from_str(json).ok().filter(|value: &Value| !value.is_null()),
+        }
+    }
+}
+
+/// Shows those members of an object that `is_wanted`, in their order. Gives nothing where the text is not a JSON object or is
+/// out of the ordinary, and where `take` gives nothing.
+pub(crate) fn each_member<'t, N>(
+    json: &'t str,
+    is_wanted: impl Fn(&[u8]) -> Option<N>,
+    mut take: impl FnMut(N, Raw<'t>) -> Option<()>,
+) -> Option<()> {
+    let mut reader = Reader { json, block: usize::MAX, specials: 0 };
+    let start = reader.space(0);
+    let end = reader.members(start, |reader, name, at| match is_wanted(name) {
+        Some(name) => {
+            let (value, end) = reader.raw(at)?;
+            take(name, value)?;
+            Some(end)
+        }
+        None => reader.pass(at, DEEPEST),
+    })?;
+    (reader.space(end) == json.len()).then_some(())
+}
+
 /// Goes through JSON text. Whatever reads something takes the place where it begins and gives the place after it.
 struct Reader<'t> {
     json: &'t str,
@@ -248,6 +286,20 @@ impl<'t> Reader<'t> {
         let end = self.pass(at, DEEPEST)?;
         let value: Value = serde_json::from_str(self.json.get(at..end)?).ok()?;
         Some((value.into(), end))
+    }
+
+    /// A value that is wanted as it stands.
+    fn raw(&mut self, at: usize) -> Option<(Raw<'t>, usize)> {
+        if self.byte(at)? == b'"' {
+            let (end, has_escapes) = self.quoted(at)?;
+            let text = match has_escapes {
+                false => Cow::Borrowed(self.json.get(at + 1..end - 1)?),
+                true => Cow::Owned(self.unescaped(at, end)?),
+            };
+            return Some((Raw::Text(text), end));
+        }
+        let end = self.pass(at, DEEPEST)?;
+        Some((Raw::Other(self.json.get(at..end)?), end))
     }
 
     /// A value that nobody wants.

@@ -65,8 +65,8 @@ def analyze(
         options["findings"] = list(situations)
     options.setdefault("findings", _TELLING)
     with ExitStack() as files:
-        given = [_records(files, name) for name in (users, accounts)]
-        found = analyze_records(*given, options, links=None if links is None else _records(files, links))
+        linked = None if links is None else _records(files, links)
+        found = analyze_records(_records(files, users), _records(files, accounts), options, links=linked)
         totals = {
             "counts": found.counts,
             "complete": found.complete,

@@ -1,0 +1,178 @@
+//! Accounts, links and users put together by their ids: what is decided without matching.
+
+use super::Scratch;
+use super::collect::{Collected, IGNORED, LINKED, user_flags};
+use super::partition::{NOBODY, PARTS, Parts, Row};
+use super::read::{ACTIVE, COMPARABLE, FAULTY, FROZEN, PROTECTED, WANTS};
+use super::record::Side;
+use super::settled::Settled;
+use crate::fault::{Code, Fault};
+use crate::model::Situation;
+
+/// Decides what links decide. Gives the accounts that must be looked at closely.
+pub(super) fn link(
+    collected: &mut Collected,
+    settled: &mut Settled,
+    scratch: &mut dyn Scratch,
+) -> Result<Parts, Fault> {
+    // What is linked, by the hash of its user.
+    let mut linked = Parts::new();
+    for part in 0..PARTS {
+        let mut accounts: Vec<Row> = collected.accounts.take(scratch, part)?;
+        let mut links: Vec<Row> = collected.links.take(scratch, part)?;
+        sort(&mut accounts);
+        sort(&mut links);
+        let mut link_at = 0;
+        let mut before = None;
+        let mut accounts = accounts.iter().peekable();
+        loop {
+            // The next id, of an account, of a link or of both.
+            let next_link = links.get(link_at);
+            let next_account = accounts.peek().copied();
+            let Some(hash) = next_link.map(|row| row.hash).into_iter().chain(next_account.map(|row| row.hash)).min()
+            else {
+                break;
+            };
+            let link = next_link.filter(|link| link.hash == hash);
+            if link.is_some() {
+                link_at += 1;
+                while let Some(again) = links.get(link_at).filter(|again| again.hash == hash) {
+                    collected.troubles.add(Side::Links, u64::from(again.number), repeated("account"));
+                    link_at += 1;
+                }
+            }
+            if next_account.is_none_or(|account| account.hash != hash)
+                && let Some(link) = link
+            {
+                if link.flags & LINKED != 0 {
+                    // The listing does not show it; its user is linked all the same.
+                    let row = Row { hash: link.other, other: 0, number: NOBODY, link: link.number, flags: 0 };
+                    linked.push(scratch, Parts::part(row.hash), &row)?;
+                }
+                continue;
+            }
+            while let Some(account) = accounts.next_if(|account| account.hash == hash) {
+                if before == Some(hash) {
+                    settled.repeat(account.number)?;
+                    continue;
+                }
+                before = Some(hash);
+                by_link(account, link, settled, &mut linked, scratch)?;
+            }
+        }
+    }
+    by_user(collected, settled, linked, scratch)
+}
+
+fn sort(rows: &mut [Row]) {
+    rows.sort_unstable_by_key(|row| (row.hash, row.number));
+}
+
+pub(super) fn repeated(key: &str) -> Fault {
+    Fault::new(Code::DuplicateRecord, format!("a record before it has the same `{key}`")).at(key)
+}
+
+/// Rules 1 and 2, and who is linked.
+fn by_link(
+    account: &Row,
+    link: Option<&Row>,
+    settled: &mut Settled,
+    linked: &mut Parts,
+    scratch: &mut dyn Scratch,
+) -> Result<(), Fault> {
+    if let Some(link) = link {
+        settled.link(account.number, link.number);
+    }
+    let is_protected = account.flags & PROTECTED != 0;
+    let user = link.filter(|link| link.flags & LINKED != 0);
+    if is_protected {
+        settled.decide(account.number, Situation::Protected)?;
+    } else if link.is_some_and(|link| link.flags & IGNORED != 0) {
+        return settled.decide(account.number, Situation::Ignored);
+    }
+    match user {
+        Some(link) => {
+            let row = Row { hash: link.other, link: link.number, ..*account };
+            linked.push(scratch, Parts::part(row.hash), &row)
+        }
+        None if is_protected => Ok(()),
+        None => {
+            settled.wants_matching(account.number, account.flags & ACTIVE != 0);
+            Ok(())
+        }
+    }
+}
+
+/// Rule 3.
+fn by_user(
+    collected: &mut Collected,
+    settled: &mut Settled,
+    mut linked: Parts,
+    scratch: &mut dyn Scratch,
+) -> Result<Parts, Fault> {
+    let mut close = Parts::new();
+    for part in 0..PARTS {
+        let mut users: Vec<Row> = collected.users.take(scratch, part)?;
+        let mut rows: Vec<Row> = linked.take(scratch, part)?;
+        sort(&mut users);
+        sort(&mut rows);
+        let mut rows = rows.iter().peekable();
+        let mut before = None;
+        for user in &users {
+            if before == Some(user.hash) {
+                collected.troubles.add(Side::Users, u64::from(user.number), repeated("id"));
+                settled.flag(user.number, user_flags::GONE);
+                continue;
+            }
+            before = Some(user.hash);
+            while let Some(row) = rows.next_if(|row| row.hash < user.hash) {
+                source_gone(row, settled)?;
+            }
+            while let Some(row) = rows.next_if(|row| row.hash == user.hash) {
+                settled.flag(user.number, user_flags::LINKED);
+                if row.number == NOBODY {
+                    settled.elsewhere(user.number, row.link);
+                    continue;
+                }
+                settled.flag(user.number, user_flags::MENTIONED);
+                settled.user(row.number, user.number);
+                if row.flags & PROTECTED != 0 {
+                    continue;
+                }
+                match compare(user, row) {
+                    Some(situation) => settled.decide(row.number, situation)?,
+                    None => {
+                        let row = Row { hash: 0, other: 0, number: row.number, link: row.link, flags: 0 };
+                        // In the order of the accounts, as far as parts go.
+                        close.push(scratch, settled.part_of(row.number), &row)?;
+                    }
+                }
+            }
+        }
+        for row in rows {
+            source_gone(row, settled)?;
+        }
+    }
+    Ok(close)
+}
+
+fn source_gone(row: &Row, settled: &mut Settled) -> Result<(), Fault> {
+    if row.number == NOBODY || row.flags & PROTECTED != 0 {
+        return Ok(());
+    }
+    settled.decide(row.number, Situation::SourceGone)
+}
+
+/// The situation of a linked account, as far as flags and fingerprints tell.
+fn compare(user: &Row, account: &Row) -> Option<Situation> {
+    let is_active = account.flags & ACTIVE != 0;
+    if user.flags & WANTS == 0 {
+        return Some(if is_active { Situation::Unqualified } else { Situation::Confirmed });
+    }
+    let is_frozen = account.flags & FROZEN != 0;
+    if user.flags & FROZEN == 0 && (!is_active || is_frozen) {
+        return Some(Situation::Drifted);
+    }
+    let is_comparable = user.flags & account.flags & COMPARABLE != 0 && user.flags & FAULTY == 0;
+    (is_comparable && user.other == account.other).then_some(Situation::Confirmed)
+}

@@ -1,0 +1,279 @@
+//! What is decided so far, some bytes for each record.
+
+use super::collect::user_flags;
+use super::partition::{NOBODY, PARTS};
+use crate::fault::{Code, Fault};
+use crate::model::Situation;
+
+/// What is known of an account besides a situation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It has not been looked at.
+    Unknown,
+    /// It takes no part.
+    Gone,
+    /// It is to be matched, and is active or not.
+    Unmatched(bool),
+    /// One user matches for certain.
+    One(bool),
+    /// Several users match for certain, or none for certain.
+    Several,
+    Decided(Situation),
+}
+
+/// A candidate that is told in a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Told {
+    pub(super) account: u32,
+    pub(super) user: u32,
+}
+
+/// No rule.
+const NO_RULE: u16 = u16::MAX;
+
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    kinds: Vec<u8>,
+    users: Vec<u32>,
+    links: Vec<u32>,
+    rules: Vec<u16>,
+    pub(super) user_flags: Vec<u8>,
+    /// The first account of which a user is a candidate.
+    claims: Vec<u32>,
+    /// The links of users to accounts that the listing does not show.
+    elsewhere: Vec<(u32, u32)>,
+    /// Candidates by account, where there are several of either.
+    pub(super) told: Vec<Told>,
+    /// The same by user, of users who are candidates of several accounts.
+    by_user: Vec<(u32, u32)>,
+    /// How many may be told.
+    most_told: usize,
+    pub(super) repeated: u64,
+}
+
+impl Settled {
+    pub(super) fn new(accounts: u32, user_flags: Vec<u8>, memory: usize) -> Self {
+        let count = usize::try_from(accounts).unwrap_or_default();
+        Self {
+            kinds: vec![0; count],
+            users: vec![NOBODY; count],
+            links: Vec::new(),
+            rules: Vec::new(),
+            user_flags,
+            claims: Vec::new(),
+            elsewhere: Vec::new(),
+            told: Vec::new(),
+            by_user: Vec::new(),
+            most_told: (memory / 16).max(4096),
+            repeated: 0,
+        }
+    }
+
+    pub(super) fn users(&self) -> u32 {
+        u32::try_from(self.user_flags.len()).unwrap_or(NOBODY)
+    }
+
+    /// Rule 5: the situation of a user; nothing where an account's finding has it, or it takes no part.
+    pub(super) fn without_account(&self, user: u32, complete: bool) -> Option<Situation> {
+        if self.has(user, user_flags::GONE | user_flags::MENTIONED) {
+            return None;
+        }
+        Some(match (self.has(user, user_flags::LINKED), self.has(user, user_flags::WANTS)) {
+            (true, _) if complete => Situation::Missing,
+            (false, true) if complete => Situation::Absent,
+            (false, false) => Situation::OutOfScope,
+            _ => Situation::Unseen,
+        })
+    }
+
+    /// Rule 4, once every account was matched.
+    ///
+    /// # Errors
+    /// `internal` where an account was never looked at.
+    pub(super) fn conclude(&mut self, account: u32) -> Result<(), Fault> {
+        let situation = match (self.kind(account), self.user_of(account)) {
+            (Kind::Decided(_) | Kind::Gone, _) => return Ok(()),
+            (Kind::Unmatched(_), _) => Situation::Orphaned,
+            (Kind::Several, _) => {
+                self.user(account, NOBODY);
+                Situation::Ambiguous
+            }
+            (Kind::One(_), Some(user)) if self.has(user, user_flags::LINKED) => Situation::Taken,
+            (Kind::One(_), Some(user)) if self.has(user, user_flags::SEVERAL) => Situation::Ambiguous,
+            (Kind::One(true), Some(user)) if !self.has(user, user_flags::WANTS) => Situation::Unqualified,
+            (Kind::One(_), Some(_)) => Situation::Found,
+            (Kind::Unknown | Kind::One(_), _) => {
+                return Err(Fault::new(Code::Internal, "an account was not decided on"));
+            }
+        };
+        self.decide(account, situation)
+    }
+
+    pub(super) fn accounts(&self) -> u32 {
+        u32::try_from(self.kinds.len()).unwrap_or(NOBODY)
+    }
+
+    /// The part in which what belongs to an account stands, so that parts are in the order of accounts.
+    pub(super) fn part_of(&self, account: u32) -> usize {
+        let count = self.kinds.len().max(1);
+        (usize::try_from(account).unwrap_or_default() * PARTS / count).min(PARTS - 1)
+    }
+
+    pub(super) fn kind(&self, account: u32) -> Kind {
+        match get(&self.kinds, account).unwrap_or(0) {
+            0 => Kind::Unknown,
+            1 => Kind::Gone,
+            2 => Kind::Unmatched(false),
+            3 => Kind::Unmatched(true),
+            4 => Kind::One(false),
+            5 => Kind::One(true),
+            6 => Kind::Several,
+            other => Situation::ALL.get(usize::from(other - 7)).copied().map_or(Kind::Unknown, Kind::Decided),
+        }
+    }
+
+    pub(super) fn set(&mut self, account: u32, kind: Kind) {
+        let code = match kind {
+            Kind::Unknown => 0,
+            Kind::Gone => 1,
+            Kind::Unmatched(is_active) => 2 + u8::from(is_active),
+            Kind::One(is_active) => 4 + u8::from(is_active),
+            Kind::Several => 6,
+            Kind::Decided(situation) => {
+                let place = Situation::ALL.iter().position(|one| *one == situation).unwrap_or_default();
+                7 + u8::try_from(place).unwrap_or_default()
+            }
+        };
+        put(&mut self.kinds, account, code);
+    }
+
+    /// Decides on an account, once.
+    pub(super) fn decide(&mut self, account: u32, situation: Situation) -> Result<(), Fault> {
+        if let Kind::Decided(_) | Kind::Gone = self.kind(account) {
+            return Err(Fault::new(Code::Internal, "an account was decided on twice"));
+        }
+        self.set(account, Kind::Decided(situation));
+        Ok(())
+    }
+
+    pub(super) fn repeat(&mut self, account: u32) -> Result<(), Fault> {
+        if self.kind(account) != Kind::Unknown {
+            return Err(Fault::new(Code::Internal, "an account was decided on twice"));
+        }
+        self.repeated += 1;
+        self.set(account, Kind::Gone);
+        Ok(())
+    }
+
+    pub(super) fn wants_matching(&mut self, account: u32, is_active: bool) {
+        self.set(account, Kind::Unmatched(is_active));
+    }
+
+    pub(super) fn user_of(&self, account: u32) -> Option<u32> {
+        get(&self.users, account).filter(|user| *user != NOBODY)
+    }
+
+    pub(super) fn user(&mut self, account: u32, user: u32) {
+        put(&mut self.users, account, user);
+    }
+
+    pub(super) fn link_of(&self, account: u32) -> Option<u32> {
+        get(&self.links, account).filter(|link| *link != NOBODY)
+    }
+
+    pub(super) fn link(&mut self, account: u32, link: u32) {
+        if self.links.is_empty() {
+            self.links = vec![NOBODY; self.kinds.len()];
+        }
+        put(&mut self.links, account, link);
+    }
+
+    pub(super) fn rule_of(&self, account: u32) -> Option<usize> {
+        get(&self.rules, account).filter(|rule| *rule != NO_RULE).map(usize::from)
+    }
+
+    pub(super) fn rule(&mut self, account: u32, rule: usize) {
+        if self.rules.is_empty() {
+            self.rules = vec![NO_RULE; self.kinds.len()];
+        }
+        put(&mut self.rules, account, u16::try_from(rule).unwrap_or(NO_RULE));
+    }
+
+    pub(super) fn has(&self, user: u32, flag: u8) -> bool {
+        get(&self.user_flags, user).unwrap_or(user_flags::GONE) & flag != 0
+    }
+
+    pub(super) fn flag(&mut self, user: u32, flag: u8) {
+        let flags = get(&self.user_flags, user).unwrap_or_default() | flag;
+        put(&mut self.user_flags, user, flags);
+    }
+
+    pub(super) fn elsewhere(&mut self, user: u32, link: u32) {
+        self.elsewhere.push((user, link));
+    }
+
+    /// To be called when everything is settled, before anything is looked up below.
+    pub(super) fn sort(&mut self) {
+        self.elsewhere.sort_unstable();
+        self.told.sort_unstable();
+        self.told.dedup();
+        let several = self.told.iter().filter(|told| self.has(told.user, user_flags::SEVERAL));
+        self.by_user = several.map(|told| (told.user, told.account)).collect();
+        self.by_user.sort_unstable();
+    }
+
+    /// The first link of a user to an account that the listing does not show.
+    pub(super) fn link_elsewhere(&self, user: u32) -> Option<u32> {
+        let at = self.elsewhere.partition_point(|(other, _)| *other < user);
+        self.elsewhere.get(at).filter(|(other, _)| *other == user).map(|(_, link)| *link)
+    }
+
+    /// The candidates of an account that are told.
+    pub(super) fn told_of(&self, account: u32) -> &[Told] {
+        let start = self.told.partition_point(|told| told.account < account);
+        let rest = self.told.get(start..).unwrap_or_default();
+        rest.get(..rest.partition_point(|told| told.account == account)).unwrap_or_default()
+    }
+
+    pub(super) fn tell(&mut self, account: u32, user: u32) {
+        if self.told.len() < self.most_told {
+            self.told.push(Told { account, user });
+        }
+    }
+
+    /// Notes that a user is a candidate of an account.
+    pub(super) fn claim(&mut self, user: u32, account: u32) {
+        if self.claims.is_empty() {
+            self.claims = vec![NOBODY; self.user_flags.len()];
+        }
+        self.flag(user, user_flags::MENTIONED);
+        let first = get(&self.claims, user).unwrap_or(NOBODY);
+        if first == NOBODY {
+            put(&mut self.claims, user, account);
+        } else if first != account {
+            if !self.has(user, user_flags::SEVERAL) {
+                self.flag(user, user_flags::SEVERAL);
+                self.tell(first, user);
+            }
+            self.tell(account, user);
+        }
+    }
+
+    /// Other accounts of which the user of an account is a candidate.
+    pub(super) fn rivals(&self, account: u32, user: u32) -> impl Iterator<Item = u32> {
+        let start = self.by_user.partition_point(|(other, _)| *other < user);
+        let rest = self.by_user.get(start..).unwrap_or_default();
+        let rivals = rest.iter().take_while(move |(other, _)| *other == user).map(|(_, rival)| *rival);
+        rivals.filter(move |rival| *rival != account)
+    }
+}
+
+fn get<T: Copy>(values: &[T], number: u32) -> Option<T> {
+    values.get(usize::try_from(number).ok()?).copied()
+}
+
+fn put<T>(values: &mut [T], number: u32, value: T) {
+    if let Some(place) = usize::try_from(number).ok().and_then(|number| values.get_mut(number)) {
+        *place = value;
+    }
+}
