@@ -2,13 +2,14 @@
 //! afterwards.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
 use rollkeeper::Code;
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
-    AccountFilter, ItemState, LinkState, LogFilter, PlanFilter, PlanItem, Reconciliation, SituationCounts,
-    SnapshotVerdict, State, User,
+    AccountFilter, ItemState, LogFilter, PlanFilter, PlanItem, Reconciliation, SituationCounts, SnapshotVerdict, State,
+    User,
 };
 use serde_json::{Value, json};
 use world::World;

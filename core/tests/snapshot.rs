@@ -1,6 +1,7 @@
 //! Lists of all users: what follows from absence, and what never does.
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
 use rollkeeper::model::{ItemState, PlanFilter, PutSnapshot, PutUsers, SnapshotVerdict, State, WaitingFor};

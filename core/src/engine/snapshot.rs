@@ -195,7 +195,8 @@ fn taken_over() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter, State};
+    use crate::model::State;
+    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
     use crate::time::VirtualClock;
     use serde_json::Value;
     use std::collections::BTreeMap;

@@ -302,7 +302,7 @@ impl Builder<'_> {
     ) -> Result<Option<PlanRow>, Fault> {
         let mut finding = found.finding.clone();
         let subject = Subject::find(tx, self.live, finding.user.as_deref(), finding.account.as_deref())?;
-        let explicit = finding.user.is_some() && subject.is_explicit();
+        let explicit = finding.user.is_some() && subject.is_explicit(finding.situation);
         let around = Circumstances {
             verdict: self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete),
             known_link: subject.is_known_link(),
