@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::id::UserId;
 use crate::intake::LiveApp;
-use crate::model::{Account, AccountStatus, LinkState, TargetAccount, User};
+use crate::model::{Account, AccountStatus, LinkState, Situation, TargetAccount, User};
 use crate::scope::{Cause, Standing};
 use crate::store::{AccountRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::canonical_object;
