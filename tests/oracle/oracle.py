@@ -145,9 +145,9 @@ class Directory:
         return None if link is None or link.get("deleted") else link
 
     def owner(self, account):
-        """The user to whom an account is linked."""
+        """The user to whom an account is linked; who has an ignored one counts as linked to it."""
         link = self.link(account)
-        if link is None or link.get("state", "Linked") != "Linked":
+        if link is None or link.get("state", "Linked") not in ("Linked", "Ignored"):
             return None
         return link.get("user")
 
@@ -272,9 +272,9 @@ def reconcile(given):
     for key in directory.accounts:
         link = directory.links.get(key, {})
         if key in directory.protected:
-            findings.append(finding("protected", link.get("user"), key))
+            findings.append(finding("protected", directory.owner(key), key))
         elif link.get("state") == "Ignored":
-            findings.append(finding("ignored", link.get("user"), key))
+            findings.append(finding("ignored", directory.owner(key), key))
         elif directory.owner(key) is not None:
             findings.append(linked(directory, key, directory.owner(key)))
         else:

@@ -37,9 +37,9 @@ known   one       | source_gone a1 u1                        | confirmed a1 u1  
 known   several   | source_gone a1 u1, orphaned a2 -         | confirmed a1 u1, taken a2 u1*                            | unqualified a1 u1, taken a2 u1*                          | unqualified a1 u1, taken a2 u1*
 known   inactive  | source_gone a1 u1                        | drifted a1 u1                                            | confirmed a1 u1                                          | confirmed a1 u1
 known   protected | protected a1 u1                          | protected a1 u1                                          | protected a1 u1                                          | protected a1 u1
-ignored none      |                                          | absent - u1                                              | out_of_scope - u1                                        | out_of_scope - u1
+ignored none      |                                          | missing a1 u1                                            | missing a1 u1                                            | missing a1 u1
 ignored one       | ignored a1 u1                            | ignored a1 u1                                            | ignored a1 u1                                            | ignored a1 u1
-ignored several   | ignored a1 u1, orphaned a2 -             | ignored a1 u1, found a2 u1*                              | ignored a1 u1, unqualified a2 u1*                        | ignored a1 u1, unqualified a2 u1*
+ignored several   | ignored a1 u1, orphaned a2 -             | ignored a1 u1, taken a2 u1*                              | ignored a1 u1, taken a2 u1*                              | ignored a1 u1, taken a2 u1*
 ignored inactive  | ignored a1 u1                            | ignored a1 u1                                            | ignored a1 u1                                            | ignored a1 u1
 ignored protected | protected a1 u1                          | protected a1 u1                                          | protected a1 u1                                          | protected a1 u1
 """

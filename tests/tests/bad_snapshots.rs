@@ -1,4 +1,4 @@
-//! A bad snapshot takes nothing away. Every kind of `rollkeeper_tests::snapshots` is played three times, further apart than two
+//! A bad snapshot takes nothing away. Every kind of `rollkeeper_tests::snapshots` is played twice, further apart than two
 //! observations must be, to companies at random of which every reaction is one that takes something away. `SNAPSHOT_COMPANIES`
 //! tells how many companies there are.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic")]
@@ -23,7 +23,11 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Plays every kind to so many companies, on two threads.
-fn play(name: &str, count: u64, brakes: bool) -> BTreeMap<&'static str, Vec<(u64, rollkeeper_tests::snapshots::directory::Harm)>> {
+fn play(
+    name: &str,
+    count: u64,
+    brakes: bool,
+) -> BTreeMap<&'static str, Vec<(u64, rollkeeper_tests::snapshots::directory::Harm)>> {
     let folder = folder(name);
     let half = |odd: u64| {
         let mut found: Vec<(&'static str, u64, _)> = Vec::new();
@@ -57,8 +61,16 @@ fn no_bad_snapshot_takes_anything_away() {
         let harmed: Vec<_> = played.iter().filter(|(_, harm)| harm.count() > 0).collect();
         let commits: usize = played.iter().map(|(_, harm)| harm.commits).sum();
         let verdicts: BTreeSet<&String> = played.iter().flat_map(|(_, harm)| &harm.verdicts).collect();
-        println!("{kind}: {} companies, {commits} plans committed, {} harmed; {verdicts:?}", played.len(), harmed.len());
-        wrong.extend(harmed.first().map(|(seed, harm)| format!("{kind} ({} of {}), company {seed}: {harm:?}", harmed.len(), played.len())));
+        println!(
+            "{kind}: {} companies, {commits} plans committed, {} harmed; {verdicts:?}",
+            played.len(),
+            harmed.len()
+        );
+        wrong.extend(
+            harmed
+                .first()
+                .map(|(seed, harm)| format!("{kind} ({} of {}), company {seed}: {harm:?}", harmed.len(), played.len())),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

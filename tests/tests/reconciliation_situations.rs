@@ -75,9 +75,10 @@ fn no_combination_and_no_name_is_left_out() {
             assert!(name.is_empty() || known.iter().any(|one| one.starts_with(name)), "`{name}` has no case");
         }
     }
-    for name in "CONFIRMED FOUND FOUND_ALREADY_LINKED ABSENT AMBIGUOUS MISSING UNQUALIFIED SOURCE_IGNORED TARGET_IGNORED \
+    for name in
+        "CONFIRMED FOUND FOUND_ALREADY_LINKED ABSENT AMBIGUOUS MISSING UNQUALIFIED SOURCE_IGNORED TARGET_IGNORED \
                  UNASSIGNED SOURCE_MISSING LINK_ONLY ALL_GONE"
-        .split_whitespace()
+            .split_whitespace()
     {
         assert!(openidm.contains(name), "`{name}` has no case");
     }

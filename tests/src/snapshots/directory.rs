@@ -108,14 +108,14 @@ impl Directory {
         Ok(World { engine, clock, target, mock, linked, file })
     }
 
-    /// Plays a kind three times, further apart than two observations must be; what came of it.
+    /// Plays a kind twice, further apart than two observations must be; what came of it.
     ///
     /// # Errors
     /// What the engine comes to.
     pub fn play(&self, kind: &Kind, name: &str, brakes: bool) -> Result<Harm, Failure> {
         let world = self.open(name, brakes)?;
         let mut harm = Harm::default();
-        for round in 0..3 {
+        for round in 0..2 {
             let mut chance = Chance::new(self.seed);
             chance.round = round;
             match kind.play {
@@ -160,7 +160,8 @@ impl World {
     /// # Errors
     /// What the engine comes to.
     pub fn harm(&self) -> Result<(Vec<String>, BTreeSet<(String, String)>), Failure> {
-        let takes = |call: &rollkeeper::connector::mock::MockCall| matches!(call.method.as_str(), "deactivate" | "delete");
+        let takes =
+            |call: &rollkeeper::connector::mock::MockCall| matches!(call.method.as_str(), "deactivate" | "delete");
         let calls = self.mock.calls();
         let calls = calls.iter().filter(|call| takes(call));
         let calls = calls.map(|call| format!("{} {}", call.method, call.external_id.as_deref().unwrap_or_default()));

@@ -42,7 +42,9 @@ pub(super) const KINDS: &[Kind] = &[
             user["username"] = Value::from(format!("other.{}", text(user, "username")));
         }))
     }),
-    kind("source: an error page", "a proxy answers 200 with its login page", |_, _| b"<html><body>Sign in</body></html>".to_vec()),
+    kind("source: an error page", "a proxy answers 200 with its login page", |_, _| {
+        b"<html><body>Sign in</body></html>".to_vec()
+    }),
     kind("source: an error as JSON", "an error that is read as a list of nobody", |_, _| {
         json!({"error": "token expired"}).to_string().into_bytes()
     }),

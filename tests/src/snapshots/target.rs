@@ -26,9 +26,11 @@ pub(super) const KINDS: &[Kind] = &[
         let shown = some(all, all.len() * (30 + chance.below(50)) / 100);
         paged(shown, total(shown))
     }),
-    kind("many rows at the end are lost", "the end of the list is cut off, and the total is that of before", |all, chance| {
-        paged(some(all, all.len() - 6 - chance.below(3)), total(all))
-    }),
+    kind(
+        "many rows at the end are lost",
+        "the end of the list is cut off, and the total is that of before",
+        |all, chance| paged(some(all, all.len() - 6 - chance.below(3)), total(all)),
+    ),
     kind("an error is swallowed as the end", "a page that failed looks like the last one", |all, chance| {
         let mut pages = paged(some(all, PAGE * (1 + chance.below(2))), None);
         if let Some(Ok(last)) = pages.last_mut() {
@@ -43,8 +45,11 @@ pub(super) const KINDS: &[Kind] = &[
         pages
     }),
     kind("rows shift between pages", "an account deleted while pages are read moves others out of sight", shifted),
-    kind("rows shift, and nobody counts", "a membership is lost once in nine months: what is gone in one read is there in the next",
-         |all, chance| paged(&without(all, 7, chance), None)),
+    kind(
+        "rows shift, and nobody counts",
+        "a membership is lost once in nine months: what is gone in one read is there in the next",
+        |all, chance| paged(&without(all, 7, chance), None),
+    ),
     kind("the total is too high", "the count is of another list", |all, chance| {
         paged(some(all, all.len() * 2 / 3), Some(all.len() as u64 + 1 + chance.below(100) as u64))
     }),
@@ -127,7 +132,8 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("one department alone", "a target applies a filter that nobody asked for", |all, chance| {
         let shown = ["IT", "HR", "Sales", "Care"][chance.below(4)];
-        let is_shown = |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == Some(shown);
+        let is_shown =
+            |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == Some(shown);
         let rows: Accounts = all.iter().filter(is_shown).cloned().collect();
         paged(&rows, total(&rows))
     }),
