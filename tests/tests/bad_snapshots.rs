@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 fn companies() -> u64 {
-    std::env::var("SNAPSHOT_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(50)
+    std::env::var("SNAPSHOT_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
 }
 
 /// A folder in memory where there is one, since every company is copied for every kind.
@@ -109,9 +109,8 @@ fn who_really_left_loses_access() {
         let directory = Directory::new(seed, &folder).unwrap();
         let world = directory.open("leavers", true).unwrap();
         let people: Vec<&Value> = directory.users.iter().filter(|user| user["active"] == true).collect();
-        let account = |user: &Value| {
-            format!("Acc-{}", user["id"].as_str().unwrap().trim_start_matches("U-").trim_start_matches('0'))
-        };
+        let number = |user: &Value| user["id"].as_str().unwrap().trim_start_matches("U-").parse::<usize>().unwrap();
+        let account = |user: &Value| format!("Acc-{}", number(user));
         let [explicit, absent, kept @ ..] = people.as_slice() else { panic!("nobody is there") };
         // One leaves by its own record; another is absent from two lists.
         let mut list: Vec<Value> = directory.users.iter().filter(|user| user["id"] != absent["id"]).cloned().collect();
