@@ -27,6 +27,8 @@ pub struct Directory {
     pub users: Vec<Value>,
     /// The accounts as they really are.
     pub accounts: Vec<TargetAccount>,
+    /// The app's definition.
+    pub app: Value,
     file: PathBuf,
     ended: Timestamp,
 }
@@ -66,7 +68,8 @@ impl Directory {
         let file = folder.join(format!("company-{seed}.db"));
         let clock = VirtualClock::new(Timestamp::parse("2026-03-01T08:00:00Z")?);
         let engine = open(&file, &clock, Arc::new(target.clone()), true)?;
-        engine.put_app(App::from_json(app(&mut chance).to_string().as_bytes())?, None)?;
+        let app = app(&mut chance);
+        engine.put_app(App::from_json(app.to_string().as_bytes())?, None)?;
         let hired: Vec<Value> = users.iter().map(|user| with(user, "active", Value::from(true))).collect();
         engine.put_users_snapshot(&text(&hired), Some("hr"))?;
         engine.run(&RunOptions::default())?;
@@ -87,7 +90,7 @@ impl Directory {
         }
         let ended = rollkeeper::Clock::now(&clock).plus(Period::from_seconds(2 * 86_400));
         drop(engine);
-        Ok(Self { seed, users, accounts: target.accounts(), file, ended })
+        Ok(Self { seed, users, accounts: target.accounts(), app, file, ended })
     }
 
     /// The company as it was, in an engine and with a target of its own.
