@@ -308,10 +308,10 @@ fn everything_else_is_done_while_leavers_are_held() {
 
 #[test]
 fn explicit_leavers_are_withheld_only_where_a_column_was_rather_read_wrong() {
-    for (count, verdict, held) in [(4, SnapshotVerdict::Complete, 0), (5, SnapshotVerdict::Suspect, 5)] {
+    for (count, verdict, held) in [(4_u32, SnapshotVerdict::Complete, 0), (5, SnapshotVerdict::Suspect, 5)] {
         let world = directory(40);
         let mut records = records(0..40);
-        for record in records.iter_mut().take(count) {
+        for record in records.iter_mut().take(count as usize) {
             record["active"] = json!(false);
         }
         let snapshot = put(&world, &records);
