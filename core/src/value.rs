@@ -89,13 +89,23 @@ pub(crate) fn without_empty_parts(value: &Value) -> Value {
     }
 }
 
-/// A key for comparing text without regard to letter case: full case folding, so that `STRASSE` equals `Straße`.
+/// A key for comparing text without regard to letter case: Unicode's full case folding, so that `STRASSE` equals `Straße`, and
+/// the dotless `ı` is no `i`.
 pub fn fold_case(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    // By way of upper case, because some letters have two lower-case forms and some become two letters.
-    text.nfc().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.nfc() {
+        match letter {
+            // No form of i, or one person's mail address would be taken for another's.
+            'ı' => folded.push(letter),
+            'ẞ' => folded.push_str("ss"),
+            // By way of upper case, because some letters have two lower-case forms and some become two letters.
+            _ => folded.extend(letter.to_uppercase().flat_map(char::to_lowercase)),
+        }
+    }
+    folded.nfc().collect()
 }
 
 /// [`canonical`], at the end of a text.

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// analyzeCase is a case of tests/data/reconciliation/analyze.json.
+// analyzeCase is a case of tests/data/reconciliation/analyze.json or situations.json.
 type analyzeCase struct {
 	Description string            `json:"description"`
 	Users       json.RawMessage   `json:"users"`
@@ -97,15 +97,17 @@ func (c analyzeCase) checkTotals(t *testing.T, analysis *Analysis) {
 }
 
 func TestAnalyzeAnswersAsTheCasesSay(t *testing.T) {
-	text, err := os.ReadFile(data + "reconciliation/analyze.json")
-	must(t, err)
-	var cases []analyzeCase
-	must(t, json.Unmarshal(text, &cases))
-	if len(cases) < 14 {
-		t.Errorf("only %d cases were found", len(cases))
-	}
-	for _, one := range cases {
-		t.Run(one.Description, one.check)
+	for file, least := range map[string]int{"analyze": 14, "situations": 124} {
+		text, err := os.ReadFile(data + "reconciliation/" + file + ".json")
+		must(t, err)
+		var cases []analyzeCase
+		must(t, json.Unmarshal(text, &cases))
+		if len(cases) < least {
+			t.Errorf("only %d cases were found in %s", len(cases), file)
+		}
+		for _, one := range cases {
+			t.Run(one.Description, one.check)
+		}
 	}
 }
 

@@ -228,15 +228,20 @@ fn expected_analysis(case: &Value) -> Value {
 
 #[test]
 fn analyses_come_out_as_the_cases_say_byte_for_byte() {
-    let file = here("../tests/data/reconciliation/analyze.json");
-    let cases: Vec<Value> = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    let scratch = tempfile::tempdir().unwrap();
-    let printed = Installed::new().compile_and_run("analyze.c", &[scratch.path().join("users.ndjson"), file]);
-    assert_eq!(printed.lines().count(), cases.len());
-    for (case, line) in cases.iter().zip(printed.lines()) {
-        match case.get("faults") {
-            Some(_) => assert_eq!(line, expected_line(case, line), "{case}"),
-            None => assert_eq!(line, canonical(&expected_analysis(case)), "{case}"),
+    let installed = Installed::new();
+    let program = installed.compile("gcc", "-std=c11", "analyze.c");
+    for (name, least) in [("analyze", 14), ("situations", 124)] {
+        let file = here(&format!("../tests/data/reconciliation/{name}.json"));
+        let cases: Vec<Value> = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        assert!(cases.len() >= least, "{name} has only {} cases", cases.len());
+        let scratch = tempfile::tempdir().unwrap();
+        let printed = installed.run(&program, &[scratch.path().join("users.ndjson"), file]);
+        assert_eq!(printed.lines().count(), cases.len());
+        for (case, line) in cases.iter().zip(printed.lines()) {
+            match case.get("faults") {
+                Some(_) => assert_eq!(line, expected_line(case, line), "{case}"),
+                None => assert_eq!(line, canonical(&expected_analysis(case)), "{case}"),
+            }
         }
     }
 }

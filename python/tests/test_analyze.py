@@ -1,4 +1,4 @@
-"""``analyze``: the cases of `tests/data/reconciliation/analyze.json`, and rows as tables give them."""
+"""``analyze``: the cases of `tests/data/reconciliation/analyze.json` and `situations.json`, and rows as tables give them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ import rollkeeper
 
 from .conftest import DATA, rows
 
-CASES: list[dict[str, Any]] = json.loads((DATA / "reconciliation" / "analyze.json").read_text(encoding="utf-8"))
+CASES: list[dict[str, Any]] = [
+    case
+    for name in ("analyze", "situations")
+    for case in json.loads((DATA / "reconciliation" / f"{name}.json").read_text(encoding="utf-8"))
+]
 SITUATIONS = [row["situation"] for row in rows("situations.csv")]
 NAN = float("nan")
 BY_MAIL = [{"all": [{"user": "mail", "account": "mail"}]}]
@@ -49,7 +53,7 @@ def test_analyze_answers_as_its_case_says(case: dict[str, Any]) -> None:
 
 
 def test_there_are_cases() -> None:
-    assert len(CASES) >= 14
+    assert len(CASES) >= 14 + 124
 
 
 class Scalar:

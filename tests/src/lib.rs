@@ -4,4 +4,5 @@
 pub mod people;
 pub mod scenario;
 pub mod server;
+pub mod snapshots;
 pub mod stub;

@@ -126,7 +126,7 @@ impl Collected {
                     let flags =
                         if link.is_ignored { IGNORED } else { 0 } | if link.user.is_some() { LINKED } else { 0 };
                     let other = link.user.unwrap_or_default();
-                    if let (true, Some(user)) = (has_references, link.user) {
+                    if let (true, Some(user)) = (has_references && !link.is_ignored, link.user) {
                         self.links_of.insert(user, number);
                     }
                     let row = Row { hash: link.account, other, number, link: number, flags };

@@ -217,7 +217,7 @@ impl Decided {
             // Who is no longer there is named by the link.
             user: user
                 .map(|user| user.id.as_str().to_owned())
-                .or_else(|| link.as_ref().and_then(|link| link.user.clone())),
+                .or_else(|| link.as_ref().and_then(Link::owner).map(str::to_owned)),
             account: account.map(|account| account.external_id).or_else(|| link.as_ref().map(named)),
             rule: self.rule,
             candidates,

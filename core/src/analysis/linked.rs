@@ -84,18 +84,21 @@ fn by_link(
         settled.link(account.number, link.number);
     }
     let is_protected = account.flags & PROTECTED != 0;
+    let is_ignored = link.is_some_and(|link| link.flags & IGNORED != 0);
     let user = link.filter(|link| link.flags & LINKED != 0);
     if is_protected {
         settled.decide(account.number, Situation::Protected)?;
-    } else if link.is_some_and(|link| link.flags & IGNORED != 0) {
-        return settled.decide(account.number, Situation::Ignored);
+    } else if is_ignored {
+        settled.decide(account.number, Situation::Ignored)?;
     }
     match user {
         Some(link) => {
-            let row = Row { hash: link.other, link: link.number, ..*account };
+            // Nothing of an ignored account is compared either; its user has an account.
+            let flags = account.flags | if is_ignored { PROTECTED } else { 0 };
+            let row = Row { hash: link.other, link: link.number, flags, ..*account };
             linked.push(scratch, Parts::part(row.hash), &row)
         }
-        None if is_protected => Ok(()),
+        None if is_protected || is_ignored => Ok(()),
         None => {
             settled.wants_matching(account.number, account.flags & ACTIVE != 0);
             Ok(())

@@ -509,7 +509,7 @@ impl<'t> Outer<'t> {
 #[derive(Debug, Default)]
 pub(super) struct SeenLink {
     pub(super) account: u128,
-    /// The user, where the account is linked to one.
+    /// The user, where the account is linked to one, or was until it was ignored.
     pub(super) user: Option<u128>,
     pub(super) is_ignored: bool,
 }
@@ -528,7 +528,7 @@ pub(super) fn read_link(hasher: &Hasher, json: &[u8]) -> Result<SeenLink, Fault>
         return Ok(seen(&account, user.as_deref(), state));
     }
     let link = Link::read(json)?;
-    Ok(seen(&link.account, link.linked_user(), link.state))
+    Ok(seen(&link.account, link.owner(), link.state))
 }
 
 type PartOfLink<'t> = (Cow<'t, str>, Option<Cow<'t, str>>, LinkState);
@@ -557,6 +557,6 @@ fn link_in_part(json: &[u8]) -> Option<PartOfLink<'_>> {
             is_new.then_some(())
         },
     )?;
-    let is_linked = state == LinkState::Linked && !deleted;
+    let is_linked = matches!(state, LinkState::Linked | LinkState::Ignored) && !deleted;
     Some((account?, user.filter(|user| is_linked && !user.is_empty()), state))
 }

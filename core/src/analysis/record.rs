@@ -75,7 +75,13 @@ impl Link {
 
     /// The user to whom the account is linked, where it is.
     pub(super) fn linked_user(&self) -> Option<&str> {
-        self.user.as_deref().filter(|user| !user.is_empty() && self.state == LinkState::Linked && !self.deleted)
+        self.owner().filter(|_| self.state == LinkState::Linked)
+    }
+
+    /// The user who has the account, by a link or by one that is ignored.
+    pub(super) fn owner(&self) -> Option<&str> {
+        let is_link = matches!(self.state, LinkState::Linked | LinkState::Ignored) && !self.deleted;
+        self.user.as_deref().filter(|user| is_link && !user.is_empty())
     }
 }
 

@@ -107,7 +107,7 @@ impl Whole {
     fn link(&mut self, place: u64, record: Link) {
         let number = self.links.len();
         self.link_of_account.insert(record.account.clone(), number);
-        if let Some(user) = record.linked_user() {
+        if let Some(user) = record.owner() {
             self.links_of_user.entry(user.to_owned()).or_default().push(number);
         }
         self.links.push(Row { place, record });
@@ -175,7 +175,7 @@ impl Whole {
     ) -> Result<Option<(Decided, Option<usize>)>, Fault> {
         let account = &row.record;
         let link = self.link_of_account.get(&account.external_id).and_then(|number| self.links.get(*number));
-        let linked = link.and_then(|link| link.record.linked_user());
+        let linked = link.and_then(|link| link.record.owner());
         let user = linked.and_then(|user| self.user_by_id.get(user)).copied();
         let record = user.and_then(|number| self.users.get(number));
         let situation = if rules.protected.contains(&account.external_id) {

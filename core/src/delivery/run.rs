@@ -42,6 +42,8 @@ pub(crate) trait Host: Sync {
     fn clock(&self) -> &dyn Clock;
     /// Whether an account is looked for before it is made again.
     fn looks_up(&self) -> bool;
+    /// Whether the verdict on a listing and the brake count.
+    fn brakes(&self) -> bool;
     /// Tells what was logged.
     fn tell(&self, entries: Vec<LogEntry>);
     /// The credentials of an app were refused; they are had anew before the next call.

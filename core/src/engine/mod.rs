@@ -83,6 +83,7 @@ struct Shared {
     log: Option<LogCallback>,
     read_only: bool,
     look_up: bool,
+    brake: bool,
     apps: Mutex<Apps>,
     registered: Mutex<HashMap<String, Arc<dyn Connector>>>,
     mocks: Mutex<HashMap<AppId, MockTarget>>,
@@ -108,6 +109,7 @@ impl Engine {
                 log: builder.log,
                 read_only: builder.read_only,
                 look_up: builder.look_up,
+                brake: builder.brake,
                 apps: Mutex::default(),
                 registered: Mutex::default(),
                 mocks: Mutex::default(),
@@ -208,6 +210,10 @@ impl Host for Shared {
 
     fn looks_up(&self) -> bool {
         self.look_up
+    }
+
+    fn brakes(&self) -> bool {
+        self.brake
     }
 
     fn tell(&self, entries: Vec<LogEntry>) {

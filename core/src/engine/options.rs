@@ -28,6 +28,7 @@ pub struct Builder {
     pub(super) log: Option<LogCallback>,
     pub(super) read_only: bool,
     pub(super) look_up: bool,
+    pub(super) brake: bool,
 }
 
 impl Default for Builder {
@@ -41,6 +42,7 @@ impl Default for Builder {
             log: None,
             read_only: false,
             look_up: true,
+            brake: true,
         }
     }
 }
@@ -100,6 +102,14 @@ impl Builder {
     #[must_use]
     pub fn without_look_up(mut self) -> Self {
         self.look_up = false;
+        self
+    }
+
+    /// Switches off the verdict on listings and the brake. Only for showing what happens without them.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_brake(mut self) -> Self {
+        self.brake = false;
         self
     }
 

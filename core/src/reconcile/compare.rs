@@ -91,7 +91,7 @@ impl Work<'_> {
     fn note(&mut self, analysis: &Analysis) {
         let shown = &mut self.row.shown;
         shown.counts = analysis.counts().clone();
-        if !analysis.is_complete() && shown.verdict != Some(SnapshotVerdict::Incomplete) {
+        if self.host.brakes() && !analysis.is_complete() && shown.verdict != Some(SnapshotVerdict::Incomplete) {
             shown.verdict = Some(SnapshotVerdict::Incomplete);
             let count = analysis.unreadable_count() + analysis.repeated();
             shown.verdict_why.push(format!("{count} records cannot be read, or are there twice"));
@@ -153,7 +153,9 @@ impl Work<'_> {
         self.each_page(|tx, page| {
             for one in page {
                 let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
-                braked.apply(&mut one.item, confirmed);
+                if self.host.brakes() {
+                    braked.apply(&mut one.item, confirmed);
+                }
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.put_item(&id, &key, one)?;
                 digest.add(one.item.number, &one.digest, one.item.state == ItemState::Held);
@@ -300,7 +302,7 @@ impl Builder<'_> {
     ) -> Result<Option<PlanRow>, Fault> {
         let mut finding = found.finding.clone();
         let subject = Subject::find(tx, self.live, finding.user.as_deref(), finding.account.as_deref())?;
-        let explicit = finding.user.is_some() && subject.is_explicit();
+        let explicit = finding.user.is_some() && subject.is_explicit(finding.situation);
         let around = Circumstances {
             verdict: self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete),
             known_link: subject.is_known_link(),

@@ -61,7 +61,7 @@ pub(crate) fn stage_accounts(
             if !last {
                 return tx.save_reconciliation(&row);
             }
-            conclude(tx, live, &mut row, &listing)?;
+            conclude(host, tx, live, &mut row, &listing)?;
             let details = told(&row);
             advance(tx, &mut row, Event::Analyze, by, details)
         })?;

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::id::UserId;
 use crate::intake::LiveApp;
-use crate::model::{Account, AccountStatus, LinkState, TargetAccount, User};
+use crate::model::{Account, AccountStatus, LinkState, Situation, TargetAccount, User};
 use crate::scope::{Cause, Standing};
 use crate::store::{AccountRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::canonical_object;
@@ -55,8 +55,19 @@ impl Subject {
         self.standing.as_ref().map_or(true, Standing::wants_account)
     }
 
-    /// Whether a person or the directory said of this very user that it leaves.
-    pub(super) fn is_explicit(&self) -> bool {
+    /// Whether a person or the directory said of this very user that it leaves, and what is found is no more than that. What a
+    /// listing alone says is inferred, whoever the user is: that the account is gone, that it is active again after we
+    /// disabled it, that it has another id.
+    pub(super) fn is_explicit(&self, situation: Situation) -> bool {
+        let known = self.row.as_ref().map(|row| row.account.status);
+        let follows = match situation {
+            Situation::Unqualified => known == Some(AccountStatus::Active),
+            Situation::SourceGone => true,
+            _ => false,
+        };
+        if !follows || !self.is_linked() {
+            return false;
+        }
         let said = [Cause::Deleted, Cause::Deactivated, Cause::Expired];
         let causes = self.standing.as_ref().map(|standing| standing.causes.as_slice()).unwrap_or_default();
         self.stored.is_some() && causes.iter().any(|cause| said.contains(cause))
