@@ -145,7 +145,8 @@ fn every_table_and_column_is_told_and_no_other() {
                 .then(|| word.to_owned())
         });
         let mut columns: BTreeSet<String> = columns.collect();
-        let added = schema.split(&format!("ALTER TABLE {name} ADD COLUMN ")).skip(1);
+        let words = format!("ALTER TABLE {name} ADD COLUMN ");
+        let added = schema.split(&words).skip(1);
         columns.extend(added.filter_map(|rest| rest.split(' ').next()).map(str::to_owned));
         let about = section(&document, &format!("## {name}"));
         let rows = first_column(about);

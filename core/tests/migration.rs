@@ -1,15 +1,19 @@
 //! A file of an earlier version is brought to this one at opening, with everything that is in it.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockTarget;
-use rollkeeper::model::{AccountFilter, App, LogVerdict, SchemaSource, User};
+use rollkeeper::model::{AccountFilter, App, LogVerdict, RequestFilter, SchemaSource, Situation, State, User};
 use rollkeeper::{Code, Engine, RunOptions};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 
-const VERSION_1: &str = include_str!("../src/store/sql/v001.sql");
-const TABLES: [&str; 8] = ["meta", "app", "user_key", "directory_user", "account", "request", "attempt", "log"];
+/// The steps of the schema, in order.
+const STEPS: [&str; 3] = [
+    include_str!("../src/store/sql/v001.sql"),
+    include_str!("../src/store/sql/v002.sql"),
+    include_str!("../src/store/sql/v003.sql"),
+];
 
 fn engine(path: &Path, target: &MockTarget) -> Engine {
     let engine = Engine::builder().path(path).open().unwrap();
@@ -30,16 +34,25 @@ fn user(id: &str) -> User {
     User::from_json(format!(r#"{{"id": "{id}", "name": "ann", "profile": "Employees"}}"#).as_bytes()).unwrap()
 }
 
-/// The same content in a file of version 1.
-fn write_version_1(from: &Path, to: &Path) {
+/// The same content in a file of an earlier version, as far as that has a place for it.
+fn write_version(version: usize, from: &Path, to: &Path) {
     let file = Connection::open(to).unwrap();
-    let schema = VERSION_1.replace("{int}", "INTEGER").replace("{blob}", "BLOB").replace("{strict}", "STRICT");
-    file.execute_batch(&schema).unwrap();
-    file.execute("ATTACH $1 AS newer", [from.to_str().unwrap()]).unwrap();
-    for table in TABLES {
-        file.execute_batch(&format!("INSERT INTO {table} SELECT * FROM newer.{table}")).unwrap();
+    for step in STEPS.iter().take(version) {
+        let step = step.replace("{int}", "INTEGER").replace("{blob}", "BLOB").replace("{strict}", "STRICT");
+        file.execute_batch(&step).unwrap();
     }
-    file.execute_batch("PRAGMA user_version = 1; PRAGMA application_id = 1919904876;").unwrap();
+    file.execute("ATTACH $1 AS newer", [from.to_str().unwrap()]).unwrap();
+    for table in names(&file, "SELECT name FROM sqlite_schema WHERE type = 'table'") {
+        let columns = names(&file, &format!("SELECT name FROM pragma_table_info('{table}', 'main')")).join(", ");
+        file.execute_batch(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM newer.{table}")).unwrap();
+    }
+    file.execute_batch(&format!("PRAGMA user_version = {version}; PRAGMA application_id = 1919904876;")).unwrap();
+}
+
+fn names(file: &Connection, text: &str) -> Vec<String> {
+    let mut statement = file.prepare(text).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
@@ -53,7 +66,7 @@ fn a_file_of_version_1_is_brought_to_this_one_and_keeps_everything() {
     first.run(&RunOptions::default()).unwrap();
     let (accounts, verdict) = (first.accounts(&AccountFilter::default()).unwrap(), first.verify_log().unwrap());
     drop(first);
-    write_version_1(&new, &old);
+    write_version(1, &new, &old);
     let read_only = Engine::builder().path(&old).read_only().open().err().unwrap();
     assert_eq!(read_only.code(), Code::StoreFailed, "only who may write brings a file to a newer version");
 
@@ -72,4 +85,28 @@ fn a_file_of_version_1_is_brought_to_this_one_and_keeps_everything() {
     let names: Vec<_> = target.accounts().into_iter().filter_map(|account| account.username).collect();
     assert_eq!(names, ["ann", "ann2"]);
     assert_eq!(second.discover("crm").unwrap().target.source, SchemaSource::Connector);
+}
+
+#[test]
+fn a_file_of_version_2_is_brought_to_this_one_and_can_be_reconciled() {
+    let folder = tempfile::tempdir().unwrap();
+    let (new, old) = (folder.path().join("new.db"), folder.path().join("old.db"));
+    let target = MockTarget::new();
+    let first = engine(&new, &target);
+    first.put_app(app(true), None).unwrap();
+    first.put_user(user("u1"), None).unwrap();
+    first.run(&RunOptions::default()).unwrap();
+    first.discover("crm").unwrap();
+    let (accounts, verdict) = (first.accounts(&AccountFilter::default()).unwrap(), first.verify_log().unwrap());
+    drop(first);
+    write_version(2, &new, &old);
+
+    let second = engine(&old, &target);
+    assert_eq!(second.accounts(&AccountFilter::default()).unwrap(), accounts);
+    assert_eq!(second.verify_log().unwrap(), LogVerdict { whole: true, ..verdict });
+    assert_eq!(second.requests(&RequestFilter::default()).unwrap().len(), 1);
+    let found = second.reconcile("crm", None).unwrap();
+    assert_eq!(found.counts.0[&Situation::Confirmed], 1, "{found:?}");
+    let done = second.commit(found.id.as_str(), found.digest.as_deref().unwrap(), "ann").unwrap();
+    assert_eq!(done.state, State::Completed);
 }

@@ -2,13 +2,14 @@
 //! afterwards.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
 use rollkeeper::Code;
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
-    AccountFilter, ItemState, LinkState, LogFilter, PlanFilter, PlanItem, Reconciliation, SituationCounts,
-    SnapshotVerdict, State, User,
+    AccountFilter, ItemState, LogFilter, PlanFilter, PlanItem, Reconciliation, SituationCounts, SnapshotVerdict, State,
+    User,
 };
 use serde_json::{Value, json};
 use world::World;
@@ -319,4 +320,15 @@ fn every_step_is_logged_once() {
     ];
     assert_eq!(kinds, expected);
     assert!(world.engine.verify_log().unwrap().whole);
+}
+
+#[test]
+fn why_a_user_has_what_they_have_tells_of_the_last_finding() {
+    let world = zoo(&json!({}));
+    let found = reconcile(&world);
+    let told = world.engine.explain("crm", "drifted").unwrap();
+    let step = told.steps.iter().find(|step| step.step == "match").unwrap();
+    let finding = &step.found["reconciled"];
+    assert_eq!((&finding["situation"], &finding["reconciliation"]), (&json!("drifted"), &json!(found.id)));
+    assert!(!serde_json::to_string(&told).unwrap().contains("\"Mr\""), "no value is told");
 }

@@ -20,7 +20,7 @@ impl Hasher {
     }
 
     /// The hash of several texts, none of which can run into the next.
-    pub(super) fn hash_all<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> u128 {
+    pub(super) fn hash_all(&self, texts: &[&str]) -> u128 {
         let mut bytes = Vec::new();
         for text in texts {
             bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());

@@ -1,6 +1,7 @@
 //! Accounts that nobody is linked to, put together with users by the matching rules.
 
 use super::collect::{Collected, user_flags};
+use super::outcome::MOST_CANDIDATES;
 use super::partition::{Key, PARTS, Pair, Parts};
 use super::record::{again, read_account, user};
 use super::settled::{Kind, Settled};
@@ -9,9 +10,6 @@ use crate::fault::Fault;
 use crate::matching::Confidence;
 use crate::model::User;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// How many candidates of one account are told, where rules are certain by themselves.
-const MOST_CANDIDATES: usize = 64;
 
 /// How many users with one key are tried one by one. Where more have it, the key alone makes nobody certain.
 const MOST_TRIED: usize = 256;

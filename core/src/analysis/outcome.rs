@@ -13,6 +13,9 @@ use std::collections::{BTreeSet, HashMap};
 /// How many records that take no part are told one by one; all of them are counted.
 pub(super) const MOST_TOLD: usize = 1000;
 
+/// How many candidates a finding tells at the most.
+pub(super) const MOST_CANDIDATES: usize = 64;
+
 /// What was decided of one account, or of one user without one. Places are those of [`super::Records`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decided {
@@ -125,12 +128,12 @@ impl Analysis {
         };
         match (situation, user) {
             (Situation::Ambiguous, Some(user)) => {
-                for rival in settled.rivals(account, user) {
+                for rival in settled.rivals(account, user).take(MOST_CANDIDATES) {
                     decided.rivals.push((self.account_places.get(scratch, rival)?, settled.rule_of(rival)));
                 }
             }
             (Situation::Ambiguous, None) => {
-                for told in settled.told_of(account) {
+                for told in settled.told_of(account).iter().take(MOST_CANDIDATES) {
                     decided.candidates.push(self.user_places.get(scratch, told.user)?);
                 }
             }

@@ -152,7 +152,7 @@ impl<'r> UserReader<'r> {
                 Some((pair, name)) => match record.member(name)? {
                     Field::Absent => continue,
                     Field::Text(text) => {
-                        keys.extend(pair.key(text).map(|key| self.hasher.hash_all([key.as_ref()])));
+                        keys.extend(pair.key(text).map(|key| self.hasher.hash(key.as_bytes())));
                         continue;
                     }
                     _ => {}
@@ -235,7 +235,10 @@ fn join_keys(hasher: &Hasher, values: Option<Vec<Vec<String>>>, keys: &mut Vec<u
         });
         begun = longer.collect();
     }
-    keys.extend(begun.into_iter().map(|way| hasher.hash_all(way)));
+    keys.extend(begun.into_iter().map(|way| match way.as_slice() {
+        [one] => hasher.hash(one.as_bytes()),
+        several => hasher.hash_all(several),
+    }));
     keys.sort_unstable();
     keys.dedup();
     Ok(())
@@ -429,7 +432,7 @@ impl<'r> AccountReader<'r> {
                 match fields.get(*number)? {
                     None | Some(Raw::Other("null")) => {}
                     Some(Raw::Text(text)) => {
-                        keys.extend(pair.key(text).map(|key| self.hasher.hash_all([key.as_ref()])));
+                        keys.extend(pair.key(text).map(|key| self.hasher.hash(key.as_bytes())));
                     }
                     Some(other) => {
                         let name = root(pair.account()).to_owned();

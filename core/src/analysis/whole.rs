@@ -2,7 +2,7 @@
 
 use super::detail::references_of;
 use super::linked::repeated;
-use super::outcome::{Decided, MOST_TOLD};
+use super::outcome::{Decided, MOST_CANDIDATES, MOST_TOLD};
 use super::record::{Link, Side, Unreadable, read_account, user};
 use super::{Inputs, Records, Rules, Terms};
 use crate::fault::Fault;
@@ -230,7 +230,8 @@ impl Whole {
         let [(number, _)] = choice.candidates.as_slice() else {
             if !choice.candidates.is_empty() {
                 decided.situation = Situation::Ambiguous;
-                decided.candidates = choice.candidates.iter().filter_map(|(user, _)| place(*user)).collect();
+                decided.candidates =
+                    choice.candidates.iter().filter_map(|(user, _)| place(*user)).take(MOST_CANDIDATES).collect();
             }
             return decided;
         };
@@ -245,7 +246,8 @@ impl Whole {
         decided.situation = if self.links_of_user.contains_key(user.record.id.as_str()) {
             Situation::Taken
         } else if rivals.len() > 1 {
-            decided.rivals = rivals.iter().filter(|(place, _)| *place != row.place).copied().collect();
+            decided.rivals =
+                rivals.iter().filter(|(place, _)| *place != row.place).take(MOST_CANDIDATES).copied().collect();
             Situation::Ambiguous
         } else if row.record.active && !rules.claim(&user.record).wants_account {
             Situation::Unqualified

@@ -7,7 +7,7 @@ use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
 use crate::model::{App, ExpressionReport, SchemaAttribute, User};
-use crate::scope::{Standing, in_scope, standing};
+use crate::scope::{Standing, in_scope, standing, standing_by};
 use crate::time::Timestamp;
 use crate::value::{Attributes, at_path, canonical, canonical_object, sha256_hex};
 use std::collections::BTreeSet;
@@ -74,10 +74,24 @@ impl Definition {
         standing(&self.app, self.scope.as_ref(), user, now)
     }
 
+    /// As [`Definition::standing`] of an existing user who is entitled without a grant.
+    pub(crate) fn standing_of_anybody(&self, user: &User, now: Timestamp) -> Result<Standing, Fault> {
+        let granted = vec!["everybody is entitled".to_owned()];
+        standing_by(&self.app, self.scope.as_ref(), user, granted, now)
+    }
+
     /// The user attributes that the scope reads, and whether the user is inside; none where there is no scope.
     pub(crate) fn scope(&self, user: &User, now: Timestamp) -> Option<(&Reads, Result<bool, Fault>)> {
         let scope = self.scope.as_ref()?;
         Some((scope.reads(), in_scope(&self.app, Some(scope), user, now)))
+    }
+
+    /// The names of the top-level user attributes that the scope reads; `None` = all.
+    pub(crate) fn scope_reads(&self) -> Option<BTreeSet<String>> {
+        match &self.scope {
+            None => Some(BTreeSet::new()),
+            Some(scope) => scope.reads().roots().map(|roots| roots.into_iter().map(str::to_owned).collect()),
+        }
     }
 
     /// The names of the top-level user attributes that anything in the definition reads; `None` = all.

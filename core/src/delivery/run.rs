@@ -135,7 +135,7 @@ pub(crate) fn run(
     host: &dyn Host,
     workers: usize,
     timeout: Option<Period>,
-    progress: Option<&ProgressFn>,
+    progress: Option<&ProgressFn<'_>>,
 ) -> Result<Progress, Fault> {
     let workers = workers.clamp(1, MOST_WORKERS);
     let exchange = Exchange::new();
@@ -196,7 +196,7 @@ fn call(job: &Job) -> Report {
 }
 
 type Reports = Vec<(Job, Report)>;
-type ProgressFn = dyn Fn(&Progress) -> bool + Send + Sync;
+type ProgressFn<'p> = dyn Fn(&Progress) -> bool + Send + Sync + 'p;
 
 struct Run<'a> {
     host: &'a dyn Host,
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn drive(&mut self, progress: Option<&ProgressFn>) -> Result<Progress, Fault> {
+    fn drive(&mut self, progress: Option<&ProgressFn<'_>>) -> Result<Progress, Fault> {
         let mut reports = Reports::new();
         let mut busy = 0;
         loop {

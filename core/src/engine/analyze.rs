@@ -2,14 +2,11 @@
 
 use super::rows::{Rows, Text};
 use crate::analysis::{self, Findings, Inputs, Terms};
-use crate::expression::{Expression, Tables, Variable};
+use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::Random;
-use crate::mapping::Mapping;
-use crate::matching::Matching;
-use crate::model::{App, Grants, MatchingDefinition, Protected, Rule, Situation, SituationCounts, User};
+use crate::model::{App, Grants, MatchingDefinition, Protected, Situation, SituationCounts, User};
 use crate::model::{read_json, read_part, read_rules};
-use crate::scope::{Standing, standing, standing_by};
 use crate::scratch::TempScratch;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::value::{Attributes, canonical};
@@ -86,7 +83,7 @@ pub fn analyze(
     options: &[u8],
 ) -> Result<Analysis, Vec<Fault>> {
     let options = read_options(options).map_err(|fault| vec![fault])?;
-    let definition = Definition::compile(&options)?;
+    let compared = Compared::compile(&options)?;
     let inside = || -> Result<Analysis, Fault> {
         let memory = options.memory.unwrap_or(MEMORY);
         let open =
@@ -108,10 +105,10 @@ pub fn analyze(
         let now = options.now.unwrap_or_else(|| SystemClock.now());
         let terms = Terms { complete: options.complete, now, memory, key };
         let mut scratch = TempScratch::new(memory);
-        let analysis = definition
-            .with_rules(now, |rules| analysis::analyze(&mut sources.inputs(), rules, &terms, &mut scratch))?;
+        let analysis =
+            compared.with_rules(now, |rules| analysis::analyze(&mut sources.inputs(), rules, &terms, &mut scratch))?;
         let findings = analysis.findings(options.findings.as_deref());
-        Ok(Analysis { definition, sources, scratch, analysis, findings, now })
+        Ok(Analysis { compared, sources, scratch, analysis, findings, now })
     };
     inside().map_err(|fault| vec![fault])
 }
@@ -125,67 +122,46 @@ fn read_options(options: &[u8]) -> Result<Options, Fault> {
 }
 
 /// What the options say, compiled.
-struct Definition {
-    app: App,
+struct Compared {
+    definition: Definition,
+    /// Whether nobody needs a grant.
     everybody: bool,
-    matching: Matching,
-    mapping: Mapping,
-    scope: Option<Expression>,
     scope_reads: Option<BTreeSet<String>>,
     protected: BTreeSet<String>,
 }
 
-impl Definition {
+impl Compared {
     fn compile(options: &Options) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let tables = Tables::from(&options.tables);
-        let rules: Result<Vec<Rule>, Fault> = options.mapping.as_ref().map_or(Ok(Vec::new()), read_rules);
-        let mapping = rules.map_err(|fault| vec![fault]).and_then(|rules| Mapping::compile_with(&rules, None, &tables));
-        let mapping = mapping.map_err(|found| faults.extend(found));
-        let matching = Matching::compile(&options.matching).map_err(|found| faults.extend(found));
-        let variables = [Variable::User, Variable::App, Variable::Now];
-        let compile = |text: &String| Expression::compile_condition(text, &variables, &tables);
-        let scope = options.scope.as_ref().map(compile).transpose();
-        let scope = scope.map_err(|found| faults.extend(found.into_iter().map(|fault| fault.at("scope"))));
-        let app = json!({"id": "analysis", "connector": {"kind": "mock"}});
-        let app = read_part::<App>(&app, "").map_err(|fault| faults.push(fault));
-        let (Ok(mapping), Ok(matching), Ok(scope), Ok(mut app)) = (mapping, matching, scope, app) else {
-            return Err(faults);
-        };
+        let one = |fault| vec![fault];
+        let mut app: App = read_part(&json!({"id": "analysis", "connector": {"kind": "mock"}}), "").map_err(one)?;
+        app.matching = options.matching.clone();
+        app.mapping = options.mapping.as_ref().map_or(Ok(Vec::new()), read_rules).map_err(one)?;
         app.assigned_to = options.assigned_to.clone().unwrap_or_default();
-        let scope_reads = match &scope {
-            None => Some(BTreeSet::new()),
-            Some(scope) => scope.reads().roots().map(|roots| roots.into_iter().map(str::to_owned).collect()),
-        };
+        app.scope.clone_from(&options.scope);
+        app.tables.clone_from(&options.tables);
+        app.protected = options.protected.clone();
+        let definition = Definition::compile(app, None)?;
         Ok(Self {
-            app,
             everybody: options.assigned_to.is_none(),
-            matching,
-            mapping,
-            scope,
-            scope_reads,
+            scope_reads: definition.scope_reads(),
             protected: options.protected.external_ids.iter().cloned().collect(),
+            definition,
         })
     }
 
-    fn standing(&self, user: &User, now: Timestamp) -> Result<Standing, Fault> {
-        let scope = self.scope.as_ref();
-        match self.everybody {
-            true => standing_by(&self.app, scope, user, vec!["everybody is entitled".to_owned()], now),
-            false => standing(&self.app, scope, Some(user), now),
-        }
-    }
-
     fn with_rules<T>(&self, now: Timestamp, work: impl FnOnce(&analysis::Rules<'_>) -> T) -> T {
-        let standing = |user: &User| self.standing(user, now);
+        let standing = |user: &User| match self.everybody {
+            true => self.definition.standing_of_anybody(user, now),
+            false => self.definition.standing(Some(user), now),
+        };
         work(&analysis::Rules {
-            matching: &self.matching,
-            mapping: &self.mapping,
+            matching: &self.definition.matching,
+            mapping: &self.definition.mapping,
             protected: &self.protected,
             standing: &standing,
             standing_reads: self.scope_reads.as_ref(),
-            app_id: "",
-            app_label: "",
+            app_id: self.definition.app.id.as_str(),
+            app_label: self.definition.app.display_label(),
         })
     }
 }
@@ -205,7 +181,7 @@ impl Sources {
 
 /// What [`analyze`] found: the counts, and the findings one after the other, accounts in their order, then users in theirs.
 pub struct Analysis {
-    definition: Definition,
+    compared: Compared,
     sources: Sources,
     scratch: TempScratch,
     analysis: analysis::Analysis,
@@ -243,9 +219,9 @@ impl Analysis {
     /// # Errors
     /// `invalid_argument` where a file can no longer be read, `internal` where it changed meanwhile.
     pub fn next_json(&mut self) -> Result<Option<String>, Fault> {
-        let Self { definition, sources, scratch, analysis, findings, now } = self;
+        let Self { compared, sources, scratch, analysis, findings, now } = self;
         let found =
-            definition.with_rules(*now, |rules| findings.next(analysis, &mut sources.inputs(), rules, scratch))?;
+            compared.with_rules(*now, |rules| findings.next(analysis, &mut sources.inputs(), rules, scratch))?;
         let Some(found) = found else { return Ok(None) };
         let written = serde_json::to_value(&found.finding);
         let written = written.map_err(|_| Fault::new(Code::Internal, "a finding cannot be written as JSON"))?;

@@ -3,11 +3,13 @@
 use super::trial::{NotKept, StoredOr, Subject, Terms};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
+use crate::id::RequestId;
 use crate::intake::{LiveApp, not_stored};
 use crate::model::{Account, AccountStatus, Explanation, ExplanationStep, LogEntry, Request, State};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, Standing, decide};
-use crate::store::{AccountRow, Tx};
+use crate::store::{AccountRow, PlanRow, Tx};
+use crate::time::Timestamp;
 use crate::value::at_path;
 use serde_json::{Value, json};
 
@@ -36,8 +38,10 @@ impl Engine {
             let not_kept = NotKept::find(tx, &live.definition)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;
             let matched = tx.last_logged(&live.definition.app.id, id, "matched")?;
+            let finding = tx.last_item(&live.definition.app.id, id)?.map(|(of, row, at)| found_last(&of, &row, at));
             let (live, subject, requests) = (&live, &subject, &requests);
-            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, not_kept }.explanation())
+            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, finding, not_kept }
+                .explanation())
         })
         .map_err(failed)
     }
@@ -51,6 +55,8 @@ struct Explaining<'a> {
     requests: &'a [Request],
     linked: Option<LogEntry>,
     matched: Option<LogEntry>,
+    /// What a reconciliation found last.
+    finding: Option<Value>,
     not_kept: NotKept,
 }
 
@@ -75,7 +81,7 @@ impl Explaining<'_> {
         }
         let steps = vec![
             self.import(),
-            self.matched(),
+            self.with_finding(self.matched()),
             self.scope(&standing),
             self.evaluate(),
             self.provision(standing.as_ref().ok()),
@@ -107,6 +113,14 @@ impl Explaining<'_> {
         };
         let names: Vec<&String> = user.record.keys().collect();
         step("import", result, text, json!({"attributes": names, "not_stored": dropped}))
+    }
+
+    /// With what a reconciliation found about the user last, where there was one.
+    fn with_finding(&self, mut step: ExplanationStep) -> ExplanationStep {
+        if let Some(finding) = &self.finding {
+            put(&mut step.found, "reconciled", finding.clone());
+        }
+        step
     }
 
     fn matched(&self) -> ExplanationStep {
@@ -240,6 +254,20 @@ fn put(found: &mut Value, key: &str, value: Value) {
     if let Some(object) = found.as_object_mut() {
         object.insert(key.to_owned(), value);
     }
+}
+
+/// A finding without any value.
+fn found_last(of: &RequestId, row: &PlanRow, at: Timestamp) -> Value {
+    let item = &row.item;
+    let mut found = json!({"reconciliation": of, "situation": item.finding.situation, "reaction": item.reaction,
+        "state": item.state, "at": at});
+    if let Some(account) = &item.finding.account {
+        put(&mut found, "external_id", json!(account));
+    }
+    if !item.why.is_empty() {
+        put(&mut found, "why", json!(item.why));
+    }
+    found
 }
 
 fn open(request: &Request) -> Value {

@@ -125,6 +125,7 @@ impl Engine {
     /// Nobody else has the file open, so whoever was sending is dead, and what was sent was sent before now.
     fn take_over(&self) -> std::result::Result<(), Fault> {
         let left = self.transact(|tx, apps| {
+            tx.forget_work()?;
             for row in tx.left_sending()? {
                 let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now).min(tx.now);
                 if let Some(app) = apps.get(&row.request.app) {

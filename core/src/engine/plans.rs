@@ -58,7 +58,7 @@ impl Engine {
         });
         let row = row.map_err(failed)?;
         match (row.shown.kind, row.shown.state) {
-            (ReconciliationKind::Source, _) => self.release_list(row, by).map_err(failed)?,
+            (ReconciliationKind::Source, _) => drop(self.carry_leavers_out(&id).map_err(failed)?),
             (_, State::Committing) => {
                 reconcile::go_on(self.shared.as_ref(), &id, None).map_err(failed)?;
             }

@@ -4,9 +4,7 @@ use super::users::{BATCH, records};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{
-    Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
-};
+use crate::intake::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
 use crate::planning::digest::PlanDigest;
 use crate::planning::source::{SourceList, held};
@@ -151,7 +149,7 @@ impl Engine {
     }
 
     /// Carries a plan out, batch by batch. Gives how many users left.
-    fn carry_leavers_out(&self, id: &RequestId) -> Settled<u64> {
+    pub(super) fn carry_leavers_out(&self, id: &RequestId) -> Settled<u64> {
         let mut leavers = 0;
         loop {
             let (left, ended) = self.transact(|tx, apps| let_leavers_go(tx, apps, id, BATCH_ITEMS))?;
@@ -163,17 +161,19 @@ impl Engine {
     }
 
     /// Goes on with what was decided and interrupted.
-    fn go_on_with_leavers(&self) -> Settled<()> {
-        let open = self.transact(|tx, _| tx.open_source_lists())?;
+    pub(super) fn go_on_with_leavers(&self) -> Settled<()> {
+        let open = self.view(|tx| {
+            let mut interrupted = Vec::new();
+            for id in tx.open_source_lists()? {
+                let has = |state| tx.next_items(&id, state, 1).map(|items| !items.is_empty());
+                // What only waits for a second person is not under way.
+                if has(ItemState::Planned)? || !has(ItemState::Held)? {
+                    interrupted.push(id);
+                }
+            }
+            Ok(interrupted)
+        })?;
         open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
-    }
-
-    /// A second person lets the held leavers of a list go. One who does so again goes on where it was interrupted.
-    pub(super) fn release_list(&self, mut row: ReconciliationRow, by: &str) -> Settled<()> {
-        if row.released_by.is_none() {
-            self.transact(|tx, _| release_leavers(tx, &mut row, by))?;
-        }
-        self.carry_leavers_out(&row.shown.id).map(drop)
     }
 }
 
@@ -201,7 +201,7 @@ fn taken_over() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter};
+    use crate::model::{App, BrakeReason, PlanFilter, RequestFilter, State};
     use crate::time::VirtualClock;
     use serde_json::Value;
     use std::collections::BTreeMap;
@@ -299,8 +299,12 @@ mod tests {
                 engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
             }
             assert_eq!(deactivates(&engine).len(), done);
-            // Another list, even one from which nothing follows, ends what was decided.
-            engine.put_users_snapshot(b"[7]", Some("hr")).unwrap();
+            // A run ends what was decided, and so does another list, even one from which nothing follows.
+            if done % 2 == 0 {
+                engine.put_users_snapshot(b"[7]", Some("hr")).unwrap();
+            } else {
+                engine.run(&crate::RunOptions::default()).unwrap();
+            }
             all_once(&engine);
             assert_eq!(engine.reconciliation(row.shown.id.as_str()).unwrap().state, State::Completed);
             let put = engine.put_users_snapshot(&list(USERS - LEAVERS), Some("hr")).unwrap().snapshot.unwrap();
@@ -315,12 +319,13 @@ mod tests {
             let brake = held(9, 0, 20, &BrakeSettings::default().deactivations, SnapshotVerdict::Complete);
             let mut row = plan(&engine, 4, brake);
             let id = row.shown.id.to_string();
-            engine.transact(|tx, _| release_leavers(tx, &mut row, "boss")).unwrap();
+            let digest = row.shown.digest.clone().unwrap();
+            engine.transact(|tx, apps| crate::reconcile::release(tx, apps, &mut row, &digest, "boss")).unwrap();
             for _ in 0..done {
                 engine.transact(|tx, apps| let_leavers_go(tx, apps, &row.shown.id, 1)).unwrap();
             }
             assert_eq!(deactivates(&engine).len(), done);
-            let released = engine.release(&id, row.shown.digest.as_deref().unwrap(), "boss").unwrap();
+            let released = engine.release(&id, &digest, "boss").unwrap();
             assert_eq!(released.state, State::Completed);
             all_once(&engine);
         }

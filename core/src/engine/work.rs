@@ -5,7 +5,30 @@ use crate::delivery::{self, Host, lock};
 use crate::fault::{Code, Fault};
 use crate::model::{Progress, Step};
 use crate::reconcile;
+use crate::time::{Period, Timestamp};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a run waits before it looks again whether a reconciliation is due.
+const NAP: Duration = Duration::from_millis(50);
+
+/// How long deliveries may be waited for: not beyond the next reconciliation.
+fn left(deadline: Instant, due: Option<Timestamp>, now: Timestamp) -> Period {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = Period::from_micros(i64::try_from(left.as_micros()).unwrap_or(i64::MAX));
+    due.map_or(left, |due| left.min(due.since(now)))
+}
+
+/// What was done before and what is done now, together.
+fn sum(before: &Progress, now: &Progress) -> Progress {
+    Progress {
+        done: before.done + now.done,
+        completed: before.completed + now.completed,
+        failed: before.failed + now.failed,
+        ..now.clone()
+    }
+}
 
 /// Counts a run as long as it lives.
 pub(super) struct Active<'a>(&'a delivery::RunState);
@@ -26,27 +49,74 @@ impl Drop for Active<'_> {
 
 impl Engine {
     /// Does everything that is due, and returns when nothing is due now; with a timeout it also waits for what becomes due
-    /// until then. May be called from several threads, and by several processes on one file.
+    /// until then. Reconciliations that are due by the clock are done as well, on the caller's thread. May be called from
+    /// several threads, and by several processes on one file.
     ///
     /// # Errors
     /// Store errors. What a target does is never an error here: it is in the requests.
     pub fn run(&self, options: &RunOptions) -> Result<Progress> {
         self.writable("run")?;
         let _active = Active::new(&self.shared.run);
-        let host = self.shared.as_ref();
-        reconcile::carry_on(host).map_err(|fault| Error::new("run", fault))?;
-        delivery::run(host, options.workers.max(1), options.timeout, options.progress.as_deref())
-            .map_err(|fault| Error::new("run", fault))
+        self.run_all(options).map_err(|fault| Error::new("run", fault))
     }
 
-    /// Does one unit of work on the caller's thread, and says when something is due next.
+    /// Deliveries and reconciliations in turn, until there is neither.
+    fn run_all(&self, options: &RunOptions) -> std::result::Result<Progress, Fault> {
+        let host = self.shared.as_ref();
+        let epoch = self.shared.run.epoch();
+        let deadline = options.timeout.map(|timeout| Instant::now() + timeout.to_std());
+        let mut before = Progress::default();
+        reconcile::carry_on(host)?;
+        self.go_on_with_leavers()?;
+        loop {
+            // What is due now is delivered first; what waits is waited for only where no reconciliation is due earlier.
+            let due = reconcile::next_due(host)?;
+            let timeout = deadline.map(|deadline| left(deadline, due, self.now()));
+            let told = options.progress.as_deref();
+            let stopped = AtomicBool::new(false);
+            let watch = |now: &Progress| {
+                let goes_on = told.is_none_or(|told| told(&sum(&before, now)));
+                stopped.fetch_or(!goes_on, Ordering::SeqCst);
+                goes_on
+            };
+            let progress = delivery::run(host, options.workers.max(1), timeout, Some(&watch))?;
+            before = sum(&before, &progress);
+            let ended = stopped.into_inner() || self.shared.run.epoch() != epoch;
+            let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let worked = !ended && !over && reconcile::reconcile_due(host)?;
+            before.done += u64::from(worked);
+            if worked {
+                continue;
+            }
+            let ended = ended || self.shared.run.epoch() != epoch;
+            let due = reconcile::next_due(host)?;
+            before.next_due = [before.next_due, due].into_iter().flatten().min();
+            before.stopped = ended || over;
+            match deadline {
+                Some(_) if !ended && !over && before.next_due.is_some() => std::thread::sleep(NAP),
+                _ => return Ok(before),
+            }
+        }
+    }
+
+    /// Does one unit of work on the caller's thread, and says when something is due next. A reconciliation that is due by
+    /// the clock is one unit, and done where nothing is to be delivered.
     ///
     /// # Errors
     /// Store errors.
     pub fn step(&self) -> Result<Step> {
         self.writable("step")?;
         let _active = Active::new(&self.shared.run);
-        delivery::step(self.shared.as_ref()).map_err(|fault| Error::new("step", fault))
+        let host = self.shared.as_ref();
+        let step = || {
+            let mut step = delivery::step(host)?;
+            if !step.worked {
+                step.worked = reconcile::reconcile_due(host)?;
+            }
+            step.next_due = [step.next_due, reconcile::next_due(host)?].into_iter().flatten().min();
+            Ok(step)
+        };
+        step().map_err(|fault| Error::new("step", fault))
     }
 
     /// Ends every run that is under way, after the calls that are being made. From any thread.

@@ -16,9 +16,7 @@ pub(crate) use lane::{
 };
 pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
 pub(crate) use reference::{wake, watched_print};
-pub(crate) use snapshot::{
-    Leaver, begin_leavers, item_of, let_leavers_go, observe, release_leavers, seal_leavers, supersede,
-};
+pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 
 use crate::connector::{Capabilities, Connector};

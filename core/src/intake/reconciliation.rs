@@ -115,6 +115,9 @@ pub(crate) fn end_reconciliation(
     let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
     // Whoever is at it writes no more.
     tx.take_reconciliation(&mut row)?;
+    if event == Event::Fail {
+        row.shown.faults = vec![Fault::new(Code::Cancelled, why)];
+    }
     let expired = expire_items(tx, id)?;
     advance(tx, &mut row, event, by, json!({"operation": Operation::Reconcile, "why": why, "expired": expired}))
 }

@@ -1,6 +1,6 @@
 //! Whole lists of users: who is absent is noted, and leaves when it is confirmed, or is held.
 
-use super::reconciliation::{advance, end_reconciliation, log};
+use super::reconciliation::{advance, end_reconciliation};
 use super::users::leave;
 use super::{LiveApps, Trigger};
 use crate::fault::{Blame, Code, Fault};
@@ -145,17 +145,6 @@ pub(crate) fn seal_leavers(
     row.shown.brake = brake;
     advance(tx, row, Event::Analyzed, by.as_deref(), details)?;
     advance(tx, row, Event::Commit, by.as_deref(), json!({"digest": row.shown.digest}))
-}
-
-/// A second person lets the held leavers of a list go.
-pub(crate) fn release_leavers(tx: &mut Tx<'_>, row: &mut ReconciliationRow, by: &str) -> Result<(), Fault> {
-    row.shown.approval = ApprovalStatus::Approved;
-    row.released_by = Some(by.to_owned());
-    row.released_at = Some(tx.now);
-    row.used_at = Some(tx.now);
-    tx.save_reconciliation(row)?;
-    tx.move_items(&row.shown.id, ItemState::Held, ItemState::Planned)?;
-    log(tx, row, Some(by), "released", json!({"digest": row.shown.digest}))
 }
 
 /// Carries out the next items of a plan. Gives how many users left, and whether that was the end of the plan.

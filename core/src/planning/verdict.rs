@@ -15,6 +15,8 @@ pub struct Listing {
     pub cursor_moved: bool,
     /// Whether whoever listed them says that these are all.
     pub proved: bool,
+    /// Whether accounts went away while it was read: where pages are counted from the start, others may have been passed over.
+    pub shrank: bool,
     /// How many accounts the target itself counts, where it says so.
     pub total: Option<u64>,
     /// Whether only a part was asked for: by a filter, or what changed alone.
@@ -40,6 +42,9 @@ pub fn verdict(listing: &Listing, accepted: Option<u64>, smaller_percent: u8) ->
     }
     if !listing.cursor_moved {
         why.push("the target gave a cursor that it had given before".to_owned());
+    }
+    if listing.shrank {
+        why.push("accounts went away while it was read, so that others may have been passed over".to_owned());
     }
     if !listing.proved {
         why.push("it is not said that the listing is whole".to_owned());
@@ -79,6 +84,7 @@ mod tests {
         unreadable: 0,
         cursor_moved: true,
         proved: true,
+        shrank: false,
         total: Some(100),
         partial: false,
     };
@@ -90,6 +96,7 @@ mod tests {
             Listing { unreadable: 1, ..WHOLE },
             Listing { cursor_moved: false, ..WHOLE },
             Listing { proved: false, ..WHOLE },
+            Listing { shrank: true, ..WHOLE },
             Listing { total: Some(99), ..WHOLE },
             Listing { total: Some(101), ..WHOLE },
             Listing { partial: true, ..WHOLE },

@@ -187,6 +187,12 @@ impl Acting<'_> {
         };
         if !subject.is_linked() {
             self.link(tx, subject)?;
+        } else if let Some(seen) = self.seen {
+            // What is taken away now is known as it was seen, so that it can be given back.
+            let mut row = as_seen(tx, self.live, subject, seen);
+            (row.account.status, row.account.frozen) = (status_of(seen), seen.frozen);
+            row.account.updated_at = tx.now;
+            tx.put_account(&row, &stored.key)?;
         }
         self.request(tx, stored, item, NewRequest { operation, ..NewRequest::default() })
     }

@@ -202,7 +202,10 @@ impl Work<'_> {
         seen.count(&page.accounts);
         let moved = page.next.as_deref().is_none_or(|next| seen.moves_to(next));
         let over = page.next.is_none() || !moved;
+        // While it reads, the most that the target counted stands in the place of how many there are.
+        let most = self.row.accounts.max(page.total.unwrap_or(0));
         let listing = Listing {
+            shrank: page.total.is_some_and(|total| total < most),
             cursor_moved: moved,
             proved: page.complete,
             total: page.total,
@@ -214,6 +217,7 @@ impl Work<'_> {
             let mut row = row.clone();
             row.shown.pages += 1;
             row.shown.collected += page.count;
+            row.accounts = most;
             row.cursor = page.next.clone().filter(|_| !over);
             if over {
                 conclude(tx, live, &mut row, &listing)?;
@@ -238,8 +242,10 @@ pub(super) fn conclude(
 ) -> Result<(), Fault> {
     let app = &live.definition.app;
     let accepted = tx.remembered(&app.id)?.accepted;
+    // What we deleted ourselves may have moved accounts from a page that was still to come to one that was read.
+    let listing = Listing { shrank: listing.shrank || tx.deleted_since(&app.id, row.began)?, ..*listing };
     let smaller = app.brake.clone().unwrap_or_default().smaller_percent;
-    let (word, why) = verdict(listing, accepted, smaller);
+    let (word, why) = verdict(&listing, accepted, smaller);
     row.accounts = listing.accounts;
     row.shown.verdict = Some(word);
     row.shown.verdict_why = why;

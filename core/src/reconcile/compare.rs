@@ -319,7 +319,7 @@ impl Builder<'_> {
         let mut why: Vec<String> = decided.why.iter().map(|why| (*why).to_owned()).collect();
         let (mut changes, mut values) = (Vec::new(), std::collections::BTreeMap::new());
         if acts(reaction) {
-            let links = finding.situation == Situation::Found;
+            let links = finding.situation == Situation::Found || reaction == Reaction::Link;
             let against = match self.moving(tx, &subject, finding.user.as_deref(), seen, links)? {
                 None => self.switched_off(reaction, finding.situation, &subject),
                 moving => moving,

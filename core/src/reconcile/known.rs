@@ -18,9 +18,12 @@ const BATCH: u32 = 200;
 impl Work<'_> {
     /// Takes over what was seen: of accounts that nobody owns, of those that are known, of those that are gone.
     pub(super) fn take_over(&mut self, seeker: &mut Seeker<'_>) -> Result<(), Fault> {
+        // What is held was planned for the account as it is known now.
+        let held = read(self.host, |tx| tx.accounts_of_items(&self.row.shown.id, ItemState::Held))?;
+        let held: HashSet<String> = held.into_iter().collect();
         self.note_unowned(seeker)?;
         let hasher = RandomState::new();
-        let seen = self.note_known(&hasher)?;
+        let seen = self.note_known(&hasher, &held)?;
         if self.row.shown.verdict == Some(SnapshotVerdict::Complete) && !self.is_stopped() {
             self.note_gone(&hasher, &seen)?;
         }
@@ -59,7 +62,7 @@ impl Work<'_> {
         seen: Option<&TargetAccount>,
     ) -> Result<(), Fault> {
         let finding = &row.item.finding;
-        if row.item.state == ItemState::Done {
+        if matches!(row.item.state, ItemState::Done | ItemState::Held) {
             return Ok(());
         }
         let link_state = match finding.situation {
@@ -116,7 +119,7 @@ impl Work<'_> {
     }
 
     /// Accounts that are known, page by page of what was collected. Gives which were seen.
-    fn note_known(&self, hasher: &RandomState) -> Result<HashSet<u64>, Fault> {
+    fn note_known(&self, hasher: &RandomState, held: &HashSet<String>) -> Result<HashSet<u64>, Fault> {
         let mut staged = Staged::new(self);
         let mut ids = HashSet::new();
         for number in 1..=staged.pages() {
@@ -128,7 +131,7 @@ impl Work<'_> {
             page.retain(|seen| ids.insert(hasher.hash_one(seen.external_id.as_bytes())));
             let differing = read(self.host, |tx| {
                 let mut differing = Vec::new();
-                for seen in page {
+                for seen in page.into_iter().filter(|seen| !held.contains(&seen.external_id)) {
                     let known = tx.account_at(&self.app, &seen.external_id)?;
                     let differs = known.is_some_and(|known| known.account.user.is_some() && differs(&known, &seen));
                     differing.extend(differs.then_some(seen));

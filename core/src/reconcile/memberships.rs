@@ -4,7 +4,7 @@ use super::{Work, read};
 use crate::connector::{Connector, ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
-use crate::model::{AccountFilter, AccountStatus, LinkState, User};
+use crate::model::{AccountFilter, AccountStatus, LinkState, ReconciliationKind, User};
 use crate::planning::groups::{
     Group, GroupRules, GroupSummary, Holder, MembershipVerdict, compare_groups, named_members,
 };
@@ -27,7 +27,7 @@ impl Work<'_> {
     /// does not tell its groups fails nothing else.
     pub(super) fn memberships(&self, live: &LiveApp) -> Result<Vec<String>, Fault> {
         let app = &live.definition.app;
-        if app.entitlements.is_empty() {
+        if app.entitlements.is_empty() || self.row.shown.kind != ReconciliationKind::Target {
             return Ok(Vec::new());
         }
         let not_compared = |why: &str| Ok(vec![format!("memberships were not compared: {why}")]);

@@ -12,6 +12,7 @@ mod known;
 mod memberships;
 mod release;
 mod review;
+mod schedule;
 mod sources;
 mod stage;
 mod subject;
@@ -21,6 +22,7 @@ mod update;
 pub(crate) use commit::commit;
 pub(crate) use release::release;
 pub(crate) use review::review;
+pub(crate) use schedule::{next_due, reconcile_due};
 pub(crate) use stage::stage_accounts;
 pub(crate) use undo::undo;
 
@@ -233,6 +235,7 @@ fn start_over(tx: &mut Tx<'_>, live: &LiveApp, row: &mut ReconciliationRow) -> R
     row.cursor = None;
     row.shown.pages = 0;
     row.shown.collected = 0;
+    row.accounts = 0;
     row.definition = Some(definition_mark(live)?);
     row.partial = live.definition.app.reconcile.as_ref().is_some_and(|settings| settings.filter.is_some());
     Ok(())

@@ -7,7 +7,8 @@ use super::{Work, definition_mark, find, go_on, read, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId, UserId};
-use crate::intake::{LiveApp, LiveApps, NewRequest, elect, insert, insert_for_account, log_step};
+use crate::intake::{LiveApp, LiveApps, NewRequest, elect, end_reconciliation, insert, insert_for_account, log_step};
+use crate::lifecycle::Event;
 use crate::model::{
     AccountStatus, Finding, ItemState, LinkState, PlanFilter, PlanItem, Reaction, ReconciliationKind, Situation,
     SituationCounts, SnapshotVerdict, State, TargetAccount,
@@ -18,7 +19,7 @@ use crate::planning::inverse::{Deed, Inverse, Present, Refusal, inverse};
 use crate::store::{AccountRow, Given, PlanRow, ReconciliationRow, RequestRow, Tx};
 use crate::value::Attributes;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// How many requests or items are looked at in one transaction.
 const BATCH: u32 = 200;
@@ -38,9 +39,15 @@ fn refused(message: impl Into<String>) -> Fault {
 fn begin(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<RequestId, Fault> {
     let app = app_of(tx, id)?;
     let live = find(apps, app.as_str())?;
-    let ended = |state: &State| matches!(state, State::Cancelled | State::Failed);
-    if let Some((undo, _)) = tx.undone_by(id)?.iter().find(|(_, state)| !ended(state)) {
-        return Err(refused(format!("the reconciliation {undo} undoes it already")));
+    for (undo, state) in tx.undone_by(id)? {
+        match state {
+            State::Cancelled | State::Failed => {}
+            State::Committing | State::Completed => {
+                return Err(refused(format!("the reconciliation {undo} undoes it already")));
+            }
+            // Its plan was never committed.
+            _ => end_reconciliation(tx, &undo, Event::Cancel, Some(by), "another undo takes its place")?,
+        }
     }
     let mut row = ReconciliationRow::new(tx.request_id()?, ReconciliationKind::Undo, Some(app), tx.now);
     row.shown.by = Some(by.to_owned());
@@ -56,8 +63,12 @@ fn begin(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Result<Request
 /// The app in which something was done, if that can be undone at all.
 fn app_of(tx: &Tx<'_>, id: &str) -> Result<AppId, Fault> {
     if let Some(row) = tx.reconciliation(id)? {
+        let invalid = |message: &str| Fault::new(Code::InvalidTransition, message);
         if !matches!(row.shown.state, State::Committing | State::Completed) {
-            return Err(Fault::new(Code::InvalidTransition, "nothing of the reconciliation was carried out"));
+            return Err(invalid("nothing of the reconciliation was carried out"));
+        }
+        if !tx.next_items(&row.shown.id, ItemState::Planned, 1)?.is_empty() {
+            return Err(invalid("the reconciliation is still being carried out; go on with it first"));
         }
         return row.shown.app.ok_or_else(|| refused("a list of users is not undone whole; undo what followed from it"));
     }
@@ -124,7 +135,7 @@ impl Work<'_> {
         self.clear()?;
         self.row.shown.notes.clear();
         self.row.shown.counts = SituationCounts::default();
-        let mut planner = Planner { number: 0, open: 0, unlinked: BTreeSet::new(), situations: Vec::new() };
+        let mut planner = Planner { number: 0, open: 0, owners: BTreeMap::new(), situations: Vec::new() };
         for refusals in [true, false] {
             self.plan_links(&live, &done, &mut planner, refusals)?;
             let mut after = None;
@@ -209,8 +220,8 @@ struct Planner {
     number: u64,
     /// Requests that did not come through, or not yet.
     open: usize,
-    /// The accounts whose link this plan takes away before anything is sent to them.
-    unlinked: BTreeSet<String>,
+    /// Whose the accounts are, nobody's too, to which this plan gives another owner before anything is sent to them.
+    owners: BTreeMap<String, Option<UserId>>,
     situations: Vec<Situation>,
 }
 
@@ -234,7 +245,7 @@ impl Planner {
             }
             (Some(_), Some(owner)) if *made && owner == user => {
                 item.reaction = Reaction::Unlink;
-                self.unlinked.insert(account.clone());
+                self.owners.insert(account.clone(), None);
             }
             (Some(_), Some(owner)) if !*made && owner == user => {
                 nothing(&mut item, "the account is linked again already")
@@ -246,6 +257,7 @@ impl Planner {
             }
             (Some(_), None) => {
                 item.reaction = Reaction::Link;
+                self.owners.insert(account.clone(), Some(user.clone()));
                 item.finding.situation = Situation::Found;
             }
         }
@@ -295,9 +307,14 @@ impl Planner {
         });
         let mut inverse = inverse(&deed, present.as_ref());
         self.check(live, request, known.as_ref(), &mut inverse);
-        // What is sent to an account of which this plan takes the link away goes to nobody's account.
-        let user = request.request.user.as_ref().filter(|_| !self.unlinked.contains(account));
-        Ok(items(inverse, user, account, &format!("undoes the {operation} of the request {id}"), known.as_ref()))
+        let user = self.owners.get(account).unwrap_or(&request.request.user);
+        Ok(items(
+            inverse,
+            user.as_ref(),
+            account,
+            &format!("undoes the {operation} of the request {id}"),
+            known.as_ref(),
+        ))
     }
 
     /// What the app does not let be done, and what is another's by now.
@@ -314,7 +331,7 @@ impl Planner {
             "the account is linked otherwise since".to_owned()
         } else if let Some(operation) = not_allowed {
             format!("the app does not allow {operation}")
-        } else if self.unlinked.contains(&account.external_id)
+        } else if self.owners.get(&account.external_id) == Some(&None)
             && matches!(reaction, Reaction::Freeze | Reaction::Unfreeze)
         {
             "an account that nobody owns is not frozen or freed".to_owned()
@@ -354,7 +371,7 @@ fn new_item(user: Option<&UserId>, account: &str, why: &str) -> PlanItem {
         destructive: false,
         explicit: false,
         changes: Vec::new(),
-        before: std::collections::BTreeMap::new(),
+        before: BTreeMap::new(),
         why: vec![why.to_owned()],
         request: None,
         fault: None,

@@ -104,6 +104,17 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
+    /// Whether an account of an app was deleted after that entry.
+    pub(crate) fn deleted_since(&self, app: &AppId, sequence: u64) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM log WHERE sequence > $1 AND app_id = $2 AND kind = 'completed'
+             AND details LIKE '%operation___Delete%' LIMIT 1",
+            params![sequence.cast_signed(), app.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// The newest entry of a kind about one user in one app.
     pub(crate) fn last_logged(&self, app: &AppId, user: &UserId, kind: &str) -> Result<Option<LogEntry>, Fault> {
         let text = format!(

@@ -4,7 +4,7 @@
 use super::requests::{faults_text, parse_faults};
 use super::{Tx, UserKey, limit_of, time_of, unknown_word, unseal_object};
 use crate::fault::{Code, Fault};
-use crate::id::{RequestId, UserId};
+use crate::id::{AppId, RequestId, UserId};
 use crate::model::{Finding, ItemState, PlanFilter, PlanItem, Reaction, Situation};
 use crate::time::Timestamp;
 use crate::value::Attributes;
@@ -173,6 +173,15 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
+    /// The accounts of a plan's items in a state.
+    pub(crate) fn accounts_of_items(&self, id: &RequestId, state: ItemState) -> Result<Vec<String>, Fault> {
+        self.rows(
+            "SELECT external_id FROM plan_item WHERE reconciliation_id = $1 AND state = $2 AND external_id IS NOT NULL",
+            params![id.as_str(), state.name()],
+            |row| row.get(0),
+        )
+    }
+
     /// Brings every item of a plan from one state to another. Gives how many there were.
     pub(crate) fn move_items(&self, id: &RequestId, from: ItemState, to: ItemState) -> Result<u64, Fault> {
         let moved = self.execute(
@@ -180,6 +189,26 @@ impl Tx<'_> {
             params![to.name(), id.as_str(), from.name()],
         )?;
         Ok(moved as u64)
+    }
+
+    /// What a reconciliation of an app found about a user last: of which one, its item, and when.
+    pub(crate) fn last_item(
+        &self,
+        app: &AppId,
+        user: &UserId,
+    ) -> Result<Option<(RequestId, PlanRow, Timestamp)>, Fault> {
+        let newest = self.row(
+            "SELECT r.id, r.created_at, i.number FROM plan_item AS i JOIN reconciliation AS r ON r.id = i.reconciliation_id
+             WHERE i.user_id = $1 AND r.app_id = $2 AND r.kind = 'target' ORDER BY r.id DESC, i.number LIMIT 1",
+            params![user.as_str(), app.as_str()],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+        )?;
+        let Some((id, at, number)) = newest else { return Ok(None) };
+        let id = RequestId::new(id)?;
+        let after = number.cast_unsigned().checked_sub(1);
+        let filter = PlanFilter { after, limit: Some(1), ..PlanFilter::default() };
+        let item = self.plan_items(&id, &filter)?.pop();
+        Ok(item.map(|item| (id, item, Timestamp::from_micros(at))))
     }
 
     /// Drops the items of a plan that is made anew.

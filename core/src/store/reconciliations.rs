@@ -325,11 +325,40 @@ impl Tx<'_> {
         if changed != 1 {
             return Err(Fault::new(Code::Cancelled, "the reconciliation was finished or taken over by somebody else"));
         }
+        self.note_work(&shown.id)?;
         if shown.finished_at.is_some() {
             self.forget_collected(&shown.id)?;
             self.execute("UPDATE reconciliation SET key = NULL WHERE id = $1", [shown.id.as_str()])?;
         }
         Ok(())
+    }
+
+    /// When somebody was at a reconciliation last.
+    pub(crate) fn worked_at(&self, id: &RequestId) -> Result<Option<Timestamp>, Fault> {
+        let found = self
+            .row("SELECT worked_at FROM reconciliation WHERE id = $1", [id.as_str()], |row| Ok(time_of(row.get(0)?)))?;
+        Ok(found.flatten())
+    }
+
+    /// Notes that somebody is at a reconciliation now.
+    pub(crate) fn note_work(&self, id: &RequestId) -> Result<(), Fault> {
+        let values = params![self.now.as_micros(), id.as_str()];
+        self.execute("UPDATE reconciliation SET worked_at = $1 WHERE id = $2", values).map(drop)
+    }
+
+    /// Nobody is at any reconciliation: who has the file alone says so.
+    pub(crate) fn forget_work(&self) -> Result<(), Fault> {
+        self.execute("UPDATE reconciliation SET worked_at = NULL WHERE finished_at IS NULL", []).map(drop)
+    }
+
+    /// Notes when the next reconciliation of an app is due.
+    pub(crate) fn plan_reconciliation(&self, app: &AppId, at: Timestamp) -> Result<(), Fault> {
+        self.execute(
+            "INSERT INTO reconciled (app_id, next_at) VALUES ($1, $2)
+             ON CONFLICT (app_id) DO UPDATE SET next_at = excluded.next_at",
+            params![app.as_str(), at.as_micros()],
+        )
+        .map(drop)
     }
 
     /// Takes the work on a reconciliation up: whoever was at it writes no more.
@@ -339,7 +368,7 @@ impl Tx<'_> {
             "UPDATE reconciliation SET takes = $1 WHERE id = $2",
             params![row.takes.cast_signed(), row.shown.id.as_str()],
         )?;
-        Ok(())
+        self.note_work(&row.shown.id)
     }
 
     /// The key under which a reconciliation's own things are sealed; none once it is finished.

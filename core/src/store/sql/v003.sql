@@ -17,6 +17,8 @@ CREATE TABLE reconciliation (
     key {blob},
     -- How often the work on it was taken up: whoever took it up before writes no more.
     takes {int} NOT NULL,
+    -- When somebody was at it last; none where nobody can be.
+    worked_at {int},
     -- The last log entry before its first page was read: nothing is concluded of whom later entries are about.
     began {int} NOT NULL,
     -- Whether the listing is of changes alone, or filtered: nothing is concluded from absence.
