@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// How large a block is.
-const BLOCK: usize = 32 * 1024;
+const BLOCK: usize = 16 * 1024;
 
 /// Where a full block stands.
 #[derive(Clone, Copy, Debug)]
@@ -214,7 +214,6 @@ fn lost() -> Fault {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
     use super::*;
 
     /// Bytes that differ from place to place.

@@ -1,5 +1,5 @@
 //! `analyze` without an engine: its documents, its options, and what it says.
-#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::model::Situation;
 use rollkeeper::{Analysis, Fault, Rows, analyze};

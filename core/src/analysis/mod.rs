@@ -35,13 +35,16 @@ use crate::scope::Standing;
 use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
+/// What is shown of each record: its place and its JSON.
+pub type Visit<'v> = dyn FnMut(u64, &[u8]) -> Result<(), Fault> + 'v;
+
 /// Records as JSON objects, one after the other, and any one of them again.
 pub trait Records {
     /// Shows every record in its order. The number says where it stands; [`Records::again`] takes it.
     ///
     /// # Errors
     /// What reading comes to, and what `visit` gives.
-    fn each(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault>;
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault>;
 
     /// Shows one record again.
     ///

@@ -132,9 +132,11 @@ impl Parts {
         Self { files: vec![None; PARTS], bytes: Vec::with_capacity(64) }
     }
 
-    /// The part of a hash.
+    /// The part of a hash. Hashes of names that are counted stand in a row; stirred, they are in all parts alike.
     pub(super) fn part(hash: u128) -> usize {
-        usize::try_from(hash >> 122).unwrap_or_default()
+        let [low, high] = [hash, hash >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
+        let stirred = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(stirred >> 58).unwrap_or_default()
     }
 
     /// Adds a record to a part.

@@ -148,16 +148,15 @@ impl<'r> UserReader<'r> {
         seen.id = self.hasher.hash(id.as_bytes());
         seen.flags = self.standing_in_part(&record)?;
         for (rule, keys) in seen.keys.iter_mut().enumerate() {
-            match self.direct.get(rule)? {
-                Some((pair, name)) => match record.member(name)? {
+            if let Some((pair, name)) = self.direct.get(rule)? {
+                match record.member(name)? {
                     Field::Absent => continue,
                     Field::Text(text) => {
                         keys.extend(pair.key(text).map(|key| self.hasher.hash(key.as_bytes())));
                         continue;
                     }
                     _ => {}
-                },
-                None => {}
+                }
             }
             let part = partly(&record, roots(self.rules.matching.user_attributes(rule)));
             join_keys(&self.hasher, self.rules.matching.user_keys(rule, &part), keys).ok()?;

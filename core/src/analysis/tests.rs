@@ -1,14 +1,8 @@
 //! Every situation, and what stands between them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests may stop at what must not happen"
-)]
 
 use super::outcome::Decided;
 use super::whole;
-use super::{Analysis, Found, Inputs, Records, Rules, Scratch, Terms, analyze};
+use super::{Analysis, Found, Inputs, Records, Rules, Scratch, Terms, Visit, analyze};
 use crate::expression::{Expression, Tables, Variable};
 use crate::fault::Fault;
 use crate::mapping::Mapping;
@@ -30,7 +24,7 @@ impl Listed {
 }
 
 impl Records for Listed {
-    fn each(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         self.0.iter().enumerate().try_for_each(|(index, json)| visit(index as u64 * 10, json))
     }
 

@@ -4,7 +4,7 @@ use super::detail::references_of;
 use super::linked::repeated;
 use super::outcome::{Decided, MOST_CANDIDATES, MOST_TOLD};
 use super::record::{Link, Side, Unreadable, read_account, user};
-use super::{Inputs, Records, Rules, Terms};
+use super::{Inputs, Records, Rules, Terms, Visit};
 use crate::fault::Fault;
 use crate::matching::Confidence;
 use crate::model::{LinkState, Situation, TargetAccount, User};
@@ -276,7 +276,7 @@ impl Whole {
 struct Nothing;
 
 impl Records for Nothing {
-    fn each(&mut self, _: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each(&mut self, _: &mut Visit<'_>) -> Result<(), Fault> {
         Ok(())
     }
 

@@ -104,7 +104,7 @@ pub fn analyze(
         Random::new(None).fill(&mut key)?;
         let now = options.now.unwrap_or_else(|| SystemClock.now());
         let terms = Terms { complete: options.complete, now, memory, key };
-        let mut scratch = TempScratch::new(memory);
+        let mut scratch = TempScratch::new(memory / 2);
         let analysis =
             compared.with_rules(now, |rules| analysis::analyze(&mut sources.inputs(), rules, &terms, &mut scratch))?;
         let findings = analysis.findings(options.findings.as_deref());

@@ -2,7 +2,7 @@
 //! read here but where a record begins and ends; so whoever reads the record says what is wrong with it.
 
 use super::scan::{Page, elements, end_of_value, line_end, page};
-use crate::analysis::{Records, Scratch};
+use crate::analysis::{Records, Scratch, Visit};
 use crate::fault::{Code, Fault};
 use crate::scratch::TempScratch;
 use serde_json::Value;
@@ -125,7 +125,7 @@ impl Text {
 }
 
 impl Records for Text {
-    fn each(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         let mut window = Window {
             source: &mut self.source,
             start: 0,
@@ -256,7 +256,7 @@ impl Window<'_> {
     }
 
     /// Values one a line; each is a record, or, where the first is one, a page of records.
-    fn lines(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn lines(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         let mut are_pages = (!self.has_pages).then_some(false);
         loop {
             let end = match self.find(line_end)? {
@@ -282,7 +282,7 @@ impl Window<'_> {
     }
 
     /// An object over several lines: a page, or a record itself.
-    fn document(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn document(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         // As soon as the list of a page begins, its elements are read one by one.
         loop {
             if let Some(Page::List(start)) = self.page(self.rest()) {
@@ -324,7 +324,7 @@ impl Window<'_> {
     }
 
     /// The elements of a list, to its end.
-    fn elements(&mut self, visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn elements(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         loop {
             self.space()?;
             match self.byte() {
@@ -348,7 +348,6 @@ impl Window<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
     use super::*;
     use serde_json::json;
 

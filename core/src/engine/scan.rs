@@ -1,5 +1,6 @@
 //! Where values begin and end in JSON text. What stands inside of them is not checked.
 
+use crate::analysis::Visit;
 use crate::fault::{Code, Fault};
 
 /// Where the first line ends.
@@ -68,12 +69,7 @@ fn members(text: &[u8], mut visit: impl FnMut(&[u8], usize) -> bool) {
 ///
 /// # Errors
 /// `invalid_json` where the list does not end; and what `visit` gives.
-pub(super) fn elements(
-    text: &[u8],
-    start: usize,
-    place: u64,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), Fault>,
-) -> Result<(), Fault> {
+pub(super) fn elements(text: &[u8], start: usize, place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
     let mut at = start;
     loop {
         match text.get(at) {
