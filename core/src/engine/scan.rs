@@ -119,10 +119,61 @@ pub(super) fn end_of_value(text: &[u8], from: usize) -> Option<usize> {
 fn end_of_text(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from + 1;
     loop {
+        at = quote_or_backslash(text, at)?;
         match text.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+            _ => at += 2,
         }
+    }
+}
+
+/// The place of the first quotation mark or backslash from there on. Eight bytes are looked at together.
+fn quote_or_backslash(text: &[u8], from: usize) -> Option<usize> {
+    const LOWEST: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x8080_8080_8080_8080;
+    // The highest bit of each byte that is this one; above the first such byte it may be set for others.
+    let has = |word: u64, byte: u8| {
+        let differs = word ^ (LOWEST * u64::from(byte));
+        differs.wrapping_sub(LOWEST) & !differs & HIGHEST
+    };
+    let rest = text.get(from..)?;
+    let (words, tail) = rest.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = has(word, b'"') | has(word, b'\\');
+        if found != 0 {
+            return Some(from + number * 8 + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
+        }
+    }
+    let place = tail.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(text.len() - tail.len() + place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_both_is_found_wherever_it_stands() {
+        // Bytes that differ from the two in one bit, or follow them, are what arithmetic may take for them.
+        let others = b"!#]\x22\x5ca\xa2\xdc\x00\xff\x21\x23\x5b\x5d";
+        for length in 0..40_usize {
+            for at in 0..length {
+                for (place, other) in others.iter().enumerate() {
+                    let mut text = vec![b'x'; length];
+                    if let Some(byte) = text.get_mut(at) {
+                        *byte = *other;
+                    }
+                    if let Some(byte) = text.get_mut(at + 1 + place % 3) {
+                        *byte = b'"';
+                    }
+                    for from in 0..=length {
+                        let naive = text.iter().enumerate().skip(from).find(|(_, byte)| matches!(byte, b'"' | b'\\'));
+                        assert_eq!(quote_or_backslash(&text, from), naive.map(|(place, _)| place), "{text:?} {from}");
+                    }
+                }
+            }
+        }
+        assert_eq!(end_of_value(br#""a\"b\\" "#, 0), Some(8));
     }
 }
