@@ -1,5 +1,5 @@
 //! A file of an earlier version is brought to this one at opening, with everything that is in it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockTarget;
 use rollkeeper::model::{AccountFilter, App, LogVerdict, RequestFilter, SchemaSource, Situation, State, User};

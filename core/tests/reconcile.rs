@@ -1,6 +1,6 @@
 //! Reconciliation from the first page to the last item: what is found, what is planned, what is done, and what is known
 //! afterwards.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
