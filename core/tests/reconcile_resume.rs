@@ -1,5 +1,5 @@
 //! A process that dies: whatever a reconciliation was doing then, whoever opens the file goes on, and nothing happens twice.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockTarget;
 use rollkeeper::connector::{Capabilities, Connector, ConnectorError, Page, TargetAccount};
@@ -12,11 +12,14 @@ use std::sync::{Arc, Mutex};
 
 const USERS: usize = 7;
 
+type AtPage = Arc<dyn Fn(Option<&str>) + Send + Sync>;
+type Told = Arc<dyn Fn(&LogEntry) + Send + Sync>;
+
 /// A target whose listing can be made to do something at a page.
 #[derive(Clone)]
 struct Watched {
     target: MockTarget,
-    at_page: Arc<dyn Fn(Option<&str>) + Send + Sync>,
+    at_page: AtPage,
 }
 
 impl Connector for Watched {
@@ -71,7 +74,7 @@ fn open(path: &Path, target: &Watched) -> Engine {
     open_told(path, target, None)
 }
 
-fn open_told(path: &Path, target: &Watched, log: Option<Arc<dyn Fn(&LogEntry) + Send + Sync>>) -> Engine {
+fn open_told(path: &Path, target: &Watched, log: Option<Told>) -> Engine {
     let mut builder = Engine::builder().path(path).seed(11);
     if let Some(log) = log {
         builder = builder.log(log);
@@ -154,7 +157,7 @@ fn whoever_opens_the_file_goes_on_wherever_the_process_died() {
     });
     let is_on = Arc::new(Mutex::new(false));
     let (on, at_log) = (Arc::clone(&is_on), Arc::clone(&kill));
-    let log: Arc<dyn Fn(&LogEntry) + Send + Sync> = Arc::new(move |_| {
+    let log: Told = Arc::new(move |_| {
         if *on.lock().unwrap() {
             at_log();
         }
@@ -303,7 +306,7 @@ fn a_run_carries_on_with_a_plan_that_a_dead_process_was_carrying_out() {
     (0..MANY).for_each(|number| target.put_account(account(1_000 + number)));
     let copies: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
     let (told, from, to) = (Arc::clone(&copies), path.clone(), folder.path().to_owned());
-    let log: Arc<dyn Fn(&LogEntry) + Send + Sync> = Arc::new(move |entry| {
+    let log: Told = Arc::new(move |entry| {
         // The first of each transaction.
         let item = entry.details.get("item").and_then(Value::as_u64);
         if entry.kind == "committing" || item.is_some_and(|item| item % 100 == 1) {
