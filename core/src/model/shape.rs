@@ -107,7 +107,9 @@ fn reactions(app: &Value) -> Result<(), Fault> {
         }
         let known = reaction.as_str().and_then(Reaction::from_name).is_some();
         if !known {
-            let names: Vec<&str> = Reaction::ALL.iter().map(|one| one.name()).collect();
+            // The others are for undoing alone.
+            let last = Reaction::ALL.iter().position(|one| *one == Reaction::Review).unwrap_or_default();
+            let names: Vec<&str> = Reaction::ALL.iter().take(last + 1).map(|one| one.name()).collect();
             let place = format!("{place}.{situation}");
             let message = format!("`{place}` must be {}", choices(reaction.as_str().unwrap_or_default(), &names));
             return Err(Fault::new(Code::InvalidDocument, message).at(place));
