@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic")]
 
 use rollkeeper_tests::snapshots::directory::{Directory, text, with};
-use rollkeeper_tests::snapshots::{Kind, kinds};
+use rollkeeper_tests::snapshots::kinds;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
