@@ -198,8 +198,9 @@ class CheckSeesWhatIsWrong(unittest.TestCase):
         done, carried_out = steps.index("behind") + 1, steps.index("commit") + 2
         before, between, after = (expected.after(count).accounts["crm"] for count in (done - 1, done, carried_out))
         self.assertEqual(between[RENAMED].attributes["userName"], "nsj")
-        self.assertEqual((between[DISABLED].active, DELETED in between, MADE in between), (False, False, True))
-        for identity in (RENAMED, DISABLED, DELETED):
+        self.assertEqual((between[DISABLED].active, between[LEAVER].active), (False, True))
+        self.assertEqual((DELETED in between, MADE in between), (False, True))
+        for identity in (RENAMED, DISABLED, DELETED, LEAVER):
             self.assertEqual(after[identity], before[identity])
         self.assertTrue(after[MADE].active, "a stranger who was seen once is left alone")
 
