@@ -1,6 +1,6 @@
 """Kills a Python host with SIGKILL while it reconciles, commits and sends, then looks at what became of it.
 
-    reconciliation.py [--seconds 20 | --every] [--seed N]
+    reconciliation.py [--seconds N] [--every] [--seed N]
 
 The same work is done again and again from the same file, and is killed: around the n-th page that is read and the n-th
 account that is asked for, made, changed or disabled, when the engine has told its n-th log entry, or at random; once, or
@@ -254,10 +254,11 @@ def rounds(every, questions, entries, chance):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--every", action="store_true")
+    parser.add_argument("--seconds", type=float, default=None, help="20, and with --every as long as it takes")
     parser.add_argument("--seed", type=int, default=None, help="of the random moments; chosen and printed by default")
     arguments = parser.parse_args()
+    limit = arguments.seconds or (float("inf") if arguments.every else 20.0)
     seed = arguments.seed if arguments.seed is not None else random.randrange(2**32)
     print(f"seed {seed}", flush=True)
     started = time.monotonic()
@@ -270,10 +271,11 @@ def main():
             questions, entries = killer.undisturbed()
             for name, deaths, cancel in rounds(arguments.every, questions, entries, random.Random(seed)):
                 killer.round(f"{name} {deaths}", deaths, cancel)
-                if killer.rounds.total() % 20 == 0:
-                    print(f"{killer.rounds.total()} rounds, {killer.kills.total()} kills", flush=True)
-                is_over = time.monotonic() - started > arguments.seconds and killer.kills.total() >= LEAST_KILLS
-                if is_over and not arguments.every:
+                if arguments.every and killer.rounds.total() % 20 == 0:
+                    told = f"{killer.rounds.total()} rounds, {killer.kills.total()} kills"
+                    print(f"{told}, {len(killer.findings)} findings", *killer.findings[:3], sep="\n  ", flush=True)
+                is_over = time.monotonic() - started > limit and killer.kills.total() >= LEAST_KILLS
+                if is_over:
                     break
     except TortureFailed as failure:
         print(f"FAILED: {failure}")
