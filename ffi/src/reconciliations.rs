@@ -2,7 +2,7 @@
 
 use crate::boundary::{document, guard, optional_document, optional_text, output, text};
 use crate::failure::Failure;
-use crate::filter::{PLAN_NAMES, read_document, read_filter, read_named};
+use crate::filter::{PLAN_NAMES, REVIEW_NAMES, read_document, read_filter, read_named};
 use crate::handle::{EngineHandle, Entered, enter};
 use crate::iterator::IteratorHandle;
 use crate::status::Status;
@@ -258,7 +258,7 @@ pub unsafe extern "C" fn rollkeeper_engine_review(
             let id = text(id, "id")?;
             let decision = document(decision, decision_length, "decision")?;
             let by = text(by, "by")?;
-            let decision = read_document(decision, "decision", PLAN_NAMES)?;
+            let decision = read_document(decision, "decision", REVIEW_NAMES)?;
             reconciliation.put_record(&entered.review(id, item, &decision, by)?)
         })
     }

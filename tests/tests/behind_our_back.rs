@@ -4,8 +4,8 @@
 
 use rollkeeper::connector::{Connector, TargetAccount};
 use rollkeeper::model::{
-    AccountFilter, App, Change, ChangeKind, ItemState, PlanFilter, PlanItem, Reaction, Reconciliation,
-    RequestFilter, Situation, SnapshotVerdict, State, User,
+    AccountFilter, App, Change, ChangeKind, ItemState, PlanFilter, PlanItem, Reaction, Reconciliation, RequestFilter,
+    Situation, SnapshotVerdict, State, User,
 };
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Clock, Engine, Period, RunOptions, Secret, Timestamp};
@@ -117,11 +117,8 @@ fn behind_our_back(arguments: &[&str]) {
     let target = world.server.connector();
     let stranger = json!({"userName": "stranger", "name": {"givenName": "Un", "familyName": "Known"}, "active": true});
     let stranger = target.create(stranger.as_object().unwrap(), "by hand").unwrap().external_id;
-    let family = Change {
-        kind: ChangeKind::Replace,
-        path: "name.familyName".to_owned(),
-        value: Some(json!("Renamed")),
-    };
+    let family =
+        Change { kind: ChangeKind::Replace, path: "name.familyName".to_owned(), value: Some(json!("Renamed")) };
     target.update(&id("person1"), &[family], None).unwrap();
     target.deactivate(&id("person2")).unwrap();
     target.delete(&id("person3")).unwrap();
@@ -140,7 +137,10 @@ fn behind_our_back(arguments: &[&str]) {
     assert_eq!((drift[0].attribute.as_str(), drift[0].verdict.name()), ("name.familyName", "theirs"));
     assert_eq!((&drift[0].actual, &drift[0].wanted), (&Some(json!("Renamed")), &Some(json!("Łuk 1"))));
     let disabled = about(&items, &id("person2"));
-    assert_eq!((disabled.finding.situation, disabled.finding.drift[0].attribute.as_str()), (Situation::Drifted, "active"));
+    assert_eq!(
+        (disabled.finding.situation, disabled.finding.drift[0].attribute.as_str()),
+        (Situation::Drifted, "active")
+    );
     let deleted = about(&items, &id("person3"));
     assert_eq!((deleted.finding.situation, deleted.reaction), (Situation::Missing, Reaction::Create));
     let enabled = about(&items, &id("person4"));
@@ -173,7 +173,10 @@ fn behind_our_back(arguments: &[&str]) {
     let strangers = AccountFilter { app: Some("crm".to_owned()), ..AccountFilter::default() };
     let known = world.engine.accounts(&strangers).unwrap();
     let stranger = known.iter().find(|account| account.external_id == stranger).unwrap();
-    assert_eq!((stranger.link_state.name(), stranger.status.name(), stranger.user.as_ref()), ("Orphaned", "Deactivated", None));
+    assert_eq!(
+        (stranger.link_state.name(), stranger.status.name(), stranger.user.as_ref()),
+        ("Orphaned", "Deactivated", None)
+    );
 
     world.clock.advance(Period::from_seconds(601));
     let end = world.reconcile();

@@ -19,6 +19,9 @@ pub const APART: Period = Period::from_seconds(660);
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Which user has which account.
+type Links = BTreeSet<(String, String)>;
+
 /// A company before anything goes wrong.
 pub struct Directory {
     /// The seed.
@@ -39,7 +42,7 @@ pub struct Harm {
     /// The calls that take something away.
     pub calls: Vec<String>,
     /// Links that are no longer there.
-    pub links: BTreeSet<(String, String)>,
+    pub links: Links,
     /// How many plans were committed.
     pub commits: usize,
     /// What came of each listing.
@@ -99,7 +102,7 @@ impl Directory {
         if linked != users.len() {
             return Err(format!("seed {seed}: {linked} of {} users are linked", users.len()).into());
         }
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             // Half of them were reconciled before.
             let found = engine.reconcile("crm", Some("ann"))?;
             commit(&engine, &found)?;
@@ -176,7 +179,7 @@ pub struct World {
     pub target: Arc<Target>,
     /// The target as it is.
     pub mock: MockTarget,
-    linked: BTreeSet<(String, String)>,
+    linked: Links,
     file: PathBuf,
 }
 
@@ -185,7 +188,7 @@ impl World {
     ///
     /// # Errors
     /// What the engine comes to.
-    pub fn harm(&self) -> Result<(Vec<String>, BTreeSet<(String, String)>), Failure> {
+    pub fn harm(&self) -> Result<(Vec<String>, Links), Failure> {
         let takes =
             |call: &rollkeeper::connector::mock::MockCall| matches!(call.method.as_str(), "deactivate" | "delete");
         let calls = self.mock.calls();
@@ -238,7 +241,7 @@ fn people(chance: &mut Chance, size: usize) -> Vec<Value> {
         let family = chance.one(&["Müller", "Łukasz", "Øre", "Smith", "Žiž", "Lee"]).copied().unwrap_or_default();
         json!({
             "id": format!("U-{number:03}"), "username": format!("{family}.{number}"), "display": format!("Ärzte {family} {number}"),
-            "department": DEPARTMENTS[(number + chance.below(2)) % 4], "profile": "Employees",
+            "department": DEPARTMENTS.get((number + chance.below(2)) % 4), "profile": "Employees",
             // A fourth of them left long ago.
             "active": number % 4 != 1,
         })
@@ -307,7 +310,7 @@ fn settle(engine: &Engine, clock: &VirtualClock) -> Result<(), Failure> {
     Ok(())
 }
 
-fn linked(engine: &Engine) -> Result<BTreeSet<(String, String)>, Failure> {
+fn linked(engine: &Engine) -> Result<Links, Failure> {
     let filter = AccountFilter { link_state: Some(LinkState::Linked), ..AccountFilter::default() };
     let known = engine.accounts(&filter)?;
     Ok(known.into_iter().filter_map(|one| Some((one.user?.as_str().to_owned(), one.external_id))).collect())

@@ -85,8 +85,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("names are swapped", "columns of a join went out of step", |all, _| {
         let mut rows = all.to_vec();
-        for (place, row) in rows.iter_mut().enumerate() {
-            let other = &all[(place + 1) % all.len()];
+        for (row, other) in rows.iter_mut().zip(all.iter().cycle().skip(1)) {
             (row.attributes, row.username) = (other.attributes.clone(), other.username.clone());
         }
         paged(&rows, total(all))
@@ -131,9 +130,8 @@ pub(super) const KINDS: &[Kind] = &[
         paged(&rows, total(&rows))
     }),
     kind("one department alone", "a target applies a filter that nobody asked for", |all, chance| {
-        let shown = ["IT", "HR", "Sales", "Care"][chance.below(4)];
-        let is_shown =
-            |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == Some(shown);
+        let shown = chance.one(&["IT", "HR", "Sales", "Care"]).copied();
+        let is_shown = |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == shown;
         let rows: Accounts = all.iter().filter(is_shown).cloned().collect();
         paged(&rows, total(&rows))
     }),
@@ -149,7 +147,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("ids are blank", "a row without an id is nobody's", |all, _| {
         let blank = |number: usize, account: &mut TargetAccount| {
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 account.external_id = String::new();
             }
         };
