@@ -1,4 +1,4 @@
-//! A company of some dozen people with linked accounts in one target, kept as a file so that each bad snapshot meets the same.
+//! A company of people with linked accounts in one target, kept as a file so that each bad snapshot meets the same.
 
 use super::{Answers, Chance, Kind, Play};
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount};
@@ -47,12 +47,23 @@ pub struct Harm {
     pub commits: usize,
     /// What came of each listing.
     pub verdicts: Vec<String>,
+    /// How many accounts lost something when the kind was played for the first time.
+    pub at_once: usize,
+    /// How many people there are.
+    pub people: usize,
 }
 
 impl Harm {
     /// How many.
     pub fn count(&self) -> usize {
         self.calls.len() + self.links.len()
+    }
+
+    /// How many accounts lost something.
+    pub fn accounts(&self) -> usize {
+        let called = self.calls.iter().filter_map(|call| call.split(' ').nth(1));
+        let unlinked = self.links.iter().map(|(_, account)| account.as_str());
+        called.chain(unlinked).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -63,7 +74,13 @@ impl Directory {
     /// What the engine comes to.
     pub fn new(seed: u64, folder: &Path) -> Result<Self, Failure> {
         let mut chance = Chance::new(seed);
-        let users = people(&mut chance);
+        // Some dozen, or a few, or many.
+        let size = match seed / 4 % 4 {
+            1 => 1 + chance.below(31),
+            3 => 60 + chance.below(141),
+            _ => 32 + chance.below(24),
+        };
+        let users = people(&mut chance, size);
         let target = MockTarget::with_options(rollkeeper::connector::mock::MockOptions {
             accounts: users.iter().enumerate().map(|(number, user)| account(number, user)).collect(),
             ..Default::default()
@@ -120,7 +137,7 @@ impl Directory {
     /// What the engine comes to.
     pub fn play(&self, kind: &Kind, name: &str, brakes: bool) -> Result<Harm, Failure> {
         let world = self.open(name, brakes)?;
-        let mut harm = Harm::default();
+        let mut harm = Harm { people: self.users.len(), ..Harm::default() };
         for round in 0..2 {
             let mut chance = Chance::new(self.seed);
             chance.round = round;
@@ -144,6 +161,9 @@ impl Directory {
             let (calls, links) = world.harm()?;
             harm.calls = calls;
             harm.links.extend(links);
+            if round == 0 {
+                harm.at_once = harm.accounts();
+            }
         }
         Ok(harm)
     }
@@ -216,8 +236,7 @@ pub fn with(record: &Value, key: &str, value: Value) -> Value {
     record
 }
 
-fn people(chance: &mut Chance) -> Vec<Value> {
-    let size = 32 + chance.below(24);
+fn people(chance: &mut Chance, size: usize) -> Vec<Value> {
     let person = |number: usize| {
         let family = chance.one(&["Müller", "Łukasz", "Øre", "Smith", "Žiž", "Lee"]).copied().unwrap_or_default();
         json!({

@@ -29,7 +29,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "many rows at the end are lost",
         "the end of the list is cut off, and the total is that of before",
-        |all, chance| paged(some(all, all.len() - 6 - chance.below(3)), total(all)),
+        |all, chance| paged(some(all, all.len().saturating_sub(6 + chance.below(3))), total(all)),
     ),
     kind("an error is swallowed as the end", "a page that failed looks like the last one", |all, chance| {
         let mut pages = paged(some(all, PAGE * (1 + chance.below(2))), None);
@@ -58,7 +58,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("the total is zero", "servers that do not count say zero", |all, _| paged(some(all, all.len() / 2), Some(0))),
     kind("ids are there twice", "a page that is repeated hides the one that is not read", |all, chance| {
-        let kept = some(all, all.len() / 2);
+        let kept = some(all, all.len().div_ceil(2));
         let mut rows = kept.to_vec();
         while rows.len() < all.len() {
             rows.extend(chance.one(kept).cloned());
