@@ -42,13 +42,14 @@ impl Work<'_> {
         let standing = |user: &User| definition.standing(Some(user), now);
         let protected: BTreeSet<String> = definition.app.protected.external_ids.iter().cloned().collect();
         let not_kept = read(self.host, |tx| not_kept(tx, &live))?;
+        let scope_reads = definition.scope_reads();
         let rules = Rules {
             matching: &definition.matching,
             mapping: &definition.mapping,
             not_kept: &not_kept,
             protected: &protected,
             standing: &standing,
-            standing_reads: None,
+            standing_reads: scope_reads.as_ref(),
             app_id: definition.app.id.as_str(),
             app_label: definition.app.display_label(),
         };
