@@ -9,6 +9,7 @@ use crate::id::{AppId, RequestId, UserId};
 use crate::model::{AccountStatus, TargetAccount};
 use crate::scratch::TempScratch;
 use crate::store::{AccountRow, UserKey, UserState};
+use crate::value::write_text;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -94,16 +95,12 @@ impl Records for StoredUsers<'_> {
         self.ids = Ids::new()?;
         let mut after = String::new();
         loop {
-            let users = read(self.host, |tx| tx.users_after(&after, PAGE))?;
-            let Some((last, _)) = users.last() else { return Ok(()) };
-            after.clone_from(last);
-            for (id, stored) in &users {
-                match stored {
-                    Ok(stored) if stored.state == UserState::Deleted => {}
-                    Ok(stored) => visit(self.ids.keep(id)?, &bytes(&stored.user.record))?,
-                    // It takes no part, and is told as a record that cannot be read.
-                    Err(_) => visit(self.ids.keep(id)?, b"")?,
-                }
+            let users = read(self.host, |tx| tx.records_after(&after, PAGE))?;
+            let Some(last) = users.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            for user in users.iter().filter(|user| user.state == UserState::Present) {
+                // One that cannot be unsealed takes no part, and is told as a record that cannot be read.
+                visit(self.ids.keep(&user.id)?, user.json.as_deref().unwrap_or_default())?;
             }
         }
     }
@@ -125,13 +122,27 @@ impl<'h> StoredLinks<'h> {
 impl Records for StoredLinks<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         self.ids = Ids::new()?;
-        let mut after = String::new();
+        let (mut after, mut json) = (String::new(), String::new());
         loop {
-            let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
+            let rows = read(self.host, |tx| tx.links_after(&self.app, &after, PAGE))?;
             let Some(last) = rows.last() else { return Ok(()) };
-            after.clone_from(&last.account.external_id);
+            after.clone_from(&last.external_id);
             for row in &rows {
-                visit(self.ids.keep(&row.account.external_id)?, link(row).to_string().as_bytes())?;
+                // Who joins by links does not ask what was applied last, which would have to be unsealed.
+                let (is_deleted, user) = (row.status == AccountStatus::Deleted, row.user.as_deref());
+                json.clear();
+                json.push_str(r#"{"account":"#);
+                write_text(&row.external_id, &mut json);
+                json.push_str(r#","deleted":"#);
+                json.push_str(if is_deleted { "true" } else { "false" });
+                json.push_str(r#","state":"#);
+                write_text(row.link_state.name(), &mut json);
+                if let Some(user) = user {
+                    json.push_str(r#","user":"#);
+                    write_text(user, &mut json);
+                }
+                json.push('}');
+                visit(self.ids.keep(&row.external_id)?, json.as_bytes())?;
             }
         }
     }
