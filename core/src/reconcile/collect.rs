@@ -51,17 +51,12 @@ impl Seen {
     /// Counts the accounts of a page.
     pub(super) fn count(&mut self, lines: &[u8]) {
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            if let Some(id) = plain_id(line) {
-                let id = self.hasher.hash_one(id);
-                self.repeated += u64::from(!self.ids.insert(id));
-                continue;
-            }
-            match serde_json::from_slice::<Named<'_>>(line) {
-                Ok(named) if !named.external_id.is_empty() => {
-                    let id = self.hasher.hash_one(named.external_id.as_bytes());
+            match id_of(line) {
+                Some(id) => {
+                    let id = self.hasher.hash_one(id.as_bytes());
                     self.repeated += u64::from(!self.ids.insert(id));
                 }
-                _ => self.unreadable += 1,
+                None => self.unreadable += 1,
             }
         }
     }
@@ -79,13 +74,21 @@ impl Seen {
     }
 }
 
-/// The external id of a line in which it stands first and has no escapes, as in those that this library writes. What else the
-/// line has is for the analysis to read, which counts what it cannot.
-fn plain_id(line: &[u8]) -> Option<&[u8]> {
-    let rest = line.strip_prefix(br#"{"external_id":""#)?;
-    let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    let (id, rest) = rest.split_at_checked(end)?;
-    (!id.is_empty() && rest.starts_with(b"\"") && line.ends_with(b"}")).then_some(id)
+/// The external id of a line; none where it has none that can be read. Where the id stands first and has no escapes, as in the
+/// lines that this library writes, the rest is not looked at: the analysis reads it and counts what it cannot.
+pub(super) fn id_of(line: &[u8]) -> Option<Cow<'_, str>> {
+    let plain = || {
+        let rest = line.strip_prefix(br#"{"external_id":""#)?;
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (id, rest) = rest.split_at_checked(end)?;
+        let is_whole = rest.starts_with(b"\"") && line.ends_with(b"}");
+        std::str::from_utf8(id).ok().filter(|_| is_whole)
+    };
+    let id = match plain() {
+        Some(id) => Cow::Borrowed(id),
+        None => serde_json::from_slice::<Named<'_>>(line).ok()?.external_id,
+    };
+    (!id.is_empty()).then_some(id)
 }
 
 impl Work<'_> {

@@ -1,6 +1,7 @@
 //! What is compared, as the store has it: users, staged accounts, and what is known of accounts. Each is read by pages, in
 //! short transactions.
 
+use super::collect::id_of;
 use super::{Work, read};
 use crate::analysis::{Records, Scratch};
 use crate::delivery::Host;
@@ -211,8 +212,7 @@ impl Records for Staged<'_> {
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
         self.turn_to(place >> 32)?;
-        let rest = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| self.page.1.get(at..));
-        let line = rest.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+        let line = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| line_at(&self.page.1, at));
         visit(line.ok_or_else(|| Fault::new(Code::Internal, "there is no account at this place"))?)
     }
 }
@@ -222,32 +222,44 @@ pub(super) struct Seeker<'h> {
     staged: Staged<'h>,
     /// The page that was looked at last.
     number: u64,
-    accounts: HashMap<String, TargetAccount>,
+    /// Where on it the accounts stand. Only those that are sought are read.
+    places: HashMap<String, usize>,
 }
 
 impl<'h> Seeker<'h> {
     pub(super) fn new(work: &Work<'h>) -> Self {
-        Self { staged: Staged::new(work), number: 0, accounts: HashMap::new() }
+        Self { staged: Staged::new(work), number: 0, places: HashMap::new() }
     }
 
     /// The account of that id as it was collected, the first of repeated ones on a page.
     pub(super) fn find(&mut self, id: &str) -> Result<Option<TargetAccount>, Fault> {
         let pages = self.staged.pages();
         for _ in 0..=pages {
-            if let Some(found) = self.accounts.get(id) {
-                return Ok(Some(found.clone()));
+            if let Some(at) = self.places.get(id) {
+                let line = line_at(&self.staged.page.1, *at);
+                if let Some(found) = line.and_then(|line| serde_json::from_slice(line).ok()) {
+                    return Ok(Some(found));
+                }
             }
             if pages == 0 {
                 break;
             }
             self.number = self.number % pages + 1;
-            self.accounts.clear();
-            for account in self.staged.accounts(self.number)? {
-                self.accounts.entry(account.external_id.clone()).or_insert(account);
+            self.places.clear();
+            self.staged.turn_to(self.number)?;
+            for (at, line) in lines(&self.staged.page.1) {
+                if let Some(id) = id_of(line) {
+                    self.places.entry(id.into_owned()).or_insert(at);
+                }
             }
         }
         Ok(None)
     }
+}
+
+/// The line that begins there.
+fn line_at(page: &[u8], at: usize) -> Option<&[u8]> {
+    page.get(at..)?.split(|byte| *byte == b'\n').next()
 }
 
 /// The lines of a page that hold something, each with where it begins.
