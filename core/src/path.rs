@@ -249,12 +249,7 @@ impl fmt::Display for Path {
 
 impl Step {
     /// As [`Step::of`], and then on along the other steps.
-    fn each_raw<'t>(
-        &self,
-        value: Raw<'t>,
-        rest: &[Self],
-        take: &mut dyn FnMut(Raw<'t>) -> Option<()>,
-    ) -> Option<()> {
+    fn each_raw<'t>(&self, value: Raw<'t>, rest: &[Self], take: &mut dyn FnMut(Raw<'t>) -> Option<()>) -> Option<()> {
         if self.filter.is_empty() {
             return Self::on_raw(value, rest, take);
         }

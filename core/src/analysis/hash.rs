@@ -43,7 +43,7 @@ impl Hasher {
         if !rest.is_empty() {
             add(rest.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)));
         }
-        u128::from(first) << 67 | u128::from(second)
+        u128::from(least(first)) << 67 | u128::from(least(second))
     }
 
     /// The hash of several texts, none of which can run into the next.
@@ -57,7 +57,7 @@ impl Hasher {
     }
 }
 
-/// The product in the field, of numbers below 2⁶².
+/// The product in the field, of numbers below 2⁶²: below 2⁶¹+2, so that a coefficient can be added without a second thought.
 #[inline]
 fn times(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
@@ -65,8 +65,12 @@ fn times(left: u64, right: u64) -> u64 {
     let low = u64::try_from(product & u128::from(PRIME)).unwrap_or_default();
     let high = u64::try_from(product >> 61).unwrap_or_default();
     let sum = low + high;
-    let sum = (sum & PRIME) + (sum >> 61);
-    if sum >= PRIME { sum - PRIME } else { sum }
+    (sum & PRIME) + (sum >> 61)
+}
+
+/// The same element of the field as the least number that stands for it, of one below 2⁶¹+2.
+fn least(number: u64) -> u64 {
+    if number >= PRIME { number - PRIME } else { number }
 }
 
 #[cfg(test)]
@@ -81,7 +85,7 @@ mod tests {
         for left in numbers {
             for right in numbers.into_iter().filter(|number| *number < PRIME) {
                 let expected = u128::from(left) * u128::from(right) % u128::from(PRIME);
-                assert_eq!(u128::from(times(left, right)), expected, "{left} {right}");
+                assert_eq!(u128::from(least(times(left, right))), expected, "{left} {right}");
             }
         }
     }

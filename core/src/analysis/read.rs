@@ -69,6 +69,8 @@ pub(super) struct UserReader<'r> {
     /// The members that are given to the standing besides those that everybody has.
     standing_reads: Vec<String>,
     standings: HashMap<String, u8>,
+    /// By what the last one was told, and what it was: most are like the one before.
+    last_standing: (String, u8),
     /// The only pairs of rules, with the member where the user's text stands.
     direct: Vec<Option<(OnlyPair<'r>, &'r str)>>,
     text: String,
@@ -113,6 +115,7 @@ impl<'r> UserReader<'r> {
             comparable,
             standing_reads: rules.standing_reads.into_iter().flatten().filter(known).cloned().collect(),
             standings: HashMap::new(),
+            last_standing: (String::new(), 0),
             direct: direct.collect(),
             text: String::new(),
         }
@@ -191,7 +194,12 @@ impl<'r> UserReader<'r> {
             self.text.push('\n');
         }
         let is_shared = self.standing_reads.is_empty();
+        if is_shared && self.text == self.last_standing.0 {
+            return Some(self.last_standing.1);
+        }
         if let (true, Some(flags)) = (is_shared, self.standings.get(&self.text)) {
+            self.last_standing.0.clone_from(&self.text);
+            self.last_standing.1 = *flags;
             return Some(*flags);
         }
         let names = STANDING.into_iter().chain(["id"]).chain(self.standing_reads.iter().map(String::as_str));

@@ -5,10 +5,15 @@ use crate::fault::{Code, Fault};
 
 /// Where the first line ends.
 pub(super) fn line_end(text: &[u8]) -> Option<usize> {
-    // Looking whether a stretch has one is done for many bytes at once.
-    const STRETCH: usize = 128;
-    let (number, stretch) = text.chunks(STRETCH).enumerate().find(|(_, stretch)| stretch.contains(&b'\n'))?;
-    Some(number * STRETCH + stretch.iter().position(|byte| *byte == b'\n')?)
+    // Without a way out the inner loop is done for many bytes at once.
+    const STRETCH: usize = 64;
+    let has_one = |stretch: &[u8; STRETCH]| stretch.iter().fold(false, |found, byte| found | (*byte == b'\n'));
+    let (stretches, tail) = text.as_chunks::<STRETCH>();
+    let (before, stretch) = match stretches.iter().position(has_one) {
+        Some(number) => (number * STRETCH, stretches.get(number)?.as_slice()),
+        None => (text.len() - tail.len(), tail),
+    };
+    Some(before + stretch.iter().position(|byte| *byte == b'\n')?)
 }
 
 /// What kind of page an object is.
