@@ -307,12 +307,31 @@ fn everything_else_is_done_while_leavers_are_held() {
 }
 
 #[test]
-fn explicit_leavers_are_withheld_only_where_a_column_was_rather_read_wrong() {
-    for (count, verdict, held) in [(4_u32, SnapshotVerdict::Complete, 0), (5, SnapshotVerdict::Suspect, 5)] {
+fn who_is_said_to_have_left_leaves_however_many_they_are() {
+    for (count, told) in [(4_u32, false), (5, true), (40, true)] {
         let world = directory(40);
         let mut records = records(0..40);
         for record in records.iter_mut().take(count as usize) {
             record["active"] = json!(false);
+        }
+        let snapshot = put(&world, &records);
+        assert_eq!((snapshot.verdict, figures(&snapshot)), (SnapshotVerdict::Complete, (0, 0, 0)));
+        assert_eq!(active(&world), 40 - count);
+        let text = format!("{count} of 40 users lose access");
+        assert_eq!(snapshot.why.concat().contains(&text), told, "{:?}", snapshot.why);
+        assert_eq!(world.logged("users_listed", &text), told);
+        // Put again, it is no news.
+        assert_eq!(put(&world, &records).why, [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn who_loses_access_unsaid_is_withheld_where_a_column_was_rather_read_wrong() {
+    for (count, verdict, held) in [(4_u32, SnapshotVerdict::Complete, 0), (5, SnapshotVerdict::Suspect, 5)] {
+        let world = directory(40);
+        let mut records = records(0..40);
+        for record in records.iter_mut().take(count as usize) {
+            record.as_object_mut().unwrap().remove("profile");
         }
         let snapshot = put(&world, &records);
         assert_eq!((snapshot.verdict, figures(&snapshot)), (verdict, (0, 0, held)));
@@ -322,6 +341,23 @@ fn explicit_leavers_are_withheld_only_where_a_column_was_rather_read_wrong() {
         world.run();
         assert_eq!(active(&world), 40 - count);
     }
+}
+
+#[test]
+fn who_is_said_to_have_left_leaves_beside_records_that_are_withheld() {
+    let world = directory(40);
+    let mut records = records(0..40);
+    for (number, record) in records.iter_mut().enumerate() {
+        if number < 10 {
+            record["active"] = json!(false);
+        } else if number < 20 {
+            record.as_object_mut().unwrap().remove("profile");
+        }
+    }
+    let snapshot = put(&world, &records);
+    assert_eq!((snapshot.verdict, figures(&snapshot)), (SnapshotVerdict::Suspect, (0, 0, 10)));
+    assert_eq!(active(&world), 30);
+    assert!(snapshot.why.concat().contains("without saying that the list is whole"), "{:?}", snapshot.why);
 }
 
 #[test]

@@ -73,6 +73,7 @@ impl Rules<'_> {
             faults.extend(found);
             Vec::new()
         });
+        drift.retain(|one| !self.not_kept.contains(&one.attribute));
         if !account.active && !claim.frozen {
             drift.push(flag("active", link.active, true, account.active));
         }

@@ -106,6 +106,8 @@ pub struct Rules<'r> {
     pub matching: &'r Matching,
     /// The mapping.
     pub mapping: &'r Mapping,
+    /// Attributes that are not compared, by the targets of their rules: the target is known not to keep them.
+    pub not_kept: &'r BTreeSet<String>,
     /// External ids of accounts that are left alone.
     pub protected: &'r BTreeSet<String>,
     /// Whether a user is entitled and active.

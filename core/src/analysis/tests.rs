@@ -130,6 +130,7 @@ impl Case {
         let rules = Rules {
             matching: &self.definition.matching,
             mapping: &self.definition.mapping,
+            not_kept: &std::collections::BTreeSet::new(),
             protected: &self.definition.protected,
             standing: &standing,
             standing_reads: self.definition.scope_reads.as_ref(),
@@ -527,6 +528,7 @@ fn a_record_with_too_many_values_is_not_read() {
     let rules = Rules {
         matching: &definition.matching,
         mapping: &definition.mapping,
+        not_kept: &std::collections::BTreeSet::new(),
         protected: &definition.protected,
         standing: &standing,
         standing_reads: None,

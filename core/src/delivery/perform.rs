@@ -68,6 +68,8 @@ pub(crate) enum Work {
     Verify {
         external_id: String,
         by_disabling: bool,
+        /// Nothing was sent yet, and nothing will be where it is.
+        first: bool,
     },
 }
 
@@ -91,6 +93,8 @@ pub(crate) enum Report {
     Taken { values: Vec<UniqueValue>, by_conflict: bool },
     /// A removal of access was done; whether a read-back confirmed it, and whether the account is gone altogether.
     Removed { verified: bool, gone: bool },
+    /// A look before anything was sent does not show that the access is gone: it is to be taken away.
+    Usable,
     /// The account does not exist.
     Missing,
     /// Nothing was sent: it was too late.
@@ -137,7 +141,8 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
         Work::Delete { external_id } => call
             .write(|connector| connector.delete(external_id))
             .and_then(|()| call.confirm(external_id, |account| account.active)),
-        Work::Verify { external_id, by_disabling } => {
+        Work::Verify { external_id, first: true, .. } => call.look(external_id),
+        Work::Verify { external_id, by_disabling, first: false } => {
             let usable = |account: &TargetAccount| account.active && (*by_disabling || !account.frozen);
             call.confirm(external_id, usable)
         }
@@ -291,6 +296,17 @@ impl Call<'_> {
             Probe::Free | Probe::Own(_) => Vec::new(),
         };
         Ok(Report::Taken { values, by_conflict: true })
+    }
+
+    /// Reads an account before access is taken away. Of one that cannot be read nobody knows, so that it is taken away.
+    fn look(&self, external_id: &str) -> Result<Report, ConnectorError> {
+        match self.read(|connector| connector.read(external_id)) {
+            Ok(Some(account)) if account.active => Ok(Report::Usable),
+            Ok(account) => Ok(Report::Removed { verified: true, gone: account.is_none() }),
+            Err(error) if is(&error, Code::AccountMissing) => Err(error),
+            Err(error) if is(&error, Code::Unsupported) || error.outcome == Outcome::Rejected => Ok(Report::Usable),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.

@@ -74,7 +74,7 @@ pub(super) fn prepare(
     let by_disabling = !app.capabilities.freeze;
     let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
     let work = match row.request.operation {
-        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        _ if row.verifying => Work::Verify { external_id, by_disabling, first: row.looks_first() },
         Operation::Update => return update(tx, app, row, stored, &account, given),
         Operation::Activate => Work::Activate { external_id },
         Operation::Deactivate => Work::Deactivate { external_id },
@@ -122,7 +122,7 @@ pub(super) fn prepare_unowned(tx: &mut Tx<'_>, app: &LiveApp, row: &RequestRow) 
     let known = tx.account_at(&definition.app.id, &external_id)?;
     let by_disabling = !app.capabilities.freeze;
     let work = match row.request.operation {
-        _ if row.verifying => Work::Verify { external_id, by_disabling },
+        _ if row.verifying => Work::Verify { external_id, by_disabling, first: row.looks_first() },
         Operation::Update => return update_unowned(tx, app, row, known.as_ref()),
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Activate => Work::Activate { external_id },

@@ -157,6 +157,7 @@ impl Compared {
         work(&analysis::Rules {
             matching: &self.definition.matching,
             mapping: &self.definition.mapping,
+            not_kept: &std::collections::BTreeSet::new(),
             protected: &self.protected,
             standing: &standing,
             standing_reads: self.scope_reads.as_ref(),

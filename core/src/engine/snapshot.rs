@@ -4,7 +4,7 @@ use super::users::{BATCH, Readable, records};
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede, takes_access};
+use crate::intake::{Leaver, Loss, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers, supersede};
 use crate::model::{BrakeLimit, BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
 use crate::planning::digest::PlanDigest;
 use crate::planning::source::{SourceList, held};
@@ -15,7 +15,7 @@ use serde_json::json;
 /// How many users of the directory are compared with a list in one transaction.
 const PAGE: u32 = 1000;
 
-/// More records of one list than these take nobody's access away by themselves.
+/// More records of one list than these take nobody's access away without saying so. So many that say so are told.
 const LOSSES: BrakeLimit = BrakeLimit { percent: 10, count: 5 };
 
 /// How many leavers share one commit.
@@ -50,11 +50,11 @@ impl Engine {
         let put = || {
             let mut records = records(json)?;
             let list = SourceList::of(&records);
-            let withheld = self.withhold(&mut records)?;
+            let (withheld, alarm) = self.withhold(&mut records)?;
             let mut result = self.put_records(records, by)?;
             self.note_seen(&result)?;
             self.note_ids(&withheld)?;
-            let mut snapshot = self.conclude(&list, by)?;
+            let mut snapshot = self.conclude(&list, alarm, by)?;
             if !withheld.is_empty() {
                 if snapshot.verdict == SnapshotVerdict::Complete {
                     snapshot.verdict = SnapshotVerdict::Suspect;
@@ -73,30 +73,37 @@ impl Engine {
         put().map_err(|fault| Error::new("put_users", fault))
     }
 
-    /// Takes records out that take access away, where there are so many that a column was rather read wrong. Gives the ids.
-    fn withhold(&self, records: &mut Vec<Readable>) -> Settled<Vec<String>> {
-        let mut taking = Vec::new();
+    /// Takes records out that take access away and do not say so, where there are so many that a column was rather read
+    /// wrong. Gives their ids; and an alarm where very many say that their user is not active, which is obeyed.
+    fn withhold(&self, records: &mut Vec<Readable>) -> Settled<(Vec<String>, Option<String>)> {
+        let mut losses = Vec::new();
         for batch in records.chunks(BATCH).filter(|_| self.shared.brake) {
             let found = self.transact(|tx, apps| {
-                let takes = |record: &Readable| record.as_ref().map_or(Ok(false), |one| takes_access(tx, apps, one));
-                batch.iter().map(takes).collect::<Settled<Vec<bool>>>()
+                let loss_of = |record: &Readable| record.as_ref().map_or(Ok(Loss::None), |one| loss(tx, apps, one));
+                batch.iter().map(loss_of).collect::<Settled<Vec<Loss>>>()
             })?;
-            taking.extend(found);
+            losses.extend(found);
         }
-        let (count, all) = (taking.iter().filter(|takes| **takes).count() as u64, records.len() as u64);
-        if count < LOSSES.count || count * 100 <= all * u64::from(LOSSES.percent) {
-            return Ok(Vec::new());
+        let all = records.len() as u64;
+        let count = |loss| losses.iter().filter(|one| **one == loss).count() as u64;
+        let many = |count: u64| count >= LOSSES.count && count * 100 > all * u64::from(LOSSES.percent);
+        let explicit = count(Loss::Explicit);
+        let alarm = many(explicit).then(|| {
+            format!("{explicit} of {all} users lose access since their own records say that they are not active")
+        });
+        if !many(count(Loss::Silent)) {
+            return Ok((Vec::new(), alarm));
         }
         let mut ids = Vec::new();
-        let mut taking = taking.into_iter();
+        let mut losses = losses.into_iter();
         records.retain(|record| {
-            let takes = taking.next().unwrap_or(false);
+            let takes = losses.next() == Some(Loss::Silent);
             ids.extend(
                 record.as_ref().ok().and_then(|one| one.get("id")?.as_str()).filter(|_| takes).map(str::to_owned),
             );
             !takes
         });
-        Ok(ids)
+        Ok((ids, alarm))
     }
 
     /// A user whose record is faulty is there all the same.
@@ -110,11 +117,11 @@ impl Engine {
     }
 
     /// What follows from a list that was stored.
-    fn conclude(&self, list: &SourceList, by: Option<&str>) -> Settled<PutSnapshot> {
+    fn conclude(&self, list: &SourceList, alarm: Option<String>, by: Option<&str>) -> Settled<PutSnapshot> {
         self.go_on_with_leavers()?;
         let settings = BrakeSettings::default();
         let (verdict, why) = match self.shared.brake {
-            true => self.transact(|tx, _| judge(tx, list, &settings, by))?,
+            true => self.transact(|tx, _| judge(tx, list, &settings, alarm.as_deref(), by))?,
             false => (SnapshotVerdict::Complete, Vec::new()),
         };
         let mut snapshot = PutSnapshot { verdict, why, leavers: 0, noted: 0, held: 0, reconciliation: None };
@@ -234,10 +241,12 @@ fn judge(
     tx: &mut Tx<'_>,
     list: &SourceList,
     settings: &BrakeSettings,
+    alarm: Option<&str>,
     by: Option<&str>,
 ) -> Settled<(SnapshotVerdict, Vec<String>)> {
     let listed = list.ids.len() as u64;
-    let (verdict, why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
+    let (verdict, mut why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
+    why.extend(alarm.map(str::to_owned));
     if verdict == SnapshotVerdict::Complete {
         tx.accept_list(listed)?;
     }

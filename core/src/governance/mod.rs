@@ -77,7 +77,7 @@ fn may_have(
 /// Cancels a request that was not sent.
 pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Request, Fault> {
     let row = find(tx, id)?;
-    if row.sending || row.unsettled || row.verifying {
+    if row.is_under_way() {
         let message = "the request was sent and may still take effect; it cannot be taken back";
         return Err(Fault::new(Code::InvalidTransition, message));
     }

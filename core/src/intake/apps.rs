@@ -50,7 +50,7 @@ pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<
         if row.request.operation == Operation::Reconcile {
             let event = if row.request.state == State::Committing { Event::Fail } else { Event::Cancel };
             end_reconciliation(tx, &request_id, event, by, "the app was deleted; accounts stay as they are")?;
-        } else if row.unsettled || row.verifying {
+        } else if row.is_under_way() {
             // What may still take effect was not taken back; nobody will look any more whether it did.
             let message = "the app was deleted before it was known whether the target did this";
             row.request.faults = vec![Fault::new(Code::Uncertain, message)];

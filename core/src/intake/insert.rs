@@ -27,6 +27,8 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) given: Option<Given>,
     /// The reconciliation whose plan it carries out.
     pub(crate) plan: Option<&'a RequestId>,
+    /// The account is read before anything is sent: it may be disabled already.
+    pub(crate) looks_first: bool,
     /// An account may have been made before, and is not believed to be absent before that time.
     pub(crate) settle_at: Option<Timestamp>,
 }
@@ -144,7 +146,7 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         by_hand: new.by_hand,
         sending: false,
         unsettled: new.settle_at.is_some(),
-        verifying: false,
+        verifying: new.looks_first,
         given: new.given.is_some(),
         fingerprint: new.fingerprint,
         asked: new.asked,

@@ -15,7 +15,7 @@ pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, lane_of, not_stored, plan_lane,
 };
-pub(crate) use losses::takes_access;
+pub(crate) use losses::{Loss, loss};
 pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
 pub(crate) use reference::{wake, watched_print};
 pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};

@@ -244,7 +244,7 @@ impl<'a> Brake<'a> {
             return Vec::new();
         }
         vec![format!(
-            "{together} of {accounts} accounts would be taken from users who left explicitly within an hour: more than 10 %"
+            "{together} of {accounts} accounts would be taken from users who left explicitly within an hour{NOTE_END}"
         )]
     }
 }
@@ -345,6 +345,13 @@ impl Braked {
             || self.protected.contains(account)
             || (item.reaction != Reaction::Unlink && self.last_admins.contains(account))
     }
+}
+
+const NOTE_END: &str = ": more than 10 %";
+
+/// Whether a note is one of the brake's, which another decision takes the place of.
+pub(crate) fn is_note(note: &str) -> bool {
+    note.ends_with(NOTE_END)
 }
 
 const HELD_UNTIL_RELEASED: &str = "the brake holds it until a second person releases the plan";

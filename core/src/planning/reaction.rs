@@ -14,6 +14,11 @@ pub fn default_reaction(situation: Situation) -> Reaction {
     }
 }
 
+/// The reaction that an app's settings have for a situation.
+pub fn reaction_to(settings: &ReconcileSettings, situation: Situation) -> Reaction {
+    settings.reactions.get(&situation).copied().unwrap_or_else(|| default_reaction(situation))
+}
+
 /// The reactions that a situation allows.
 ///
 /// ```
@@ -66,7 +71,7 @@ pub struct Decided {
 
 /// The reaction to a finding: what the settings say, or `report` with a why where that may not be done.
 pub fn decide_reaction(settings: &ReconcileSettings, situation: Situation, around: Circumstances) -> Decided {
-    let chosen = settings.reactions.get(&situation).copied().unwrap_or_else(|| default_reaction(situation));
+    let chosen = reaction_to(settings, situation);
     match suppressed(situation, chosen, around) {
         // A fault is told even where nothing else would be.
         Some(why) => Decided { reaction: Reaction::Report, why: Some(why) },

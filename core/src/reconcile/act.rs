@@ -194,7 +194,8 @@ impl Acting<'_> {
             row.account.updated_at = tx.now;
             tx.put_account(&row, &stored.key)?;
         }
-        self.request(tx, stored, item, NewRequest { operation, ..NewRequest::default() })
+        let looks_first = operation == Operation::Deactivate && subject.is_linked() && subject.is_disabled();
+        self.request(tx, stored, item, NewRequest { operation, looks_first, ..NewRequest::default() })
     }
 
     /// Nobody owns the account any more. What was held on the user's behalf is free.

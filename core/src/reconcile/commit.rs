@@ -10,8 +10,7 @@ use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApp, advance, expire_items, log_step};
 use crate::lifecycle::Event;
-use crate::model::{ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
-use crate::planning::brake::can_be_released;
+use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
 use crate::store::{PlanRow, ReconciliationRow, Remembered, Tx};
 use serde_json::json;
 
@@ -20,12 +19,18 @@ const BATCH: u32 = 100;
 
 /// Carries out the plan of that digest. Where that was begun and interrupted, it is gone on with.
 pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) -> Result<(), Fault> {
+    if by.trim().is_empty() {
+        return Err(Fault::new(Code::InvalidArgument, "say who commits the plan"));
+    }
     host.refresh()?;
     let goes_on = write(host, |tx, apps| {
         let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
         let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
         if row.shown.kind == ReconciliationKind::Source {
             return Err(Fault::new(Code::InvalidTransition, "the plan of a list of users carries itself out"));
+        }
+        if !matches!(row.shown.state, State::Analyzed | State::Committing | State::Completed) {
+            return Err(Fault::new(Code::InvalidTransition, "the reconciliation has no plan to carry out"));
         }
         if row.shown.digest.as_deref() != Some(digest) {
             return Err(Fault::new(Code::PlanChanged, "the digest is not that of the plan as it is now"));
@@ -34,8 +39,7 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
             State::Completed => return Ok(false),
             State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
-            State::Analyzed => {}
-            _ => return Err(Fault::new(Code::InvalidTransition, "the reconciliation has no plan to carry out")),
+            _ => {}
         }
         let app = row.shown.app.clone();
         find(apps, app.as_ref().map(|app| app.as_str()).unwrap_or_default())?;
@@ -143,7 +147,8 @@ impl Work<'_> {
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
             let held = tx.item_counts(&row.shown.id)?.get(&ItemState::Held).copied().unwrap_or(0);
-            if held > 0 && can_be_released(&row.shown.brake) && row.used_at.is_none() {
+            let waits = matches!(row.shown.approval, ApprovalStatus::Required);
+            if held > 0 && waits && row.used_at.is_none() {
                 wait_for_release(tx, &mut row, held)?;
                 return Ok(row);
             }

@@ -14,9 +14,9 @@ use crate::model::{
     Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
 };
 use crate::operation::Operation;
-use crate::planning::brake::{Brake, Surroundings, Taken, can_be_released, is_confirmed};
+use crate::planning::brake::{Brake, Hold, Surroundings, Taken, can_be_released, is_confirmed};
 use crate::planning::digest::{PlanDigest, item_digest};
-use crate::planning::reaction::{Circumstances, Decided, decide_reaction, default_reaction, suppressed};
+use crate::planning::reaction::{Circumstances, Decided, decide_reaction, reaction_to, suppressed};
 use crate::store::{AccountRow, PlanRow, ReconciliationRow, RequestRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
@@ -41,9 +41,11 @@ impl Work<'_> {
         let definition = &live.definition;
         let standing = |user: &User| definition.standing(Some(user), now);
         let protected: BTreeSet<String> = definition.app.protected.external_ids.iter().cloned().collect();
+        let not_kept = read(self.host, |tx| not_kept(tx, &live))?;
         let rules = Rules {
             matching: &definition.matching,
             mapping: &definition.mapping,
+            not_kept: &not_kept,
             protected: &protected,
             standing: &standing,
             standing_reads: None,
@@ -150,11 +152,12 @@ impl Work<'_> {
         let braked = brake.decide();
         let mut digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
         let (id, key) = (self.row.shown.id.clone(), self.key.clone());
+        let mut waits = false;
         self.each_page(|tx, page| {
             for one in page {
                 let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
                 if self.host.brakes() {
-                    braked.apply(&mut one.item, confirmed);
+                    waits |= braked.apply(&mut one.item, confirmed) == Hold::UntilReleased;
                 }
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.put_item(&id, &key, one)?;
@@ -162,18 +165,20 @@ impl Work<'_> {
             }
             Ok(())
         })?;
+        let not_kept = if undoes { BTreeSet::new() } else { read(self.host, |tx| not_kept(tx, live))? };
         let memberships = if undoes { Vec::new() } else { self.memberships(live)? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
+        shown.notes.extend(not_kept.iter().map(|one| format!("the target does not keep `{one}`: it is not compared")));
         shown.notes.extend(memberships);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
             let held = tx.item_counts(&id)?.get(&ItemState::Held).copied().unwrap_or(0) > 0;
             row.shown.brake = if held { braked.reasons.clone() } else { Vec::new() };
-            let release = held && can_be_released(&row.shown.brake);
+            let release = waits && can_be_released(&row.shown.brake);
             row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
             if verdict != SnapshotVerdict::Incomplete && !undoes {
                 tx.forget_observations(&live.definition.app.id, row.shown.created_at)?;
@@ -250,6 +255,19 @@ pub(super) fn is_confirmed_item(
     Ok(seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, settings.observed_apart)))
 }
 
+/// The attributes of which the target is known not to keep what their rules send.
+fn not_kept(tx: &Tx<'_>, live: &LiveApp) -> Result<BTreeSet<String>, Fault> {
+    let definition = &live.definition;
+    let mut found = BTreeSet::new();
+    for rule in 0..definition.app.mapping.len() {
+        let (attribute, mark) = definition.rule_mark(rule);
+        if tx.is_not_kept(&definition.app.id, &attribute, &mark)? {
+            found.insert(attribute);
+        }
+    }
+    Ok(found)
+}
+
 /// How many faults of records a reconciliation tells.
 const MOST_FAULTS: usize = 20;
 
@@ -287,9 +305,8 @@ pub(super) struct Builder<'b> {
 impl Builder<'_> {
     /// The situations of which something is said or done.
     fn told(&self) -> Vec<Situation> {
-        let reaction =
-            |one: &Situation| self.settings.reactions.get(one).copied().unwrap_or_else(|| default_reaction(*one));
-        Situation::ALL.iter().copied().filter(|one| reaction(one) != Reaction::None).collect()
+        let told = |one: &Situation| reaction_to(&self.settings, *one) != Reaction::None;
+        Situation::ALL.iter().copied().filter(told).collect()
     }
 
     /// The item of a finding; none where nothing is said or done.
@@ -302,7 +319,8 @@ impl Builder<'_> {
     ) -> Result<Option<PlanRow>, Fault> {
         let mut finding = found.finding.clone();
         let subject = Subject::find(tx, self.live, finding.user.as_deref(), finding.account.as_deref())?;
-        let explicit = finding.user.is_some() && subject.is_explicit(finding.situation);
+        let wished = self.chosen.unwrap_or_else(|| reaction_to(&self.settings, finding.situation));
+        let explicit = finding.user.is_some() && subject.is_explicit(finding.situation, wished, seen);
         let around = Circumstances {
             verdict: self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete),
             known_link: subject.is_known_link(),

@@ -5,7 +5,7 @@ use super::definition_mark;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, log_step};
-use crate::model::{ApprovalStatus, ItemState, LogEntry, ReconciliationKind, SnapshotVerdict, State};
+use crate::model::{ApprovalStatus, ItemState, LogEntry, PlanItem, ReconciliationKind, SnapshotVerdict, State};
 use crate::planning::brake::can_be_released;
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::store::{PlanRow, ReconciliationRow, Tx};
@@ -41,6 +41,7 @@ pub(crate) fn release(
     may_release(tx, row, by)?;
     same_definition(apps, row)?;
     same_items(tx, row, digest)?;
+    some_can_be_let_through(tx, apps, row)?;
     each_held(tx, &row.shown.id, |one| {
         same_item(&one).map_err(|fault| Fault::new(Code::PlanChanged, fault.message.clone()))
     })?;
@@ -203,21 +204,37 @@ fn each_held(tx: &Tx<'_>, id: &RequestId, mut visit: impl FnMut(PlanRow) -> Resu
     }
 }
 
+/// Whether an item that is held may be let through: what was found for the first time may not.
+fn is_free(tx: &Tx<'_>, apps: &LiveApps, row: &ReconciliationRow, item: &PlanItem) -> Result<bool, Fault> {
+    let Some(app) = row.shown.app.as_ref().filter(|_| row.shown.kind == ReconciliationKind::Target) else {
+        return Ok(true);
+    };
+    let live = apps.values().find(|live| live.definition.app.id == *app);
+    let settings = live.and_then(|live| live.definition.app.brake.clone()).unwrap_or_default();
+    is_confirmed_item(tx, app, &settings, item)
+}
+
+/// # Errors
+/// `invalid_transition` where everything that is held was found for the first time.
+fn some_can_be_let_through(tx: &Tx<'_>, apps: &LiveApps, row: &ReconciliationRow) -> Result<(), Fault> {
+    let mut any = false;
+    each_held(tx, &row.shown.id, |one| {
+        any = any || is_free(tx, apps, row, &one.item)?;
+        Ok(())
+    })?;
+    if any {
+        return Ok(());
+    }
+    let message = "what is held was found for the first time: another reconciliation must find it again";
+    Err(Fault::new(Code::InvalidTransition, message))
+}
+
 /// Lets through what is held and may be: what was found for the first time stays held.
 fn let_through(tx: &mut Tx<'_>, apps: &LiveApps, row: &mut ReconciliationRow) -> Result<(), Fault> {
     let id = row.shown.id.clone();
-    let app = row.shown.app.clone();
-    let live = app.as_ref().and_then(|app| apps.values().find(|live| live.definition.app.id == *app));
-    let settings = live.and_then(|live| live.definition.app.brake.clone()).unwrap_or_default();
     let by = row.released_by.clone().unwrap_or_default();
     each_held(tx, &id, |mut one| {
-        let confirmed = match &app {
-            Some(app) if row.shown.kind == ReconciliationKind::Target => {
-                is_confirmed_item(tx, app, &settings, &one.item)?
-            }
-            _ => true,
-        };
-        if confirmed {
+        if is_free(tx, apps, row, &one.item)? {
             one.item.state = ItemState::Planned;
             one.item.why.push(format!("released by {by}"));
             tx.save_item(&id, &one)?;

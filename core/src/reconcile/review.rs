@@ -13,7 +13,7 @@ use crate::model::{
     ApprovalStatus, BrakeSettings, Finding, ItemState, PlanFilter, Reaction, ReconciliationKind, ReviewDecision,
     Situation, SnapshotVerdict, State,
 };
-use crate::planning::brake::{Brake, Braked, Surroundings, can_be_released};
+use crate::planning::brake::{Brake, Braked, Hold, Surroundings, can_be_released, is_note};
 use crate::planning::digest::item_digest;
 use crate::planning::reaction::is_choice;
 use crate::store::{PlanRow, ReconciliationRow, Tx, UserKey};
@@ -172,6 +172,7 @@ fn ask_brake_again(
         })?;
     }
     let braked = brake.decide();
+    let mut waits = false;
     for state in [ItemState::Planned, ItemState::Held] {
         each_of(tx, &id, state, |tx, one| {
             // One that somebody changed behind our back keeps its digest, and is refused when it is its turn.
@@ -180,7 +181,7 @@ fn ask_brake_again(
             }
             let before = one.clone();
             let confirmed = is_confirmed_item(tx, app, settings, &one.item)?;
-            braked.apply(&mut one.item, confirmed);
+            waits |= braked.apply(&mut one.item, confirmed) == Hold::UntilReleased;
             one.digest = item_digest(&one.item, &one.planned_for);
             if (before.item.state, &before.digest) != (one.item.state, &one.digest) || before.item.why != one.item.why {
                 tx.put_item(&id, key, one)?;
@@ -189,7 +190,7 @@ fn ask_brake_again(
         })?;
     }
     let held = tx.item_counts(&id)?.get(&ItemState::Held).copied().unwrap_or(0);
-    note(row, &braked, held > 0);
+    note(row, &braked, held > 0, waits);
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
     let mark = row.definition.clone().unwrap_or_default();
     row.shown.digest = Some(super::release::plan_digest(tx, &id, &mark, verdict)?);
@@ -197,11 +198,12 @@ fn ask_brake_again(
 }
 
 /// What the brake decided, noted with the reconciliation.
-fn note(row: &mut ReconciliationRow, braked: &Braked, is_held: bool) {
+fn note(row: &mut ReconciliationRow, braked: &Braked, is_held: bool, waits: bool) {
     row.shown.brake = if is_held { braked.reasons.clone() } else { Vec::new() };
-    let release = is_held && can_be_released(&row.shown.brake);
+    let release = waits && can_be_released(&row.shown.brake);
     row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
-    row.shown.notes.clone_from(&braked.notes);
+    row.shown.notes.retain(|note| !is_note(note));
+    row.shown.notes.extend(braked.notes.iter().cloned());
 }
 
 fn each_of(

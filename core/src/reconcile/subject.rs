@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::id::UserId;
 use crate::intake::LiveApp;
-use crate::model::{Account, AccountStatus, LinkState, Situation, TargetAccount, User};
+use crate::model::{Account, AccountStatus, LinkState, Reaction, Situation, TargetAccount, User};
 use crate::scope::{Cause, Standing};
 use crate::store::{AccountRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::canonical_object;
@@ -55,14 +55,16 @@ impl Subject {
         self.standing.as_ref().map_or(true, Standing::wants_account)
     }
 
-    /// Whether a person or the directory said of this very user that it leaves, and what is found is no more than that. What a
-    /// listing alone says is inferred, whoever the user is: that the account is gone, that it is active again after we
-    /// disabled it, that it has another id.
-    pub(super) fn is_explicit(&self, situation: Situation) -> bool {
-        let known = self.row.as_ref().map(|row| row.account.status);
+    /// Whether a person or the directory said of this very user that it leaves, and what is found is no more than that. That
+    /// an account is active again after we disabled it is said by a listing alone: it is disabled at once where it looks like
+    /// the account that we know, since the request looks before it sends ([`Subject::is_disabled`]). Everything else that a
+    /// listing says is inferred, whoever the user is.
+    pub(super) fn is_explicit(&self, situation: Situation, reaction: Reaction, seen: Option<&TargetAccount>) -> bool {
         let follows = match situation {
-            Situation::Unqualified => known == Some(AccountStatus::Active),
-            Situation::SourceGone => true,
+            Situation::Unqualified | Situation::SourceGone if self.is_disabled() => {
+                reaction == Reaction::Deactivate && seen.is_some_and(|seen| self.looks_alike(seen))
+            }
+            Situation::Unqualified | Situation::SourceGone => true,
             _ => false,
         };
         if !follows || !self.is_linked() {
@@ -71,6 +73,18 @@ impl Subject {
         let said = [Cause::Deleted, Cause::Deactivated, Cause::Expired];
         let causes = self.standing.as_ref().map(|standing| standing.causes.as_slice()).unwrap_or_default();
         self.stored.is_some() && causes.iter().any(|cause| said.contains(cause))
+    }
+
+    /// Whether we know the account as disabled, so that a request to disable it looks first whether it is.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.row.as_ref().is_some_and(|row| row.account.status == AccountStatus::Deactivated)
+    }
+
+    /// Whether a shown account has the name that we know the account by.
+    fn looks_alike(&self, seen: &TargetAccount) -> bool {
+        let known = self.row.as_ref().and_then(|row| row.account.username.as_deref());
+        let name = |name: Option<&str>| name.map(str::to_lowercase);
+        name(known) == name(seen.username.as_deref())
     }
 
     /// A print of everything that the item depends on, but for the app's definition.

@@ -27,7 +27,7 @@ pub(crate) struct RequestRow {
     pub(crate) sending: bool,
     /// Some attempt may still take effect: the payload is frozen, the request cannot be taken back.
     pub(crate) unsettled: bool,
-    /// It was sent and waits to be confirmed.
+    /// It was sent and waits to be confirmed; before anything was sent, that it may be confirmed already.
     pub(crate) verifying: bool,
     /// It sends what it was given and not what its mapping gives.
     pub(crate) given: bool,
@@ -46,7 +46,12 @@ pub(crate) struct RequestRow {
 impl RequestRow {
     /// Whether something was sent that may still take effect, or is being sent or confirmed.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.unsettled || self.sending || self.verifying
+        self.unsettled || self.sending || (self.verifying && !self.looks_first())
+    }
+
+    /// Whether nothing was sent yet, and the account is read before anything is.
+    pub(crate) fn looks_first(&self) -> bool {
+        self.verifying && self.request.state == State::New
     }
 
     /// Whether it asks for the payload with that fingerprint.

@@ -6,6 +6,7 @@ use super::Settling;
 use super::ended::removed;
 use crate::connector::{Change, TargetAccount};
 use crate::fault::Fault;
+use crate::lifecycle::Event;
 use crate::model::AccountStatus;
 use crate::operation::Operation;
 use crate::planning::inverse::values_again;
@@ -87,7 +88,10 @@ impl Settling<'_, '_> {
     }
 
     /// Deactivate, Freeze and Delete.
-    pub(super) fn removed(&mut self, row: RequestRow, verified: bool, gone: bool) -> Result<(), Fault> {
+    pub(super) fn removed(&mut self, mut row: RequestRow, verified: bool, gone: bool) -> Result<(), Fault> {
+        if row.looks_first() {
+            self.tx.change(&mut row, Event::Send)?;
+        }
         if let Some(mut account) = self.account()? {
             let known = &mut account.account;
             let deleted = gone || row.request.operation == Operation::Delete;
@@ -102,6 +106,14 @@ impl Settling<'_, '_> {
             self.put(account)?;
         }
         removed(self.tx, self.app, row, verified, gone)
+    }
+
+    /// The access that was to be gone already is there: it is taken away now.
+    pub(super) fn usable(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+        row.verifying = false;
+        row.retry = None;
+        self.tx.save(&row)?;
+        self.elect()
     }
 
     /// A removal that was confirmed is found undone: the account can be used, and our record says so again.

@@ -53,7 +53,11 @@ pub(super) fn removed(
         log(tx, &row, "verify_later", json!({"at": at}))?;
         return elect_for(tx, &app.definition, &row);
     }
-    complete(tx, row.clone(), json!({}))?;
+    let details = match row.request.attempts {
+        0 => json!({"nothing_sent": "the account cannot be used already"}),
+        _ => json!({}),
+    };
+    complete(tx, row.clone(), details)?;
     elect_for(tx, &app.definition, &row)
 }
 

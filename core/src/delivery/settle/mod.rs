@@ -41,6 +41,7 @@ fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Resul
     let same = current.filter(|row| {
         row.request.attempts == claimed.request.attempts
             && row.sending == claimed.sending
+            && row.verifying == claimed.verifying
             && !row.request.state.is_finished()
     });
     if let (Some(row), None, Some(external_id)) = (&same, &claimed.request.user, &claimed.request.external_id) {
@@ -72,7 +73,7 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
         Report::Taken { by_conflict: true, .. } => "conflict",
-        Report::TooLate | Report::Taken { .. } => "not_applied",
+        Report::TooLate | Report::Usable | Report::Taken { .. } => "not_applied",
         Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
     }
 }
@@ -92,6 +93,7 @@ impl Settling<'_, '_> {
                 self.found(row, work, account, ours)
             }
             Report::Removed { verified, gone } => self.removed(row, verified, gone),
+            Report::Usable => self.usable(row),
             Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
             Report::Several(candidates) => {
                 self.matched(&row, "ambiguous", &candidates)?;

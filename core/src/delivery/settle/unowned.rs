@@ -54,6 +54,7 @@ pub(super) fn settle(
         Report::Found { .. }
         | Report::Owned
         | Report::Ghost
+        | Report::Usable
         | Report::Several(_)
         | Report::Unsure(_)
         | Report::Taken { .. } => Err(Fault::new(Code::Internal, "an answer does not fit its request")),

@@ -1,0 +1,266 @@
+//! What can hurt: access that comes back behind our back, what a listing alone says, releases, and what is not kept.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod world;
+
+use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
+use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, State};
+use rollkeeper::value::Attributes;
+use rollkeeper::{Code, Period};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use world::World;
+
+fn keys(reactions: &Value) -> Value {
+    json!({
+        "matching": [{"all": [{"user": "username", "account": "userName", "normalize": ["casefold"]}]}],
+        "reconcile": {"reactions": reactions},
+        "mapping": [{"target": "userName", "source": "username", "required": true}],
+    })
+}
+
+fn reconcile(world: &World) -> Reconciliation {
+    let found = world.engine.reconcile("crm", Some("ann")).unwrap();
+    assert_eq!(found.state, State::Analyzed, "{found:?}");
+    found
+}
+
+fn commit(world: &World, found: &Reconciliation) -> Reconciliation {
+    world.engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), "ann").unwrap()
+}
+
+fn items(world: &World, found: &Reconciliation) -> Vec<PlanItem> {
+    world.engine.plan(found.id.as_str(), &PlanFilter::default()).unwrap()
+}
+
+/// A leaver whose account we disabled, some time ago.
+fn leaver(reaction: &str) -> World {
+    let world = World::with_account(&keys(&json!({"unqualified": reaction, "source_gone": reaction})));
+    world.put(&json!({"active": false}));
+    world.run();
+    assert_eq!(world.accounts(), ["ann disabled"]);
+    world.clock.advance(Period::from_seconds(60));
+    world
+}
+
+/// What the target shows of the one account.
+fn change(world: &World, change: impl FnOnce(&mut TargetAccount)) {
+    let mut account = world.mock().accounts().pop().unwrap();
+    change(&mut account);
+    world.mock().put_account(account);
+}
+
+/// The methods with which the target was called since the listing.
+fn calls(world: &World) -> Vec<String> {
+    world.calls().into_iter().filter(|call| call != "list").collect()
+}
+
+#[test]
+fn a_leaver_who_was_enabled_again_is_disabled_at_once() {
+    let world = leaver("deactivate");
+    change(&world, |account| account.active = true);
+    let found = reconcile(&world);
+    let item = items(&world, &found).pop().unwrap();
+    assert_eq!((item.finding.situation.name(), item.state, item.explicit), ("unqualified", ItemState::Planned, true));
+    world.mock().clear_calls();
+    commit(&world, &found);
+    world.run();
+    assert_eq!(calls(&world), ["read", "deactivate", "read"]);
+    assert_eq!(world.accounts(), ["ann disabled"]);
+    assert_eq!(world.requests().last().unwrap(), "Deactivate Completed");
+    assert_eq!(world.records(), ["1 Deactivated"]);
+}
+
+#[test]
+fn nothing_is_sent_to_an_account_that_a_listing_shows_as_active_and_is_not() {
+    let world = leaver("deactivate");
+    // The listing is read while the account is active, and the account is disabled again before anything is sent.
+    change(&world, |account| account.active = true);
+    let found = reconcile(&world);
+    change(&world, |account| account.active = false);
+    world.mock().clear_calls();
+    commit(&world, &found);
+    world.run();
+    assert_eq!(calls(&world), ["read"]);
+    let request = world.all().pop().unwrap();
+    assert_eq!((request.state, request.verified, request.attempts), (State::Completed, Some(true), 0));
+    assert!(world.logged("completed", "nothing_sent"));
+    assert_eq!(world.records(), ["1 Deactivated"]);
+}
+
+#[test]
+fn an_account_that_is_gone_by_then_is_known_as_gone() {
+    let world = leaver("deactivate");
+    change(&world, |account| account.active = true);
+    let found = reconcile(&world);
+    world.mock().remove_account("1");
+    commit(&world, &found);
+    world.run();
+    assert_eq!(world.requests().last().unwrap(), "Deactivate Completed");
+    assert_eq!(world.records(), [] as [&str; 0]);
+}
+
+/// Whatever keeps the target from answering the look, the access is taken away in the end.
+#[test]
+fn a_look_that_fails_keeps_nobody_in() {
+    for fault in ["forbidden", "target_failed", "unreachable", "lost_reply"] {
+        let fault = json!([{"on": "read", "fault": fault}]);
+        let world = leaver("deactivate");
+        change(&world, |account| account.active = true);
+        let found = reconcile(&world);
+        world.script(&fault);
+        commit(&world, &found);
+        world.run_days(1);
+        assert_eq!(world.accounts(), ["ann disabled"], "{fault}");
+        assert_eq!(world.requests().last().unwrap(), "Deactivate Completed", "{fault}");
+    }
+}
+
+#[test]
+fn a_look_that_was_not_made_yet_is_taken_back_when_the_user_returns() {
+    let world = leaver("deactivate");
+    change(&world, |account| account.active = true);
+    let found = reconcile(&world);
+    commit(&world, &found);
+    world.put(&json!({"active": true}));
+    world.run();
+    assert_eq!(world.accounts(), ["ann active"]);
+    assert!(world.requests().contains(&"Deactivate Cancelled".to_owned()), "{:?}", world.requests());
+}
+
+#[test]
+fn one_whose_account_looks_like_another_is_found_twice_before_anything_is_done() {
+    let world = leaver("deactivate");
+    change(&world, |account| {
+        account.active = true;
+        account.username = Some("somebody.else".to_owned());
+        account.attributes.insert("userName".to_owned(), json!("somebody.else"));
+    });
+    let found = reconcile(&world);
+    let item = items(&world, &found).pop().unwrap();
+    assert_eq!((item.state, item.explicit), (ItemState::Held, false));
+}
+
+/// A look does not help against what cannot be taken back.
+#[test]
+fn what_is_more_than_disabling_is_found_twice() {
+    for reaction in ["unlink", "delete"] {
+        let world = leaver(reaction);
+        change(&world, |account| account.active = true);
+        let item = items(&world, &reconcile(&world)).pop().unwrap();
+        assert_eq!((item.reaction.name(), item.state, item.explicit), (reaction, ItemState::Held, false));
+    }
+}
+
+#[test]
+fn a_deleted_user_whose_account_was_enabled_again_loses_it_at_once() {
+    let world = leaver("deactivate");
+    world.engine.delete_user("u1", None).unwrap();
+    world.run();
+    change(&world, |account| account.active = true);
+    world.clock.advance(Period::from_seconds(60));
+    let found = reconcile(&world);
+    let item = items(&world, &found).pop().unwrap();
+    assert_eq!((item.finding.situation.name(), item.state, item.explicit), ("source_gone", ItemState::Planned, true));
+    commit(&world, &found);
+    world.run();
+    assert_eq!(world.accounts(), ["ann disabled"]);
+}
+
+/// A target that keeps no titles.
+struct Forgetful(MockTarget);
+
+impl Forgetful {
+    fn shown(mut account: TargetAccount) -> TargetAccount {
+        account.attributes.remove("title");
+        account
+    }
+}
+
+impl Connector for Forgetful {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { search: true, ..Capabilities::default() }
+    }
+
+    fn create(&self, attributes: &Attributes, key: &str) -> Result<TargetAccount, ConnectorError> {
+        self.0.create(attributes, key).map(Self::shown)
+    }
+
+    fn update(
+        &self,
+        external_id: &str,
+        changes: &[Change],
+        version: Option<&str>,
+    ) -> Result<Option<TargetAccount>, ConnectorError> {
+        Ok(self.0.update(external_id, changes, version)?.map(Self::shown))
+    }
+
+    fn find(&self, attribute: &str, value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {
+        self.0.find(attribute, value)
+    }
+
+    fn list(&self, cursor: Option<&str>, filter: Option<&str>) -> Result<Page, ConnectorError> {
+        let mut page = self.0.list(cursor, filter)?;
+        page.accounts = page.accounts.into_iter().map(Self::shown).collect();
+        Ok(page)
+    }
+}
+
+#[test]
+fn what_the_target_does_not_keep_is_no_drift_and_is_told() {
+    let world = World::new(&json!({}));
+    let target = MockTarget::new();
+    world.engine.register_connector("forgetful", Arc::new(Forgetful(target.clone())) as Arc<dyn Connector>).unwrap();
+    let app = |title: &str| {
+        let mut keys = keys(&json!({"drifted": "update"}));
+        keys["connector"] = json!({"kind": "custom", "name": "forgetful"});
+        let rules = json!([{"target": "userName", "source": "username"}, {"target": "nickName", "source": "nick", "strength": "strong"},
+            {"target": "title", "source": title, "strength": "strong"}]);
+        keys["mapping"] = rules;
+        world.put_app(&keys);
+    };
+    app("title");
+    world.put(&json!({"title": "nurse", "nick": "annie"}));
+    world.run();
+    let found = reconcile(&world);
+    assert_eq!(items(&world, &found), []);
+    assert_eq!(found.notes, ["the target does not keep `title`: it is not compared"]);
+    // What it keeps is compared as before.
+    let mut account = target.accounts().pop().unwrap();
+    account.attributes.insert("nickName".to_owned(), json!("x"));
+    target.put_account(account);
+    world.clock.advance(Period::from_seconds(60));
+    let found = reconcile(&world);
+    let item = items(&world, &found).pop().unwrap();
+    assert_eq!(item.finding.drift.iter().map(|one| one.attribute.as_str()).collect::<Vec<_>>(), ["nickName"]);
+    assert_eq!(item.changes.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), ["nickName"]);
+    // Another rule may be one that it keeps.
+    app("nick");
+    assert_eq!(reconcile(&world).notes, [] as [&str; 0]);
+}
+
+/// Whatever keeps a plan from being carried out for good is told by one code.
+#[test]
+fn a_reconciliation_without_a_plan_is_not_committed() {
+    let code = |world: &World, id: &str, digest: &str| world.engine.commit(id, digest, "ann").unwrap_err().code();
+    let world = World::with_account(&keys(&json!({})));
+    world.script(&json!([{"on": "list", "fault": "forbidden"}]));
+    let failed = world.engine.reconcile("crm", Some("ann")).unwrap();
+    assert_eq!(failed.state, State::Failed);
+    assert_eq!(code(&world, failed.id.as_str(), ""), Code::InvalidTransition);
+    assert_eq!(code(&world, failed.id.as_str(), &"0".repeat(64)), Code::InvalidTransition);
+    let stopped = world.engine.reconcile_watched("crm", Some("ann"), &|_| false).unwrap();
+    assert!(!stopped.state.is_finished() && stopped.digest.is_none(), "{stopped:?}");
+    assert_eq!(code(&world, stopped.id.as_str(), ""), Code::InvalidTransition);
+    let found = reconcile(&world);
+    world.engine.cancel(found.id.as_str(), Some("ann")).unwrap();
+    assert_eq!(code(&world, found.id.as_str(), found.digest.as_deref().unwrap()), Code::InvalidTransition);
+    assert_eq!(code(&world, found.id.as_str(), "x"), Code::InvalidTransition);
+    let found = reconcile(&world);
+    let digest = found.digest.as_deref().unwrap();
+    assert_eq!(world.engine.commit(found.id.as_str(), digest, " ").unwrap_err().code(), Code::InvalidArgument);
+    // One that is done is done; with another digest it is another plan.
+    assert_eq!(commit(&world, &found).state, State::Completed);
+    assert_eq!(commit(&world, &found).state, State::Completed);
+    assert_eq!(code(&world, found.id.as_str(), "x"), Code::PlanChanged);
+}
