@@ -149,6 +149,40 @@ fn many_are_held_and_released_by_a_second_person_after_the_commit() {
     assert!(world.logged("released", digest(&found)));
 }
 
+/// A release of which nothing would follow is refused, however many reasons the brake has.
+#[test]
+fn what_was_found_once_alone_cannot_be_released() {
+    let world = office(60, 6, &deactivates());
+    let found = reconcile(&world);
+    assert_eq!(names(&found), ["deactivations", "first_observation"]);
+    assert_eq!(found.approval, ApprovalStatus::NotRequired);
+    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
+    let done = commit(&world, &found);
+    assert_eq!((done.state, count(&done, ItemState::Expired)), (State::Completed, 6));
+    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
+    world.run();
+    assert_eq!(disabled(&world), 0);
+}
+
+#[test]
+fn a_release_lets_through_what_was_found_twice_and_is_used_up() {
+    let world = office(60, 6, &json!({"reactions": {"unqualified": "deactivate", "orphaned": "deactivate"}}));
+    reconcile(&world);
+    world.clock.advance(Period::from_seconds(600));
+    let stranger = json!({"external_id": "x", "username": "x", "active": true, "attributes": {"userName": "x"}});
+    world.mock().put_account_json(&stranger.to_string()).unwrap();
+    let found = reconcile(&world);
+    assert_eq!((names(&found), count(&found, ItemState::Held)), (vec!["deactivations", "first_observation"], 7));
+    assert_eq!(commit(&world, &found).waiting_for, Some(WaitingFor::Approval));
+    let released = world.engine.release(found.id.as_str(), digest(&found), "bob").unwrap();
+    assert_eq!((released.state, count(&released, ItemState::Done)), (State::Completed, 6));
+    assert_eq!(count(&released, ItemState::Expired), 1);
+    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
+    world.run();
+    assert_eq!(disabled(&world), 6);
+    assert!(world.accounts().contains(&"x active".to_owned()));
+}
+
 /// What the brake holds keeps nobody else waiting.
 #[test]
 fn a_held_plan_lets_everything_harmless_through() {
@@ -192,40 +226,6 @@ fn a_held_plan_lets_everything_harmless_through() {
     world.engine.release(found.id.as_str(), digest(&found), "bob").unwrap();
     world.run();
     assert_eq!(disabled(&world), 6);
-}
-
-/// A release of which nothing would follow is refused, however many reasons the brake has.
-#[test]
-fn what_was_found_once_alone_cannot_be_released() {
-    let world = office(60, 6, &deactivates());
-    let found = reconcile(&world);
-    assert_eq!(names(&found), ["deactivations", "first_observation"]);
-    assert_eq!(found.approval, ApprovalStatus::NotRequired);
-    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
-    let done = commit(&world, &found);
-    assert_eq!((done.state, count(&done, ItemState::Expired)), (State::Completed, 6));
-    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
-    world.run();
-    assert_eq!(disabled(&world), 0);
-}
-
-#[test]
-fn a_release_lets_through_what_was_found_twice_and_is_used_up() {
-    let world = office(60, 6, &json!({"reactions": {"unqualified": "deactivate", "orphaned": "deactivate"}}));
-    reconcile(&world);
-    world.clock.advance(Period::from_seconds(600));
-    let stranger = json!({"external_id": "x", "username": "x", "active": true, "attributes": {"userName": "x"}});
-    world.mock().put_account_json(&stranger.to_string()).unwrap();
-    let found = reconcile(&world);
-    assert_eq!((names(&found), count(&found, ItemState::Held)), (vec!["deactivations", "first_observation"], 7));
-    assert_eq!(commit(&world, &found).waiting_for, Some(WaitingFor::Approval));
-    let released = world.engine.release(found.id.as_str(), digest(&found), "bob").unwrap();
-    assert_eq!((released.state, count(&released, ItemState::Done)), (State::Completed, 6));
-    assert_eq!(count(&released, ItemState::Expired), 1);
-    assert_eq!(refused(&world, &found, "bob"), Code::InvalidTransition);
-    world.run();
-    assert_eq!(disabled(&world), 6);
-    assert!(world.accounts().contains(&"x active".to_owned()));
 }
 
 #[test]

@@ -24,6 +24,7 @@ import rollkeeper  # noqa: E402
 import rollkeeper.testing  # noqa: E402
 from expected import duration, moment  # noqa: E402
 from foresight import Foresight  # noqa: E402
+from hindsight import Hindsight  # noqa: E402
 from scim_server import ScimServer  # noqa: E402
 from ticket_connector import TicketConnector  # noqa: E402
 from ticket_system import TicketSystem  # noqa: E402
@@ -54,14 +55,17 @@ class Play:
         self._foresight = Foresight(engine, self._apps, targets, tell, DemoFailed)
         self._story, self._engine, self._clock = story, engine, clock
         self._servers, self._targets = servers, targets
-        self._names, self._told, self._scene = {}, {}, 0
+        self._people, self._names, self._told, self._scene = {}, {}, {}, 0
+        self._hindsight = Hindsight(engine, self._people, self._names, targets, tell, DemoFailed)
         self._leaver = None
         self._now = moment(story["start"])
 
     def perform(self):
         """Plays every step; raises DemoFailed at the first that does not come out as it must."""
         for number, step in enumerate(self._story["steps"], start=1):
-            scene = getattr(self._foresight, step["do"], None) or getattr(self, f"_{step['do']}")
+            rooms = (self._foresight, self._hindsight)
+            scenes = [getattr(room, step["do"]) for room in rooms if hasattr(room, step["do"])]
+            scene = scenes[0] if scenes else getattr(self, f"_{step['do']}")
             scene(step | {"number": number})
 
     def _say(self, step):
@@ -88,6 +92,7 @@ class Play:
 
     def _delete_user(self, step):
         tell(f"{self._names[step['user']]}: {step['note']}")
+        self._people.pop(step["user"])
         self._engine.delete_user(step["user"], by=BY)
 
     def _advance(self, step):
@@ -125,6 +130,8 @@ class Play:
         """What became of requests since the last time, app by app."""
         finished, waiting = Counter(), Counter()
         for request in self._engine.requests():
+            if request.operation not in DONE:
+                continue  # a reconciliation tells of itself
             if request.state == "Completed" and self._told.get(request.id) != "Completed":
                 finished[request.app, DONE[request.operation]] += 1
             elif request.state == "Requested" and request.waiting_for is not None:
@@ -157,15 +164,25 @@ class Play:
 
     def _check(self, step):
         """The independent check, in a process of its own, compares the targets with the story up to here."""
-        command = [sys.executable, str(HERE / "check.py"), "--steps", str(step["number"])]
-        command += [word for app in step.get("apps", ()) for word in ("--app", app)]
-        done = subprocess.run(
-            command, input=json.dumps(self._targets), capture_output=True, encoding="utf-8", timeout=120, check=False
-        )
+        done = self._checked(step["number"], step.get("apps", ()))
         for line in done.stdout.splitlines() + done.stderr.splitlines():
             tell(line, mark="✓" if done.returncode == 0 else "✗")
         if done.returncode != 0:
             raise DemoFailed("the targets are not as they should be")
+
+    def _expect_differences(self, step):
+        """The independent check sees what was done at a target since the step before last."""
+        lines = self._checked(step["number"] - 2, [step["app"]]).stdout.splitlines()
+        if lines[-1:] != [f"differences: {step['count']}"]:
+            raise DemoFailed(f"the check should see {step['count']} differences: {lines}")
+        tell(f"the check, which knows nothing of it, sees {step['count']} differences", mark="✓")
+
+    def _checked(self, steps, apps):
+        command = [sys.executable, str(HERE / "check.py"), "--steps", str(steps)]
+        command += [word for app in apps for word in ("--app", app)]
+        return subprocess.run(
+            command, input=json.dumps(self._targets), capture_output=True, encoding="utf-8", timeout=120, check=False
+        )
 
     def _explain(self, step):
         explanation = self._engine.explain(step["app"], step["user"])
@@ -178,6 +195,7 @@ class Play:
                 print(f"        {request.operation} {request.state}: {fault.code}: {fault.message}")
 
     def _remember(self, user):
+        self._people[user["id"]] = user
         self._names[user["id"]] = f"{user['firstName']} {user['lastName']}"
 
 

@@ -98,7 +98,9 @@ ONLY_AT_FIRST = {"crm": {"preferredLanguage": "en"}}
 CAN_FREEZE = {"tickets"}
 # What is said or looked at in the story, and changes nothing.
 TOLD = """say check explain preview put_apps discover suggest logins impact compare_preview compare_impact
-expect_adopted expect_failed expect_waiting""".split()
+expect_adopted expect_failed expect_waiting expect_differences refuse expect_expired""".split()
+# What is inferred from a listing or from a list of all people has to be seen twice, so far apart.
+APART = timedelta(minutes=10)
 
 
 class Hospital:
@@ -113,6 +115,9 @@ class Hospital:
         self.accounts = {app: {} for app in self.grants}
         self.by_hand = {app: {} for app in self.grants}
         self.words = {app: {} for app in self.grants}
+        self.behind = {app: [] for app in self.grants}
+        self.observed, self.ignored, self.absent = {}, set(), {}
+        self.planned, self.disabled = None, []
 
     def put(self, person):
         """A record comes in, in the place of the one before."""
@@ -130,8 +135,58 @@ class Hospital:
         key = f"by hand: {login}"
         self.by_hand[app][key] = (person, True, self.by_hand[app][key][2])
 
+    def happened(self, app, changes):
+        """Somebody changed these accounts at the target; nothing follows until the target is read and a plan is carried out."""
+        self.found(app, [{"of": None, "certain": False, "resource": c["make"]} for c in changes if "make" in c])
+        self.behind[app] += [change for change in changes if "make" not in change]
+
+    def observe(self, app):
+        """The whole target is read: accounts of nobody are noted, and planned to be disabled when they were noted before."""
+        strangers = {key: entry[2] for key, entry in self.by_hand[app].items() if entry[0] is None and entry[2].active}
+        for key in strangers:
+            self.observed.setdefault(key, self.now)
+        confirmed = [key for key in strangers if self.now - self.observed[key] >= APART]
+        self.planned = (app, [strangers[key] for key in confirmed if key not in self.ignored])
+
+    def carry_out(self):
+        """The plan is carried out: from here on the accounts that somebody changed are put right as any other."""
+        app, strangers = self.planned
+        if app is None:
+            for account in strangers:
+                account.active = True
+            return
+        self._apply(app)
+        self.behind[app].clear()
+        for account in strangers:
+            account.active = False
+        self.disabled = strangers
+
+    def put_back(self):
+        """What the last plan did to accounts of nobody is planned to be undone."""
+        self.planned = (None, self.disabled)
+
+    def _apply(self, app):
+        for change in self.behind[app]:
+            if change.get("delete"):
+                self.accounts[app].pop(change["of"], None)
+                continue
+            account, values = self.accounts[app][change["of"]], dict(change["set"])
+            account.active = values.pop("active", account.active)
+            account.attributes |= values
+
+    def listed(self, ids):
+        """These are all people there are: who is absent from two lists has left, unless the list shrank by a tenth."""
+        self.absent = {key: self.absent.get(key, self.now) for key in self.people.keys() - set(ids)}
+        if len(ids) * 10 < len(self.people) * 9:
+            return
+        for key, since in self.absent.items():
+            if self.now - since >= APART:
+                self.people.pop(key)
+
     def finish(self):
         """The accounts as a target should show them."""
+        for app in self.grants:
+            self._apply(app)
         for app, entries in self.by_hand.items():
             self.names |= {key: key for key in entries}
             self.accounts[app] |= {key: account for key, (_, _, account) in entries.items()}
@@ -219,6 +274,19 @@ def after(steps=None, story=STORY):
                 hospital.decide(step["app"], step["user"], step["account"])
             case "change_app":
                 hospital.words[step["app"]] |= {(step["target"], old): new for old, new in step["words"].items()}
+            case "behind":
+                hospital.happened(step["app"], step["changes"])
+            case "reconcile":
+                hospital.observe(step["app"])
+            case "review":
+                hospital.ignored.add(step["of"])
+            case "commit":
+                hospital.carry_out()
+            case "undo":
+                hospital.put_back()
+            case "put_list":
+                ids = list(hospital.people)[: step.get("first")]
+                hospital.listed([key for key in ids if key not in step.get("without", ())])
             case word if word in TOLD:
                 pass
             case other:
