@@ -10,7 +10,7 @@ WIDEST = 30
 
 
 class Hindsight:
-    """What was found, kept until it is carried out. `people` has the records as they came; `tell` and `fail` as elsewhere."""
+    """What was found, kept until it is carried out. `people` has the records as they came, `names` those who left too."""
 
     def __init__(self, engine, people, names, targets, tell, fail):
         self._engine, self._people, self._names, self._targets = engine, people, names, targets
@@ -102,7 +102,7 @@ class Hindsight:
         self._compare(["expired"], sorted(states), f"what was held of the cut list is {', '.join(sorted(states))}")
 
     def _items(self, app):
-        """The items of the plan, each with the person, or the login of the account that is nobody's; by what was found."""
+        """The items of the plan, each with the person or the login; by what was found."""
         logins = {user["id"]: reference(user) for user in scim_users(self._targets[app])}
         items = [(item.user or logins[item.account], item) for item in self._engine.plan(self._found.id)]
         return sorted(items, key=lambda one: (one[1].situation, one[0]))
