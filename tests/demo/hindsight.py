@@ -10,7 +10,7 @@ WIDEST = 30
 
 
 class Hindsight:
-    """What was found, kept until it is carried out. `people` has the records as they came, `names` those who left too."""
+    """What was found, kept until it is carried out. `people` has the records as they came, `names` also who left."""
 
     def __init__(self, engine, people, names, targets, tell, fail):
         self._engine, self._people, self._names, self._targets = engine, people, names, targets
