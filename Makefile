@@ -34,6 +34,7 @@ bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 torture:                # kill -9 against a Python host; KILLS=n
 	python/build.sh install
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)
+	.build/python/bin/python tests/torture/reconciliation.py --every
 
 fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
 	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))

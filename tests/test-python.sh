@@ -9,3 +9,4 @@ for folder in servers demo torture; do
 done
 .build/python/bin/python tests/torture/torture.py --kills 200
 .build/python/bin/python tests/torture/torture.py --kills 60 --without-look-up
+.build/python/bin/python tests/torture/reconciliation.py --seconds 20

@@ -7,7 +7,7 @@ mod write;
 pub(crate) use write::{keep_one_primary, merge as merge_members, primaries};
 
 use crate::fault::{Code, Fault};
-use crate::value::{Attributes, fold_case};
+use crate::value::{Attributes, Raw, each_item, each_member, fold_case};
 use serde_json::Value;
 use std::fmt;
 
@@ -210,6 +210,22 @@ impl Path {
         self.reach(attributes).into_iter().flat_map(items).filter(|value| !value.is_null()).collect()
     }
 
+    /// Shows the values at this path as [`Path::values`] finds them, lists at its end not yet taken apart, in the text of the
+    /// member that the path leads through first. Gives nothing where only the account, read whole, can tell.
+    pub(crate) fn each_raw<'t>(&self, root: &Raw<'t>, take: &mut dyn FnMut(Raw<'t>) -> Option<()>) -> Option<()> {
+        let Some((first, rest)) = self.steps.split_first() else { return Some(()) };
+        if self.schema.is_none() {
+            return first.each_raw(root.clone(), rest, take);
+        }
+        match root {
+            Raw::Other(json) if json.starts_with('{') => match raw_member(json, &first.name)? {
+                Some(value) => first.each_raw(value, rest, take),
+                None => Some(()),
+            },
+            _ => Some(()),
+        }
+    }
+
     fn reach<'a>(&self, attributes: &'a Attributes) -> Vec<&'a Value> {
         let object = match &self.schema {
             Some(schema) => member(attributes, schema).and_then(Value::as_object),
@@ -232,6 +248,50 @@ impl fmt::Display for Path {
 }
 
 impl Step {
+    /// As [`Step::of`], and then on along the other steps.
+    fn each_raw<'t>(
+        &self,
+        value: Raw<'t>,
+        rest: &[Self],
+        take: &mut dyn FnMut(Raw<'t>) -> Option<()>,
+    ) -> Option<()> {
+        if self.filter.is_empty() {
+            return Self::on_raw(value, rest, take);
+        }
+        each_item(value, |element| match self.selects_raw(&element)? {
+            true => Self::on_raw(element, rest, take),
+            false => Some(()),
+        })
+    }
+
+    fn on_raw<'t>(value: Raw<'t>, rest: &[Self], take: &mut dyn FnMut(Raw<'t>) -> Option<()>) -> Option<()> {
+        let Some((next, rest)) = rest.split_first() else { return take(value) };
+        each_item(value, |element| match raw_part(element, &next.name)? {
+            Some(part) => next.each_raw(part, rest, take),
+            None => Some(()),
+        })
+    }
+
+    fn selects_raw(&self, element: &Raw<'_>) -> Option<bool> {
+        for (name, wanted) in &self.filter {
+            let is_so = match (raw_part(element.clone(), name)?, wanted) {
+                (Some(Raw::Text(text)), Value::String(wanted)) => {
+                    text.eq_ignore_ascii_case(wanted) || fold_case(&text) == fold_case(wanted)
+                }
+                (Some(Raw::Text(_)), _) => false,
+                (Some(other), wanted) => match other.value() {
+                    Some(value) => same_value(&value, wanted),
+                    None => wanted.is_null(),
+                },
+                (None, wanted) => *wanted == Value::Bool(false),
+            };
+            if !is_so {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
     /// What of an attribute's value is meant: all of it, or the elements that the filter selects.
     fn of<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         if self.filter.is_empty() {
@@ -284,6 +344,26 @@ fn part<'a>(element: &'a Value, name: &str) -> Option<&'a Value> {
         Value::Null | Value::Array(_) => None,
         scalar => same_name(name, "value").then_some(scalar),
     }
+}
+
+/// As [`part`], in text; nothing where only the object, read whole, can tell.
+fn raw_part<'t>(element: Raw<'t>, name: &str) -> Option<Option<Raw<'t>>> {
+    match element {
+        Raw::Other(json) if json.starts_with('{') => raw_member(json, name),
+        Raw::Other(json) if json == "null" || json.starts_with('[') => Some(None),
+        scalar => Some(same_name(name, "value").then_some(scalar)),
+    }
+}
+
+/// The member of that name; nothing where it is there twice or is spelled in another letter case.
+fn raw_member<'t>(object: &'t str, name: &str) -> Option<Option<Raw<'t>>> {
+    let mut found = None;
+    each_member(
+        object,
+        |known| known.eq_ignore_ascii_case(name.as_bytes()).then_some(known == name.as_bytes()),
+        |is_exact, value| (is_exact && found.is_none()).then(|| found = Some(value)),
+    )?;
+    Some(found)
 }
 
 fn items(value: &Value) -> &[Value] {

@@ -168,10 +168,17 @@ impl Temporary {
     fn new() -> io::Result<Self> {
         let folder = private_folder()?;
         let path = folder.join("scratch");
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+        let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                // There is nobody to tell that the empty folder stays.
+                let _ = fs::remove_dir(&folder);
+                return Err(error);
+            }
+        };
         // Where an open file can be taken away, nothing is left of it whatever happens to this process.
         let is_gone = fs::remove_file(&path).is_ok() && fs::remove_dir(&folder).is_ok();
-        Ok(Self { file: file?, left: (!is_gone).then_some(folder) })
+        Ok(Self { file, left: (!is_gone).then_some(folder) })
     }
 }
 

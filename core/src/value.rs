@@ -6,7 +6,7 @@
 
 mod record;
 
-pub(crate) use record::{DEEPEST, Field, Keys, Raw, Reader, Record, each_member};
+pub(crate) use record::{DEEPEST, Field, Keys, Raw, Reader, Record, each_item, each_member};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

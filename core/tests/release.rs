@@ -183,6 +183,51 @@ fn a_release_lets_through_what_was_found_twice_and_is_used_up() {
     assert!(world.accounts().contains(&"x active".to_owned()));
 }
 
+/// What the brake holds keeps nobody else waiting.
+#[test]
+fn a_held_plan_lets_everything_harmless_through() {
+    let reactions = json!({"reactions": {
+        "unqualified": "deactivate", "absent": "create", "found": "link", "drifted": "update", "orphaned": "ignore",
+        "missing": "create",
+    }});
+    let world = office(60, 6, &reactions);
+    let of =
+        |name: &str| world.mock().accounts().into_iter().find(|one| one.username.as_deref() == Some(name)).unwrap();
+    let stranger = |name: &str| {
+        let account = json!({"external_id": name, "username": name, "attributes": {"userName": name}});
+        world.mock().put_account(serde_json::from_value(account).unwrap());
+    };
+    // One has no account, one has one already, one was disabled, one account is gone, and one is nobody's.
+    [100, 101].iter().for_each(|number| put(&world, *number, &json!({})));
+    for request in world.all().iter().filter(|request| !request.state.is_finished()) {
+        world.engine.cancel(request.id.as_str(), Some("ann")).unwrap();
+    }
+    stranger("p101");
+    stranger("nobody");
+    world.mock().put_account(TargetAccount { active: false, ..of("p20") });
+    world.mock().remove_account(&of("p21").external_id);
+    let found = found_twice(&world);
+    assert_eq!((names(&found), count(&found, ItemState::Held)), (vec!["deactivations"], 6));
+    let held = commit(&world, &found);
+    assert_eq!((held.state, held.waiting_for), (State::Committing, Some(WaitingFor::Approval)));
+    world.run();
+    let lines: Vec<String> = items(&world, &held)
+        .iter()
+        .map(|item| format!("{} {} {}", item.finding.situation.name(), item.reaction.name(), item.state.name()))
+        .collect();
+    let mut others: Vec<&str> = lines.iter().map(String::as_str).filter(|line| !line.contains("unqualified")).collect();
+    others.sort_unstable();
+    let expected =
+        ["absent create done", "drifted update done", "found link done", "missing create done", "orphaned ignore done"];
+    assert_eq!(others, expected);
+    assert_eq!(lines.iter().filter(|line| *line == "unqualified deactivate held").count(), 6, "{lines:?}");
+    // All of it reached the target, and nothing of what is held.
+    assert_eq!((disabled(&world), of("p20").active, of("p100").active, of("p21").active), (0, true, true, true));
+    world.engine.release(found.id.as_str(), digest(&found), "bob").unwrap();
+    world.run();
+    assert_eq!(disabled(&world), 6);
+}
+
 #[test]
 fn what_was_released_before_is_done_by_the_commit_of_somebody_else() {
     let world = office(60, 6, &deactivates());

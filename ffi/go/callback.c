@@ -111,6 +111,13 @@ rollkeeper_status rollkeeper_go_run(rollkeeper_engine *engine, uint32_t workers,
     return rollkeeper_engine_run(engine, &options, progress, error);
 }
 
+rollkeeper_status rollkeeper_go_reconcile(rollkeeper_engine *engine, const char *app, const char *by, uintptr_t reporter,
+                                          char **reconciliation, rollkeeper_error **error)
+{
+    rollkeeper_watch watch = {sizeof watch, (void *)reporter, progress_told};
+    return rollkeeper_engine_reconcile_watched(engine, app, by, &watch, reconciliation, error);
+}
+
 rollkeeper_status rollkeeper_go_register(rollkeeper_engine *engine, const char *name, uintptr_t connector,
                                          rollkeeper_error **error)
 {

@@ -21,6 +21,8 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
                                      rollkeeper_error **error);
 rollkeeper_status rollkeeper_go_run(rollkeeper_engine *engine, uint32_t workers, const char *timeout, uintptr_t reporter,
                                     char **progress, rollkeeper_error **error);
+rollkeeper_status rollkeeper_go_reconcile(rollkeeper_engine *engine, const char *app, const char *by, uintptr_t reporter,
+                                          char **reconciliation, rollkeeper_error **error);
 rollkeeper_status rollkeeper_go_register(rollkeeper_engine *engine, const char *name, uintptr_t connector,
                                          rollkeeper_error **error);
 rollkeeper_status rollkeeper_go_check(uintptr_t connector, const char *options, size_t options_length, char **report,

@@ -94,7 +94,7 @@ type TargetAccount struct {
 	// Frozen says whether it is suspended.
 	Frozen bool `json:"frozen"`
 	// Attributes are everything that the target showed.
-	Attributes map[string]any `json:"attributes"`
+	Attributes map[string]any `json:"attributes,omitempty"`
 	// Version is the target's version of the account.
 	Version string `json:"version,omitempty"`
 }

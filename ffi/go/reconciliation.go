@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"runtime/cgo"
 	"time"
 )
 
@@ -144,13 +145,26 @@ type PlanItem struct {
 // It fails with ErrNotFound, ErrUnknownConnector, ErrReadOnly or the codes of the store. What the target does is no failure
 // of this method: it is in Faults of a reconciliation that is Failed.
 func (e *Engine) Reconcile(ctx context.Context, app, by string) (Reconciliation, error) {
+	return e.ReconcileWatched(ctx, app, by, nil)
+}
+
+// ReconcileWatched does what [Engine.Reconcile] does, and gives watch the reconciliation as it is after each page and step.
+// Where watch gives false it stops there, and the next call goes on. watch must not call the engine but for
+// [Engine.CancelRun].
+func (e *Engine) ReconcileWatched(ctx context.Context, app, by string, watch func(Reconciliation) bool) (Reconciliation, error) {
 	if err := ctx.Err(); err != nil {
 		return Reconciliation{}, context.Cause(ctx)
 	}
+	report := reporterOf(ctx, watch)
+	handle := cgo.NewHandle(report)
+	defer handle.Delete()
 	reconciliation, err := read[Reconciliation](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
 		defer cancelWith(ctx, engine)()
-		return C.rollkeeper_engine_reconcile(engine, a.name(app), a.optional(by), out, failure)
+		return C.rollkeeper_go_reconcile(engine, a.name(app), a.optional(by), C.uintptr_t(handle), out, failure)
 	}))
+	if report.panic != nil {
+		panic(report.panic)
+	}
 	if ctx.Err() != nil && (err != nil || reconciliation.Digest == "") {
 		err = context.Cause(ctx)
 	}

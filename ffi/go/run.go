@@ -22,12 +22,24 @@ type RunOptions struct {
 	Progress func(progress Progress) bool
 }
 
-// reporter is what the library calls with progress. A panic is kept for the goroutine that called Run, because it must
-// not pass through frames of another language.
+// reporter is what the library calls with how its work goes. A panic is kept for the goroutine that began the work, because
+// it must not pass through frames of another language.
 type reporter struct {
 	ctx   context.Context
-	tell  func(progress Progress) bool
+	tell  func(text string) bool
 	panic any
+}
+
+// reporterOf tells records to a function; nobody where it is nil.
+func reporterOf[T any, P record[T]](ctx context.Context, tell func(T) bool) *reporter {
+	report := &reporter{ctx: ctx}
+	if tell != nil {
+		report.tell = func(text string) bool {
+			told, err := read[T, P](text, nil)
+			return err != nil || tell(told)
+		}
+	}
+	return report
 }
 
 func (r *reporter) goesOn(text []byte) (goesOn bool) {
@@ -40,11 +52,7 @@ func (r *reporter) goesOn(text []byte) (goesOn bool) {
 	if r.ctx.Err() != nil {
 		return false
 	}
-	if r.tell == nil {
-		return true
-	}
-	progress, err := read[Progress](string(text), nil)
-	return err != nil || r.tell(progress)
+	return r.tell == nil || r.tell(string(text))
 }
 
 // Run does everything that is due and returns when nothing is, when the timeout has passed, or when the run was cancelled
@@ -59,7 +67,7 @@ func (e *Engine) Run(ctx context.Context, options RunOptions) (Progress, error) 
 	if options.Workers < 0 || options.Workers > 256 || options.Timeout < 0 {
 		return Progress{}, &Error{Code: ErrInvalidArgument, Kind: "caller", Retry: "never", Operation: "run", Message: "`Workers` must be 0 to 256 and `Timeout` not negative"}
 	}
-	report := &reporter{ctx: ctx, tell: options.Progress}
+	report := reporterOf(ctx, options.Progress)
 	handle := cgo.NewHandle(report)
 	defer handle.Delete()
 	progress, err := read[Progress](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {

@@ -7,6 +7,7 @@ use crate::reply::Reply;
 use crate::table::{Table, read_table};
 use engine::model::LogEntry;
 use engine::{Fault, Secret, Timestamp};
+use serde::Serialize;
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
 use std::mem::offset_of;
@@ -32,6 +33,39 @@ pub(crate) fn serve<T>(engine: u64, call: impl FnOnce() -> T) -> T {
 /// Whether this thread is inside a callback of the engine of that number.
 pub(crate) fn is_serving(engine: u64) -> bool {
     SERVING.try_with(|serving| serving.borrow().contains(&engine)).unwrap_or(false)
+}
+
+/// Who is told how work goes, for as long as the work lasts.
+pub(crate) struct Listener {
+    context: *mut c_void,
+    told: unsafe extern "C" fn(context: *mut c_void, record: *const c_char, record_length: usize) -> i32,
+    /// The number of the engine at work.
+    engine: u64,
+}
+
+// SAFETY: the header tells the host that it may be told from any thread.
+unsafe impl Send for Listener {}
+// SAFETY: as above; it is never told two things at once.
+unsafe impl Sync for Listener {}
+
+impl Listener {
+    /// # Safety
+    /// `told` may be called with `context` for as long as this is there.
+    pub(crate) unsafe fn new(
+        context: *mut c_void,
+        told: unsafe extern "C" fn(context: *mut c_void, record: *const c_char, record_length: usize) -> i32,
+        engine: u64,
+    ) -> Self {
+        Self { context, told, engine }
+    }
+
+    /// Tells a record; gives whether the work goes on.
+    pub(crate) fn tell(&self, record: &impl Serialize) -> bool {
+        let Ok(text) = json_text(record) else { return true };
+        let text = c_text(&text);
+        // SAFETY: the text lives until the call returns; for `context`, `new` took the promise.
+        serve(self.engine, || unsafe { (self.told)(self.context, text.as_ptr(), text.as_bytes().len()) }) == 0
+    }
 }
 
 /// Frees a context.

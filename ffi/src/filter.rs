@@ -19,12 +19,16 @@ const NAMES: &[Name] = &[
     ("kind", Code::InvalidArgument, |name| ReconciliationKind::from_name(name).is_some()),
 ];
 
-/// The names in filters of plans, and in what is decided about their items.
+/// The names in filters of plans.
 pub(crate) const PLAN_NAMES: &[Name] = &[
     ("situation", Code::InvalidArgument, |name| Situation::from_name(name).is_some()),
     ("reaction", Code::InvalidArgument, |name| Reaction::from_name(name).is_some()),
     ("state", Code::InvalidArgument, |name| ItemState::from_name(name).is_some()),
 ];
+
+/// The names in what is decided about an item.
+pub(crate) const REVIEW_NAMES: &[Name] =
+    &[("reaction", Code::InvalidArgument, |name| Reaction::choice(name).is_some())];
 
 /// Reads a filter; nothing means everything.
 pub(crate) fn read_filter<T: DeserializeOwned + Default>(json: Option<&[u8]>) -> Result<T, Fault> {
@@ -89,6 +93,19 @@ mod tests {
         assert_eq!(code_of(r#"{"state": "held", "situation": "orphaned", "reaction": "review"}"#), None);
         for wrong in [r#"{"state": "New"}"#, r#"{"situation": "lost"}"#, r#"{"reaction": "shout"}"#] {
             assert_eq!(code_of(wrong), Some(Code::InvalidArgument), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_undoing_alone_does_is_shown_and_not_decided() {
+        let code_of = |names, json: &str| {
+            read_document::<Value>(json.as_bytes(), "decision", names).err().map(|fault| fault.code)
+        };
+        assert_eq!(code_of(REVIEW_NAMES, r#"{"reaction": "ignore"}"#), None);
+        for only_undone in ["activate", "freeze", "unfreeze", "attend"] {
+            let decision = format!(r#"{{"reaction": "{only_undone}"}}"#);
+            assert_eq!(code_of(REVIEW_NAMES, &decision), Some(Code::InvalidArgument), "{only_undone}");
+            assert_eq!(code_of(PLAN_NAMES, &decision), None, "{only_undone}");
         }
     }
 }

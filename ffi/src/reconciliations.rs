@@ -1,13 +1,16 @@
 //! Reconciliations: what a target really holds, what would be done about it, and doing exactly that.
 
 use crate::boundary::{document, guard, optional_document, optional_text, output, text};
+use crate::context::Listener;
 use crate::failure::Failure;
-use crate::filter::{PLAN_NAMES, read_document, read_filter, read_named};
+use crate::filter::{PLAN_NAMES, REVIEW_NAMES, read_document, read_filter, read_named};
 use crate::handle::{EngineHandle, Entered, enter};
 use crate::iterator::IteratorHandle;
 use crate::status::Status;
-use engine::model::{PlanFilter, ReconciliationFilter};
-use std::ffi::c_char;
+use crate::table::{Table, read_table};
+use engine::model::{PlanFilter, Reconciliation, ReconciliationFilter};
+use std::ffi::{c_char, c_void};
+use std::mem::offset_of;
 
 /// Reads the target of an app, compares it with the users, and makes a plan; goes on with a reconciliation that was
 /// interrupted. Nothing is changed. Gives the reconciliation as JSON: `id`, `state`, `verdict`, `counts` by situation,
@@ -37,6 +40,58 @@ pub unsafe extern "C" fn rollkeeper_engine_reconcile(
             let app = text(app, "app")?;
             let by = optional_text(by, "by")?;
             reconciliation.put_record(&entered.reconcile(app, by)?)
+        })
+    }
+}
+
+/// Who is told how a reconciliation goes. Set everything to zero and `struct_size` to `sizeof(rollkeeper_watch)`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Watch {
+    /// The size of this struct.
+    pub struct_size: usize,
+    /// Given to `told`.
+    pub context: *mut c_void,
+    /// Is given the reconciliation as it is after each page and step, as JSON text that lives until it returns; 0 goes on,
+    /// anything else stops it as rollkeeper_engine_cancel_run does. It comes from the thread that called.
+    pub told: Option<
+        unsafe extern "C" fn(context: *mut c_void, reconciliation: *const c_char, reconciliation_length: usize) -> i32,
+    >,
+}
+
+// SAFETY: `repr(C)`, the size first, and only a pointer and an optional function.
+unsafe impl Table for Watch {}
+
+/// Does what rollkeeper_engine_reconcile does, and tells how it goes. `watch` is NULL where nobody asks.
+///
+/// Fails as rollkeeper_engine_reconcile, and with ROLLKEEPER_INVALID_ARGUMENT for a `watch` of a size that does not exist.
+///
+/// # Safety
+/// `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `watch` is NULL or filled in as its fields say;
+/// `reconciliation` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_engine_reconcile_watched(
+    engine: *mut EngineHandle,
+    app: *const c_char,
+    by: *const c_char,
+    watch: *const Watch,
+    reconciliation: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called. The host keeps the context of
+    // `watch` until this returns, and the listener is gone then.
+    unsafe {
+        guard("reconcile", error, || {
+            let reconciliation = output(reconciliation, "reconciliation")?;
+            let entered = enter(engine)?;
+            let app = text(app, "app")?;
+            let by = optional_text(by, "by")?;
+            let watch = if watch.is_null() { None } else { Some(read_table(watch, offset_of!(Watch, told), "watch")?) };
+            let number = entered.shared().number();
+            let listener = watch.and_then(|watch| watch.told.map(|told| Listener::new(watch.context, told, number)));
+            let tell = |made: &Reconciliation| listener.as_ref().is_none_or(|listener| listener.tell(made));
+            reconciliation.put_record(&entered.reconcile_watched(app, by, &tell)?)
         })
     }
 }
@@ -258,7 +313,7 @@ pub unsafe extern "C" fn rollkeeper_engine_review(
             let id = text(id, "id")?;
             let decision = document(decision, decision_length, "decision")?;
             let by = text(by, "by")?;
-            let decision = read_document(decision, "decision", PLAN_NAMES)?;
+            let decision = read_document(decision, "decision", REVIEW_NAMES)?;
             reconciliation.put_record(&entered.review(id, item, &decision, by)?)
         })
     }

@@ -1,8 +1,8 @@
 //! Work: everything that is due, until nothing is.
 
-use crate::boundary::{Problem, guard, json_text, optional_text, output};
-use crate::context::serve;
-use crate::failure::{Failure, c_text};
+use crate::boundary::{Problem, guard, optional_text, output};
+use crate::context::Listener;
+use crate::failure::Failure;
 use crate::handle::{EngineHandle, enter, enter_from_anywhere};
 use crate::status::Status;
 use crate::table::{Table, read_table};
@@ -34,19 +34,6 @@ pub struct RunOptionsTable {
 
 // SAFETY: `repr(C)`, the size first, and only integers, pointers and optional functions.
 unsafe impl Table for RunOptionsTable {}
-
-/// The host's pointer for the time of one run.
-struct Borrowed(*mut c_void);
-// SAFETY: the header tells the host that `progress` may come from any thread.
-unsafe impl Send for Borrowed {}
-// SAFETY: as above.
-unsafe impl Sync for Borrowed {}
-
-impl Borrowed {
-    fn pointer(&self) -> *mut c_void {
-        self.0
-    }
-}
 
 /// Does everything that is due and returns when nothing is, when the timeout has passed, or when the run was cancelled.
 /// Gives JSON with `done`, `completed`, `failed`, `open`, `next_due` and `stopped`. `options` may be NULL.
@@ -92,13 +79,9 @@ unsafe fn run_options(options: *const RunOptionsTable, number: u64) -> Result<Ru
     let mut options =
         RunOptions { workers: usize::try_from(table.workers).unwrap_or(usize::MAX), timeout, progress: None };
     if let Some(told) = table.progress {
-        let context = Borrowed(table.context);
-        options.progress = Some(Arc::new(move |progress: &Progress| {
-            let Ok(text) = json_text(progress) else { return true };
-            let text = c_text(&text);
-            // SAFETY: the text lives until the call returns; the host keeps `context` until the run has ended.
-            serve(number, || unsafe { told(context.pointer(), text.as_ptr(), text.as_bytes().len()) }) == 0
-        }));
+        // SAFETY: the host keeps `context` until the run has ended, and the options are dropped then.
+        let listener = unsafe { Listener::new(table.context, told, number) };
+        options.progress = Some(Arc::new(move |progress: &Progress| listener.tell(progress)));
     }
     Ok(options)
 }

@@ -468,7 +468,7 @@ impl Engine {
         by: &str,
     ) -> PyResult<Object<'py>> {
         let unknown = || errors::invalid_argument(py, "review", "`reaction` has no such value");
-        let decision = ReviewDecision { reaction: Reaction::from_name(reaction).ok_or_else(unknown)?, user };
+        let decision = ReviewDecision { reaction: Reaction::choice(reaction).ok_or_else(unknown)?, user };
         self.verb(py, "review", |engine| engine.review(id, item, &decision, by))
     }
 

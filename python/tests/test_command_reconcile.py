@@ -93,6 +93,7 @@ def test_exactly_the_plan_that_was_read_is_committed(filled: Command) -> None:
         (("release", "nowhere", "--digest", "0", "--by", "anna"), 1, "not_found"),
         (("review", "nowhere", "0", "link", "--by", "anna"), 2, "ITEM"),
         (("review", "nowhere", "1", "dance", "--by", "anna"), 1, "invalid_argument"),
+        (("review", "nowhere", "1", "unfreeze", "--by", "anna"), 1, "invalid_argument"),
         (("undo", "nowhere", "--by", "anna"), 1, "not_found"),
         (("reconciliations", "--state", "Dancing"), 2, "unknown_state"),
         (("reconciliations", "--kind", "dance"), 2, "invalid_argument"),

@@ -46,17 +46,17 @@ class Target(rollkeeper.Connector):
         self.ask({"do": "all"})
 
     def find(self, attribute, value):
-        return [_account(one) for one in self.ask({"do": "find", "attribute": attribute, "value": value})]
+        return [account_of(one) for one in self.ask({"do": "find", "attribute": attribute, "value": value})]
 
     def read(self, external_id):
         found = self.ask({"do": "read", "id": external_id})
-        return _account(found[0]) if found else None
+        return account_of(found[0]) if found else None
 
     def create(self, attributes, idempotency_key):
         with self._lock:
             self._creates += 1
             boundary = self._die["at"] if self._creates == self._die["call"] else None
-        return _account(self.ask({"do": "create", "attributes": attributes}, boundary)[0])
+        return account_of(self.ask({"do": "create", "attributes": attributes}, boundary)[0])
 
     def update(self, external_id, changes, version):
         attributes = {change["path"]: change.get("value") for change in changes}
@@ -71,31 +71,31 @@ class Target(rollkeeper.Connector):
     def ask(self, question, boundary=None):
         """The accounts that the target answers with. Dies at the boundary, where one is given."""
         with socket.create_connection(("127.0.0.1", self._port), timeout=10) as connection:
-            _die_if(boundary == "before_send")
+            die_if(boundary == "before_send")
             connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile("rb") as answers:
                 if boundary == "after_send":
                     connection.recv(1, socket.MSG_PEEK)  # it has done it; we have not read what it says
-                    _die_if(True)
+                    die_if(True)
                 answer = answers.readline()
         if not answer:
             raise ConnectionError("the target did not answer")
-        _die_if(boundary == "before_settle")
+        die_if(boundary == "before_settle")
         return json.loads(answer)["accounts"]
 
     def _must_exist(self, question):
         found = self.ask(question)
         if not found:
             raise rollkeeper.ConnectorError("rejected", "account_missing", "there is no such account")
-        return _account(found[0])
+        return account_of(found[0])
 
 
-def _die_if(now):
+def die_if(now):
     if now:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _account(one):
+def account_of(one):
     return {
         "external_id": one["id"],
         "username": one["attributes"].get("userName"),

@@ -35,9 +35,9 @@ class TortureFailed(Exception):
 class Host:
     """One life of the host process."""
 
-    def __init__(self, state, port, **told):
+    def __init__(self, state, port, program="host.py", **told):
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "host.py"), str(state), str(port)],
+            [sys.executable, str(HERE / program), str(state), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,  # so that `select` sees every byte that was not read yet
@@ -169,12 +169,17 @@ def findings(acknowledged, requests, accounts):
     return duplicates, other
 
 
-def ask_all(port):
-    """Every account of the target, asked by ourselves."""
+def ask(port, question):
+    """What the target answers, asked by ourselves."""
     with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rwb") as lines:
-        lines.write(b'{"do": "all"}\n')
+        lines.write(json.dumps(question).encode() + b"\n")
         lines.flush()
-        return json.loads(lines.readline())["accounts"]
+        return json.loads(lines.readline())
+
+
+def ask_all(port):
+    """Every account of the target."""
+    return ask(port, {"do": "all"})["accounts"]
 
 
 def main():

@@ -1,7 +1,7 @@
 //! Single records looked at closely: whether a linked account is as wanted, and what a finding says beyond its situation.
 
 use super::outcome::{Decided, Found};
-use super::record::{Link, again, read_account, user};
+use super::record::{Link, again, changed, read_account, user};
 use super::{Inputs, Records, Rules};
 use crate::fault::{Code, Fault};
 use crate::mapping::{References, RenderInputs};
@@ -156,7 +156,21 @@ impl Reading<'_, '_, '_> {
     }
 
     /// What was believed by hashes is tried by the values before anything follows from it.
-    fn verify(&self, decided: &Decided, user: Option<&User>, account: Option<&TargetAccount>) -> Result<(), Fault> {
+    fn verify(
+        &self,
+        decided: &Decided,
+        user: Option<&User>,
+        account: Option<&TargetAccount>,
+        link: Option<&Link>,
+    ) -> Result<(), Fault> {
+        if let Some(link) = link {
+            let is_its_account = account.is_none_or(|account| account.external_id == link.account);
+            // Whom a rule found is not the user of the link.
+            let is_its_user = decided.rule.is_some() || user.is_none_or(|user| link.owner() == Some(user.id.as_str()));
+            if !is_its_account || !is_its_user {
+                return Err(changed());
+            }
+        }
         let (Some(rule), Some(user), Some(account)) = (decided.rule, user, account) else { return Ok(()) };
         match self.sure(user, account, Some(rule)) >= self.rules.matching.certain() {
             true => Ok(()),
@@ -180,7 +194,7 @@ impl Reading<'_, '_, '_> {
                 let linked = self.rules.linked(user, account, link, references, self.now);
                 match linked.situation == decided.situation {
                     true => Ok((linked.drift, linked.faults)),
-                    false => Err(Fault::new(Code::Internal, "a record changed while it was analysed")),
+                    false => Err(changed()),
                 }
             }
             (Situation::Found | Situation::Absent | Situation::Missing | Situation::Unseen, _, _) => {
@@ -204,7 +218,7 @@ impl Decided {
         let user = self.user.map(|place| reading.user(place)).transpose()?;
         let account = self.account.map(|place| reading.account(place)).transpose()?;
         let link = self.link.map(|place| reading.link(place)).transpose()?;
-        reading.verify(self, user.as_ref(), account.as_ref())?;
+        reading.verify(self, user.as_ref(), account.as_ref(), link.as_ref())?;
         let candidates = reading.candidates(self, user.as_ref(), account.as_ref())?;
         let references = match &user {
             Some(user) => references_of(rules, &user.record, now, reading.inputs.links, account_of)?,

@@ -6,7 +6,7 @@ use super::record::{Link, read_account, user};
 use super::{Rules, Terms};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
-use crate::mapping::{Comparable, RenderInputs, is_plain, root};
+use crate::mapping::{Comparable, RenderInputs, root};
 use crate::matching::OnlyPair;
 use crate::model::{LinkState, TargetAccount, User};
 use crate::value::{Attributes, Field, Keys, Raw, Record, each_member, write, write_text};
@@ -261,13 +261,13 @@ impl AccountMembers {
         let mut names: BTreeMap<String, (String, bool)> = BTreeMap::new();
         let matching = (0..rules.matching.rules()).flat_map(|rule| {
             let is_direct = rules.matching.only_pair(rule).is_some();
-            let paths = rules.matching.account_attributes(rule);
-            paths.map(move |path| (root(path), is_plain(path) && is_direct))
+            rules.matching.account_attributes(rule).map(move |path| (root(path), is_direct))
         });
+        let mapped = rules.mapping.account_members().map(|name| (name, true));
         let own = [(USER_NAME, true), ("id", true), ("active", true), ("frozen", true)];
-        for (name, is_plain) in own.into_iter().chain(rules.mapping.account_members()).chain(matching) {
+        for (name, is_direct) in own.into_iter().chain(mapped).chain(matching) {
             let known = names.entry(name.to_ascii_lowercase()).or_insert_with(|| (name.to_owned(), false));
-            known.1 |= !is_plain || known.0 != name;
+            known.1 |= !is_direct || known.0 != name;
         }
         let lower = names.keys().enumerate().map(|(number, name)| (name.clone(), number)).collect();
         let (names, is_tree): (Vec<String>, Vec<bool>) = names.into_values().unzip();
@@ -321,8 +321,7 @@ impl<'r> AccountReader<'r> {
     pub(super) fn new(rules: &'r Rules<'r>, terms: &Terms, user: Option<&Keys>, members: &'r AccountMembers) -> Self {
         let direct = (0..rules.matching.rules()).map(|rule| {
             let pair = rules.matching.only_pair(rule)?;
-            let number = members.keys.number(root(pair.account()).as_bytes())?;
-            is_plain(pair.account()).then_some((pair, number))
+            Some((pair, members.keys.number(root(pair.account()).as_bytes())?))
         });
         Self {
             rules,
@@ -362,23 +361,16 @@ impl<'r> AccountReader<'r> {
 
     fn read_in_part(&mut self, json: &[u8], seen: &mut Seen) -> Option<()> {
         let json = std::str::from_utf8(json).ok()?;
-        let outer = Outer::read(json)?;
-        let attributes = if outer.is_shaped { outer.attributes.unwrap_or("{}") } else { json };
-        let mut fields: Vec<Option<Raw<'_>>> = vec![None; self.members.names.len()];
-        each_member(
-            attributes,
-            |name| self.members.number(name),
-            |(number, is_exact), value| {
-                // What other spellings come to beside the name that is shown apart is for the whole record to tell.
-                let is_own = !outer.is_shaped && self.members.is_own(number);
-                if !is_exact && (outer.username.is_some() || is_own) {
-                    return None;
-                }
-                let field = fields.get_mut(number)?;
-                // So it is with two members of one name.
-                field.is_none().then(|| *field = Some(value))
-            },
-        )?;
+        // Most accounts are their own attributes, and one pass tells.
+        let (outer, mut fields) = match self.fields(json, None) {
+            Some(fields) => (Outer::default(), fields),
+            None => {
+                let outer = Outer::read(json)?;
+                let attributes = if outer.is_shaped { outer.attributes.unwrap_or("{}") } else { json };
+                let fields = self.fields(attributes, Some(&outer))?;
+                (outer, fields)
+            }
+        };
         let own = |name: &str| fields.get(self.members.keys.number(name.as_bytes())?)?.clone();
         if outer.is_shaped {
             self.own(seen, outer.external_id.as_deref()?, outer.active.unwrap_or(true), outer.frozen);
@@ -403,11 +395,35 @@ impl<'r> AccountReader<'r> {
                 |number| fields.get(number).and_then(Option::as_ref),
                 &tree,
                 &mut self.text,
-            );
+            )?;
             seen.fingerprint = self.hasher.hash(self.text.as_bytes());
             seen.flags |= COMPARABLE;
         }
         Some(())
+    }
+
+    /// The members that are read. Without `outer` the account must be its own attributes.
+    fn fields<'t>(&self, attributes: &'t str, outer: Option<&Outer<'_>>) -> Option<Vec<Option<Raw<'t>>>> {
+        let mut fields: Vec<Option<Raw<'t>>> = vec![None; self.members.names.len()];
+        each_member(
+            attributes,
+            |name| match outer {
+                None if matches!(name, b"external_id" | b"attributes") => Some(None),
+                _ => self.members.number(name).map(Some),
+            },
+            |found, value| {
+                let (number, is_exact) = found?;
+                // What other spellings come to beside the name that is shown apart is for the whole record to tell.
+                let is_own = outer.is_none_or(|outer| !outer.is_shaped) && self.members.is_own(number);
+                if !is_exact && (outer.is_some_and(|outer| outer.username.is_some()) || is_own) {
+                    return None;
+                }
+                let field = fields.get_mut(number)?;
+                // So it is with two members of one name.
+                field.is_none().then(|| *field = Some(value))
+            },
+        )?;
+        Some(fields)
     }
 
     /// The members that are looked into.
@@ -428,16 +444,13 @@ impl<'r> AccountReader<'r> {
     fn keys(&self, fields: &[Option<Raw<'_>>], tree: &Attributes, seen: &mut Seen) -> Option<()> {
         for (rule, keys) in seen.keys.iter_mut().enumerate() {
             if let Some((pair, number)) = self.direct.get(rule)? {
-                match fields.get(*number)? {
-                    None | Some(Raw::Other("null")) => {}
-                    Some(Raw::Text(text)) => {
-                        keys.extend(pair.key(text).map(|key| self.hasher.hash(key.as_bytes())));
-                    }
-                    Some(other) => {
-                        let name = root(pair.account()).to_owned();
-                        let one = Attributes::from_iter([(name, other.value()?)]);
-                        join_keys(&self.hasher, self.rules.matching.account_keys(rule, &one), keys).ok()?;
-                    }
+                if let Some(root) = fields.get(*number)? {
+                    pair.account_keys(root, &mut |key| keys.push(self.hasher.hash(key.as_bytes())))?;
+                }
+                keys.sort_unstable();
+                keys.dedup();
+                if keys.len() > MOST_KEYS {
+                    return None;
                 }
             } else {
                 join_keys(&self.hasher, self.rules.matching.account_keys(rule, tree), keys).ok()?;

@@ -121,6 +121,9 @@ fn resource(attributes: Attributes) -> Result<TargetAccount, Fault> {
 }
 
 /// Reads a record again that was read before.
+///
+/// # Errors
+/// What reading the input comes to; `internal` where the record is no longer there, or can no longer be read.
 pub(super) fn again<T>(
     records: &mut dyn Records,
     place: u64,
@@ -128,10 +131,15 @@ pub(super) fn again<T>(
 ) -> Result<T, Fault> {
     let mut found = None;
     records.again(place, &mut |json| {
-        found = Some(read(json)?);
+        found = read(json).ok();
         Ok(())
     })?;
-    found.ok_or_else(|| Fault::new(Code::Internal, "a record that was read is no longer there"))
+    found.ok_or_else(changed)
+}
+
+/// A record is no longer the one that was analysed.
+pub(super) fn changed() -> Fault {
+    Fault::new(Code::Internal, "a record changed while it was analysed")
 }
 
 pub(super) fn user(json: &[u8]) -> Result<User, Fault> {

@@ -86,8 +86,7 @@ pub fn analyze(
     let compared = Compared::compile(&options)?;
     let inside = || -> Result<Analysis, Fault> {
         let memory = options.memory.unwrap_or(MEMORY);
-        let open =
-            |rows: Rows, side: &str| Text::open(rows, memory, side == "accounts").map_err(|fault| fault.at(side));
+        let open = |rows: Rows, side: &'static str| Text::open(rows, memory, side);
         let links = match (links, options.links) {
             (Some(_), Some(_)) => {
                 let message = "links are given twice; leave them out of the options";

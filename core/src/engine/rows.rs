@@ -101,16 +101,19 @@ fn unreadable(error: &std::io::Error) -> Fault {
 pub(super) struct Text {
     source: Source,
     one: Vec<u8>,
+    /// Which input it is, for faults.
+    side: &'static str,
     /// Whether an object may be a page of records.
     has_pages: bool,
 }
 
 impl Text {
-    /// Opens rows. Objects are put aside, up to `memory` bytes of them in memory.
-    pub(super) fn open(rows: Rows, memory: usize, has_pages: bool) -> Result<Self, Fault> {
+    /// Opens the rows of `users`, `accounts` or `links`; accounts may come as pages. Objects are put aside, up to `memory`
+    /// bytes of them in memory.
+    pub(super) fn open(rows: Rows, memory: usize, side: &'static str) -> Result<Self, Fault> {
         let source = match rows {
             Rows::Json(json) => Source::Memory(json),
-            Rows::Path(path) => Source::File(File::open(path).map_err(|error| unreadable(&error))?),
+            Rows::Path(path) => Source::File(File::open(path).map_err(|error| unreadable(&error).at(side))?),
             Rows::Objects(objects) => {
                 let mut scratch = TempScratch::new(memory);
                 let file = scratch.open()?;
@@ -120,7 +123,7 @@ impl Text {
                 Source::Spooled(scratch, file)
             }
         };
-        Ok(Self { source, one: Vec::new(), has_pages })
+        Ok(Self { source, one: Vec::new(), side, has_pages: side == "accounts" })
     }
 }
 
@@ -134,21 +137,14 @@ impl Records for Text {
             is_whole: false,
             has_pages: self.has_pages,
         };
-        window.more()?;
-        loop {
-            window.space()?;
-            match window.byte() {
-                None => return Ok(()),
-                Some(b'[') => {
-                    window.at += 1;
-                    window.elements(visit)?;
-                }
-                Some(_) => match window.shape()? {
-                    Shape::Line => return window.lines(visit),
-                    Shape::Document => window.document(visit)?,
-                },
-            }
-        }
+        let mut is_of_visit = false;
+        let outcome = window.records(&mut |place, json| {
+            let visited = visit(place, json);
+            is_of_visit = visited.is_err();
+            visited
+        });
+        // What whoever reads the records is at fault for has its own place.
+        outcome.map_err(|fault| if is_of_visit { fault } else { fault.at(self.side) })
     }
 
     fn again(&mut self, place: u64, visit: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault> {
@@ -159,7 +155,7 @@ impl Records for Text {
         let mut length = RECORD;
         loop {
             self.one.resize(length, 0);
-            let read = self.source.read(place, &mut self.one)?;
+            let read = self.source.read(place, &mut self.one).map_err(|fault| fault.at(self.side))?;
             self.one.truncate(read);
             match end_of_value(&self.one, 0) {
                 Some(end) => return visit(self.one.get(..end).unwrap_or_default()),
@@ -191,7 +187,32 @@ struct Window<'s> {
     has_pages: bool,
 }
 
+/// What programs of some systems put before any text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 impl Window<'_> {
+    /// Every record, to the end of the text.
+    fn records(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        self.more()?;
+        if self.bytes.starts_with(BYTE_ORDER_MARK) {
+            self.at = BYTE_ORDER_MARK.len();
+        }
+        loop {
+            self.space()?;
+            match self.byte() {
+                None => return Ok(()),
+                Some(b'[') => {
+                    self.at += 1;
+                    self.elements(visit)?;
+                }
+                Some(_) => match self.shape()? {
+                    Shape::Line => return self.lines(visit),
+                    Shape::Document => self.document(visit)?,
+                },
+            }
+        }
+    }
+
     /// Reads on; what was dealt with is dropped. Gives whether there was more.
     fn more(&mut self) -> Result<bool, Fault> {
         if self.is_whole {
@@ -270,7 +291,7 @@ impl Window<'_> {
             let text = line.get(blank..).unwrap_or_default().trim_ascii_end();
             if !text.is_empty() {
                 let place = place + blank as u64;
-                let is_page = *are_pages.get_or_insert_with(|| matches!(page(text), Some(Page::List(_))));
+                let is_page = *are_pages.get_or_insert_with(|| page(text).is_some());
                 match is_page.then(|| page(text)).flatten() {
                     Some(Page::List(start)) => elements(text, start, place, visit)?,
                     Some(Page::Empty) => {}
@@ -353,7 +374,7 @@ mod tests {
 
     /// The records of a text, each read a second time by its place.
     fn records(rows: Rows, has_pages: bool) -> Result<Vec<String>, Fault> {
-        let mut text = Text::open(rows, 0, has_pages)?;
+        let mut text = Text::open(rows, 0, if has_pages { "accounts" } else { "users" })?;
         let mut found = Vec::new();
         text.each(&mut |place, json| {
             found.push((place, String::from_utf8_lossy(json).into_owned()));

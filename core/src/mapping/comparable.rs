@@ -7,8 +7,9 @@ use super::render::RenderInputs;
 use crate::expression::Inputs;
 use crate::model::Apply;
 use crate::path::Path;
-use crate::value::{Attributes, Keys, Raw, Record, canonical, is_empty, write, write_text};
+use crate::value::{Attributes, Keys, Raw, Record, canonical, is_empty, write, write_plain, write_text};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The way to both texts.
 #[derive(Debug)]
@@ -22,8 +23,10 @@ pub(crate) struct Comparable {
 struct Compared {
     /// Its number in the mapping.
     rule: usize,
-    /// Its attribute among those of the account, where the value stands there by itself.
+    /// The member of the account in which its value stands, where that is known by its number.
     attribute: Option<usize>,
+    /// Whether the value is that member by itself.
+    is_plain: bool,
     /// Whether the letter case of texts does not count.
     folds_case: bool,
     /// Whether it takes a text.
@@ -38,7 +41,7 @@ pub(crate) fn root(path: &Path) -> &str {
 }
 
 /// Whether a path is one name and nothing more.
-pub(crate) fn is_plain(path: &Path) -> bool {
+fn is_plain(path: &Path) -> bool {
     path.schema().is_none() && path.steps().count() == 1 && path.steps().all(|(_, filter)| filter.is_empty())
 }
 
@@ -51,10 +54,10 @@ impl Mapping {
         let compared = self.rules.iter().enumerate().filter(|(_, rule)| rule.apply != Apply::Create);
         let rules = compared.map(|(number, rule)| {
             let known = schema.and_then(|schema| schema.find(&rule.target.attribute()));
-            let plain = is_plain(&rule.target).then(|| account.number(root(&rule.target).as_bytes()));
             Compared {
                 rule: number,
-                attribute: plain.flatten(),
+                attribute: account.number(root(&rule.target).as_bytes()),
+                is_plain: is_plain(&rule.target),
                 folds_case: known.is_some_and(|known| known.kind == "string" && !known.case_exact),
                 takes_text: rule.check_value(&Value::from("text"), schema).is_none(),
                 is_hidden: rule.target.is("password"),
@@ -63,9 +66,9 @@ impl Mapping {
         Some(Comparable { direct, rules: rules.collect() })
     }
 
-    /// The members of accounts that the mapping's targets lead through, and whether the value is there by itself.
-    pub(crate) fn account_members(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.rules.iter().map(|rule| (root(&rule.target), is_plain(&rule.target)))
+    /// The members of accounts that the mapping's targets lead through.
+    pub(crate) fn account_members(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| root(&rule.target))
     }
 
     /// Whether a user's record must be known whole, or the names of its members that the rules read.
@@ -116,34 +119,56 @@ impl Comparable {
     }
 
     /// Appends what an account shows: `member` gives its members by number, `tree` has those that are not read by
-    /// themselves.
+    /// themselves. Gives nothing where only the account, read whole, can tell.
     pub(crate) fn actual<'m, 't: 'm>(
         &self,
         mapping: &Mapping,
         member: impl Fn(usize) -> Option<&'m Raw<'t>>,
         tree: &Attributes,
         text: &mut String,
-    ) {
+    ) -> Option<()> {
         for compared in &self.rules {
             let start = text.len();
             match (compared.attribute, mapping.rules.get(compared.rule)) {
-                (Some(number), _) => match member(number) {
-                    None | Some(Raw::Other("null")) => {}
-                    Some(Raw::Text(plain)) => write_text(plain, text),
-                    Some(Raw::Other(json @ ("true" | "false"))) => text.push_str(json),
-                    Some(other) => {
-                        let value = other.value().filter(|value| !is_empty(value));
-                        text.push_str(&value.map(|value| canonical(&value)).unwrap_or_default());
+                (Some(number), _) if compared.is_plain => {
+                    member(number).inspect(|value| append_raw(value, text));
+                }
+                (Some(number), Some(rule)) => {
+                    if let Some(root) = member(number) {
+                        let mut is_found = false;
+                        rule.target.each_raw(root, &mut |value| {
+                            if !is_found && value != Raw::Other("null") {
+                                is_found = true;
+                                append_raw(&value, text);
+                            }
+                            Some(())
+                        })?;
                     }
-                },
+                }
                 (None, Some(rule)) => {
                     if let Some(value) = rule.target.get(tree).filter(|value| !is_empty(value)) {
                         write(value, text);
                     }
                 }
-                (None, None) => {}
+                (_, None) => {}
             }
             compared.finish(start, text);
+        }
+        Some(())
+    }
+}
+
+/// Appends a value in its canonical form; nothing for one that says nothing.
+fn append_raw(value: &Raw<'_>, text: &mut String) {
+    match value {
+        Raw::Other("null") => {}
+        // What stands in the account as it is needed no escape there.
+        Raw::Text(Cow::Borrowed(plain)) => write_plain(plain, text),
+        Raw::Text(plain) => write_text(plain, text),
+        Raw::Other(json @ ("true" | "false")) => text.push_str(json),
+        other => {
+            let value = other.value().filter(|value| !is_empty(value));
+            text.push_str(&value.map(|value| canonical(&value)).unwrap_or_default());
         }
     }
 }

@@ -22,7 +22,7 @@ mod schema;
 pub mod suggest;
 mod unique;
 
-pub(crate) use comparable::{Comparable, is_plain, root};
+pub(crate) use comparable::{Comparable, root};
 pub use document::render;
 pub use reference::References;
 pub use render::{RenderInputs, Rendered, RenderedChange, RuleTrace, SkipReason, Skipped};

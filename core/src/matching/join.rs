@@ -3,6 +3,7 @@
 use super::pair::Pair;
 use super::{Confidence, Matching};
 use crate::path::Path;
+use crate::value::{Raw, each_item};
 use std::borrow::Cow;
 
 /// The only pair of a rule, where its values are equal or not.
@@ -23,6 +24,21 @@ impl<'m> OnlyPair<'m> {
     /// The key of a text; `None` where nothing is left of it.
     pub(crate) fn key(self, text: &str) -> Option<Cow<'_, str>> {
         self.0.text_key(Cow::Borrowed(text))
+    }
+
+    /// The keys of an account, which are shown in no order and perhaps twice, from the text of the member that the pair's
+    /// path leads through first. Gives nothing where only the account, read whole, can tell.
+    pub(crate) fn account_keys(self, root: &Raw<'_>, take: &mut dyn FnMut(&str)) -> Option<()> {
+        self.0.account.each_raw(root, &mut |value| {
+            each_item(value, |item| {
+                let key = match &item {
+                    Raw::Text(text) => self.key(text).map(Cow::into_owned),
+                    other => other.value().and_then(|value| self.0.key(&value)),
+                };
+                key.iter().for_each(|key| take(key));
+                Some(())
+            })
+        })
     }
 }
 

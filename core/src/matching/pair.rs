@@ -68,7 +68,7 @@ impl Pair {
     }
 
     /// The normalised form of a value; `None` where nothing is left of it, and for what is no text, number or truth.
-    fn key(&self, value: &Value) -> Option<String> {
+    pub(super) fn key(&self, value: &Value) -> Option<String> {
         let text: Cow<'_, str> = match value {
             Value::String(text) => Cow::Borrowed(text),
             Value::Number(number) => Cow::Owned(number.to_string()),

@@ -106,6 +106,22 @@ impl Reaction {
     pub fn is_destructive(self) -> bool {
         matches!(self, Self::Deactivate | Self::Delete | Self::Unlink)
     }
+
+    /// Whether a plan to undo alone has it: no definition may name it, and nobody may choose it.
+    pub fn is_for_undo(self) -> bool {
+        matches!(self, Self::Activate | Self::Freeze | Self::Unfreeze | Self::Attend)
+    }
+
+    /// The reaction of that name, where a definition may name it or a person choose it.
+    ///
+    /// ```
+    /// use rollkeeper::model::Reaction;
+    /// assert_eq!(Reaction::choice("update"), Some(Reaction::Update));
+    /// assert_eq!(Reaction::choice("attend"), None);
+    /// ```
+    pub fn choice(name: &str) -> Option<Self> {
+        Self::from_name(name).filter(|reaction| !reaction.is_for_undo())
+    }
 }
 
 spoken_names! {

@@ -105,11 +105,10 @@ fn reactions(app: &Value) -> Result<(), Fault> {
             let message = format!("`{place}` has an unknown key `{situation}`{help}");
             return Err(Fault::new(Code::UnknownKey, message).at(format!("{place}.{situation}")));
         }
-        let known = reaction.as_str().and_then(Reaction::from_name).is_some();
+        let known = reaction.as_str().and_then(Reaction::choice).is_some();
         if !known {
-            // The others are for undoing alone.
-            let last = Reaction::ALL.iter().position(|one| *one == Reaction::Review).unwrap_or_default();
-            let names: Vec<&str> = Reaction::ALL.iter().take(last + 1).map(|one| one.name()).collect();
+            let offered = Reaction::ALL.iter().filter(|one| !one.is_for_undo());
+            let names: Vec<&str> = offered.map(|one| one.name()).collect();
             let place = format!("{place}.{situation}");
             let message = format!("`{place}` must be {}", choices(reaction.as_str().unwrap_or_default(), &names));
             return Err(Fault::new(Code::InvalidDocument, message).at(place));

@@ -2,7 +2,7 @@
 //! was interrupted.
 
 use super::changes::Token;
-use super::{Work, definition_mark, read, start_over, write};
+use super::{Work, definition_mark, read, start_over, write, write_ahead};
 use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines};
 use crate::definition::Definition;
 use crate::delivery::Health;
@@ -51,12 +51,12 @@ impl Seen {
     /// Counts the accounts of a page.
     pub(super) fn count(&mut self, lines: &[u8]) {
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice::<Named<'_>>(line) {
-                Ok(named) if !named.external_id.is_empty() => {
-                    let id = self.hasher.hash_one(named.external_id.as_bytes());
+            match id_of(line) {
+                Some(id) => {
+                    let id = self.hasher.hash_one(id.as_bytes());
                     self.repeated += u64::from(!self.ids.insert(id));
                 }
-                _ => self.unreadable += 1,
+                None => self.unreadable += 1,
             }
         }
     }
@@ -72,6 +72,23 @@ impl Seen {
         let (repeated, unreadable) = (self.repeated, self.unreadable);
         Listing { accounts, repeated, unreadable, cursor_moved: true, ..Listing::default() }
     }
+}
+
+/// The external id of a line; none where it has none that can be read. Where the id stands first and has no escapes, as in the
+/// lines that this library writes, the rest is not looked at: the analysis reads it and counts what it cannot.
+pub(super) fn id_of(line: &[u8]) -> Option<Cow<'_, str>> {
+    let plain = || {
+        let rest = line.strip_prefix(br#"{"external_id":""#)?;
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let (id, rest) = rest.split_at_checked(end)?;
+        let is_whole = rest.starts_with(b"\"") && line.ends_with(b"}");
+        std::str::from_utf8(id).ok().filter(|_| is_whole)
+    };
+    let id = match plain() {
+        Some(id) => Cow::Borrowed(id),
+        None => serde_json::from_slice::<Named<'_>>(line).ok()?.external_id,
+    };
+    (!id.is_empty()).then_some(id)
 }
 
 impl Work<'_> {
@@ -228,7 +245,7 @@ impl Work<'_> {
             ..seen.listing()
         };
         let (row, key) = (self.row.clone(), self.key.clone());
-        self.row = write(self.host, |tx, _| {
+        let store = |tx: &mut Tx<'_>| {
             let mut row = row.clone();
             row.shown.pages += 1;
             row.shown.collected += page.count;
@@ -243,7 +260,12 @@ impl Work<'_> {
             }
             tx.put_page(&row.shown.id, &key, row.shown.pages, &page.accounts, page.count)?;
             Ok(row)
-        })?;
+        };
+        // A page that is lost with the machine's power is read again, since the place of the next is lost with it.
+        self.row = match over {
+            true => write(self.host, |tx, _| store(tx))?,
+            false => write_ahead(self.host, |tx, _| store(tx))?,
+        };
         Ok(())
     }
 }
@@ -300,4 +322,25 @@ pub(super) fn selection(definition: &Definition) -> Option<AttributeSelection> {
     let always = ["userName", "externalId", "active"].into_iter();
     let paths: Vec<Path> = names.iter().map(String::as_str).chain(always).filter_map(|n| Path::parse(n).ok()).collect();
     Some(AttributeSelection::of(definition.mapping.targets().chain(&paths)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_counted_however_their_lines_are_written() {
+        let lines = [
+            r#"{"external_id":"a","attributes":{}}"#,
+            r#"{"attributes":{},"external_id":"a"}"#,
+            r#"{"external_id":"\u0061"}"#,
+            r#"{ "external_id": "b" }"#,
+            r#"{"external_id":""}"#,
+            r#"{"external_id":"c""#,
+            "{}",
+        ];
+        let mut seen = Seen::default();
+        seen.count(lines.join("\n").as_bytes());
+        assert_eq!((seen.ids.len(), seen.repeated, seen.unreadable), (2, 2, 3));
+    }
 }

@@ -3,7 +3,7 @@
 use super::sources::{Staged, StoredLinks, StoredUsers};
 use super::subject::{Subject, seen_account};
 use super::update::{before, wanted};
-use super::{Work, definition_mark, read, write};
+use super::{Work, definition_mark, read, write, write_ahead};
 use crate::analysis::{Analysis, Found, Inputs, Records, Rules, Terms, analyze};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
@@ -40,6 +40,8 @@ impl Work<'_> {
         let (analyzed, key) = read(self.host, |tx| Ok((tx.log_head()?, tx.random_key()?)))?;
         let definition = &live.definition;
         let standing = |user: &User| definition.standing(Some(user), now);
+        // Where only some members count, a user is not read whole and an account need not be looked at closely.
+        let standing_reads = definition.scope_reads();
         let protected: BTreeSet<String> = definition.app.protected.external_ids.iter().cloned().collect();
         let not_kept = read(self.host, |tx| not_kept(tx, &live))?;
         let rules = Rules {
@@ -48,7 +50,7 @@ impl Work<'_> {
             not_kept: &not_kept,
             protected: &protected,
             standing: &standing,
-            standing_reads: None,
+            standing_reads: standing_reads.as_ref(),
             app_id: definition.app.id.as_str(),
             app_label: definition.app.display_label(),
         };
@@ -115,7 +117,7 @@ impl Work<'_> {
         after: u64,
         batch: &[(Found, Option<TargetAccount>)],
     ) -> Result<u64, Fault> {
-        write(self.host, |tx, _| {
+        write_ahead(self.host, |tx, _| {
             let mut number = after;
             // Whoever took the work up since writes the items now.
             tx.save_reconciliation(&self.row)?;
@@ -151,7 +153,7 @@ impl Work<'_> {
         })?;
         let braked = brake.decide();
         let mut digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
-        let (id, key) = (self.row.shown.id.clone(), self.key.clone());
+        let id = self.row.shown.id.clone();
         let mut waits = false;
         self.each_page(|tx, page| {
             for one in page {
@@ -160,7 +162,7 @@ impl Work<'_> {
                     waits |= braked.apply(&mut one.item, confirmed) == Hold::UntilReleased;
                 }
                 one.digest = item_digest(&one.item, &one.planned_for);
-                tx.put_item(&id, &key, one)?;
+                tx.judge_item(&id, one)?;
                 digest.add(one.item.number, &one.digest, one.item.state == ItemState::Held);
             }
             Ok(())
@@ -200,7 +202,7 @@ impl Work<'_> {
             after = last.item.number;
             let now = self.host.clock().now();
             // What is shown here logs nothing, and apps that change meanwhile make another plan necessary anyway.
-            self.host.store().write(now, |tx| {
+            self.host.store().write_ahead(now, |tx| {
                 tx.save_reconciliation(&self.row)?;
                 visit(tx, &mut page)
             })?;

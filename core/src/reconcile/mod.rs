@@ -35,7 +35,7 @@ use crate::lifecycle::Event;
 use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, Situation, State, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
-use crate::time::Period;
+use crate::time::{Period, Timestamp};
 use changes::Token;
 use serde_json::json;
 use std::sync::Arc;
@@ -304,19 +304,39 @@ fn find<'a>(apps: &'a LiveApps, id: &str) -> Result<&'a Arc<LiveApp>, Fault> {
 
 /// One writing transaction with the apps as they are in the store then; what it logged is told when it is durable.
 fn write<T>(host: &dyn Host, mut work: impl FnMut(&mut Tx<'_>, &LiveApps) -> Result<T, Fault>) -> Result<T, Fault> {
-    loop {
-        let (apps, revision) = host.apps();
-        let now = host.clock().now();
-        let (result, entries) = host.store().write(now, |tx| {
-            if tx.apps_revision()? != revision {
-                return Ok(None);
-            }
-            work(tx, &apps).map(Some)
+    with_apps(host, |now, revision, apps| {
+        let (result, entries) = host.store().write(now, |tx| match tx.apps_revision()? == revision {
+            true => work(tx, apps).map(Some),
+            false => Ok(None),
         })?;
         host.tell(entries);
-        match result {
+        Ok(result)
+    })
+}
+
+/// The same for what is read or worked out again where the machine loses its power: nobody waits for the disk. Nothing may be
+/// logged in it.
+fn write_ahead<T>(
+    host: &dyn Host,
+    mut work: impl FnMut(&mut Tx<'_>, &LiveApps) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    with_apps(host, |now, revision, apps| {
+        host.store().write_ahead(now, |tx| match tx.apps_revision()? == revision {
+            true => work(tx, apps).map(Some),
+            false => Ok(None),
+        })
+    })
+}
+
+/// Tries until nobody changes an app meanwhile, here or in another process.
+fn with_apps<T>(
+    host: &dyn Host,
+    mut attempt: impl FnMut(Timestamp, u64, &LiveApps) -> Result<Option<T>, Fault>,
+) -> Result<T, Fault> {
+    loop {
+        let (apps, revision) = host.apps();
+        match attempt(host.clock().now(), revision, &apps)? {
             Some(result) => return Ok(result),
-            // Somebody changed an app meanwhile, here or in another process.
             None => host.refresh()?,
         }
     }

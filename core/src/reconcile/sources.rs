@@ -1,6 +1,7 @@
 //! What is compared, as the store has it: users, staged accounts, and what is known of accounts. Each is read by pages, in
 //! short transactions.
 
+use super::collect::id_of;
 use super::{Work, read};
 use crate::analysis::{Records, Scratch};
 use crate::delivery::Host;
@@ -9,6 +10,7 @@ use crate::id::{AppId, RequestId, UserId};
 use crate::model::{AccountStatus, TargetAccount};
 use crate::scratch::TempScratch;
 use crate::store::{AccountRow, UserKey, UserState};
+use crate::value::write_text;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -94,16 +96,12 @@ impl Records for StoredUsers<'_> {
         self.ids = Ids::new()?;
         let mut after = String::new();
         loop {
-            let users = read(self.host, |tx| tx.users_after(&after, PAGE))?;
-            let Some((last, _)) = users.last() else { return Ok(()) };
-            after.clone_from(last);
-            for (id, stored) in &users {
-                match stored {
-                    Ok(stored) if stored.state == UserState::Deleted => {}
-                    Ok(stored) => visit(self.ids.keep(id)?, &bytes(&stored.user.record))?,
-                    // It takes no part, and is told as a record that cannot be read.
-                    Err(_) => visit(self.ids.keep(id)?, b"")?,
-                }
+            let users = read(self.host, |tx| tx.records_after(&after, PAGE))?;
+            let Some(last) = users.last() else { return Ok(()) };
+            after.clone_from(&last.id);
+            for user in users.iter().filter(|user| user.state == UserState::Present) {
+                // One that cannot be unsealed takes no part, and is told as a record that cannot be read.
+                visit(self.ids.keep(&user.id)?, user.json.as_deref().unwrap_or_default())?;
             }
         }
     }
@@ -125,13 +123,27 @@ impl<'h> StoredLinks<'h> {
 impl Records for StoredLinks<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
         self.ids = Ids::new()?;
-        let mut after = String::new();
+        let (mut after, mut json) = (String::new(), String::new());
         loop {
-            let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
+            let rows = read(self.host, |tx| tx.links_after(&self.app, &after, PAGE))?;
             let Some(last) = rows.last() else { return Ok(()) };
-            after.clone_from(&last.account.external_id);
+            after.clone_from(&last.external_id);
             for row in &rows {
-                visit(self.ids.keep(&row.account.external_id)?, link(row).to_string().as_bytes())?;
+                // Who joins by links does not ask what was applied last, which would have to be unsealed.
+                let (is_deleted, user) = (row.status == AccountStatus::Deleted, row.user.as_deref());
+                json.clear();
+                json.push_str(r#"{"account":"#);
+                write_text(&row.external_id, &mut json);
+                json.push_str(r#","deleted":"#);
+                json.push_str(if is_deleted { "true" } else { "false" });
+                json.push_str(r#","state":"#);
+                write_text(row.link_state.name(), &mut json);
+                if let Some(user) = user {
+                    json.push_str(r#","user":"#);
+                    write_text(user, &mut json);
+                }
+                json.push('}');
+                visit(self.ids.keep(&row.external_id)?, json.as_bytes())?;
             }
         }
     }
@@ -200,8 +212,7 @@ impl Records for Staged<'_> {
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
         self.turn_to(place >> 32)?;
-        let rest = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| self.page.1.get(at..));
-        let line = rest.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+        let line = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| line_at(&self.page.1, at));
         visit(line.ok_or_else(|| Fault::new(Code::Internal, "there is no account at this place"))?)
     }
 }
@@ -211,32 +222,44 @@ pub(super) struct Seeker<'h> {
     staged: Staged<'h>,
     /// The page that was looked at last.
     number: u64,
-    accounts: HashMap<String, TargetAccount>,
+    /// Where on it the accounts stand. Only those that are sought are read.
+    places: HashMap<String, usize>,
 }
 
 impl<'h> Seeker<'h> {
     pub(super) fn new(work: &Work<'h>) -> Self {
-        Self { staged: Staged::new(work), number: 0, accounts: HashMap::new() }
+        Self { staged: Staged::new(work), number: 0, places: HashMap::new() }
     }
 
     /// The account of that id as it was collected, the first of repeated ones on a page.
     pub(super) fn find(&mut self, id: &str) -> Result<Option<TargetAccount>, Fault> {
         let pages = self.staged.pages();
         for _ in 0..=pages {
-            if let Some(found) = self.accounts.get(id) {
-                return Ok(Some(found.clone()));
+            if let Some(at) = self.places.get(id) {
+                let line = line_at(&self.staged.page.1, *at);
+                if let Some(found) = line.and_then(|line| serde_json::from_slice(line).ok()) {
+                    return Ok(Some(found));
+                }
             }
             if pages == 0 {
                 break;
             }
             self.number = self.number % pages + 1;
-            self.accounts.clear();
-            for account in self.staged.accounts(self.number)? {
-                self.accounts.entry(account.external_id.clone()).or_insert(account);
+            self.places.clear();
+            self.staged.turn_to(self.number)?;
+            for (at, line) in lines(&self.staged.page.1) {
+                if let Some(id) = id_of(line) {
+                    self.places.entry(id.into_owned()).or_insert(at);
+                }
             }
         }
         Ok(None)
     }
+}
+
+/// The line that begins there.
+fn line_at(page: &[u8], at: usize) -> Option<&[u8]> {
+    page.get(at..)?.split(|byte| *byte == b'\n').next()
 }
 
 /// The lines of a page that hold something, each with where it begins.

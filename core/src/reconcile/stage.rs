@@ -1,15 +1,16 @@
 //! Accounts that the host collected, in the place of a listing.
 
 use super::collect::{Seen, conclude, selection, told};
-use super::{Watch, definition_mark, find, go_on, start_over, unfinished, write};
+use super::{Watch, definition_mark, find, go_on, start_over, unfinished, write, write_ahead};
 use crate::connector::{AttributeSelection, TargetAccount};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{advance, begin_reconciliation, end_reconciliation};
+use crate::intake::{LiveApps, advance, begin_reconciliation, end_reconciliation};
 use crate::lifecycle::Event;
 use crate::model::State;
 use crate::planning::verdict::Listing;
+use crate::store::Tx;
 use crate::value::Attributes;
 use serde_json::Value;
 
@@ -47,7 +48,7 @@ pub(crate) fn stage_accounts(
     let mut store = |page: &mut Vec<u8>, count: &mut u64, last: bool| {
         seen.count(page);
         let listing = Listing { proved: complete, ..seen.listing() };
-        write(host, |tx, apps| {
+        let put = |tx: &mut Tx<'_>, apps: &LiveApps| {
             let live = find(apps, app)?;
             let ended = || Fault::new(Code::Cancelled, "the reconciliation was finished by somebody else");
             let mut row = tx.reconciliation(id.as_str())?.ok_or_else(ended)?;
@@ -64,7 +65,12 @@ pub(crate) fn stage_accounts(
             conclude(host, tx, live, &mut row, &listing)?;
             let details = told(&row);
             advance(tx, &mut row, Event::Analyze, by, details)
-        })?;
+        };
+        if last {
+            write(host, put)?
+        } else {
+            write_ahead(host, put)?
+        }
         page.clear();
         *count = 0;
         Ok::<(), Fault>(())

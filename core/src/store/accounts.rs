@@ -36,6 +36,14 @@ impl AccountRow {
     }
 }
 
+/// Whose an account is.
+pub(crate) struct LinkRow {
+    pub(crate) external_id: String,
+    pub(crate) user: Option<String>,
+    pub(crate) link_state: LinkState,
+    pub(crate) status: AccountStatus,
+}
+
 struct Raw {
     texts: [Option<String>; 7],
     frozen: bool,
@@ -136,6 +144,22 @@ impl Tx<'_> {
                 account(row, key.as_ref())
             })
             .collect()
+    }
+
+    /// Whose the accounts of an app are, by external id. Nothing is unsealed for that.
+    pub(crate) fn links_after(&self, app: &AppId, after: &str, limit: u32) -> Result<Vec<LinkRow>, Fault> {
+        let rows = self.rows(
+            "SELECT external_id, user_id, link_state, status FROM account
+             WHERE app_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3",
+            params![app.as_str(), after, i64::from(limit)],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)),
+        )?;
+        let link = |(external_id, user, state, status): (String, Option<String>, String, String)| {
+            let link_state = LinkState::from_name(&state).ok_or_else(|| unknown_word("account.link_state"))?;
+            let status = AccountStatus::from_name(&status).ok_or_else(|| unknown_word("account.status"))?;
+            Ok(LinkRow { external_id, user, link_state, status })
+        };
+        rows.into_iter().map(link).collect()
     }
 
     /// How many accounts of an app are linked to somebody and not gone.

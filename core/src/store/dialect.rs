@@ -27,6 +27,11 @@ pub(super) fn set_up(connection: &Connection, writes: bool) -> rusqlite::Result<
     Ok(())
 }
 
+/// Whether a commit is on the disk before it is answered.
+pub(super) fn await_disk(connection: &Connection, awaits: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "synchronous", if awaits { "FULL" } else { "NORMAL" })
+}
+
 /// Turns an error of the database into ours.
 pub(super) fn store_fault(error: &rusqlite::Error) -> Fault {
     let Some(code) = error.sqlite_error_code() else {

@@ -82,6 +82,20 @@ impl Store {
         Ok((result, entries))
     }
 
+    /// [`Store::write`] for what is had again where it is lost: the commit is answered before it is on the disk. A process
+    /// that dies loses nothing; a machine that loses its power goes back to an earlier commit, never to one in between. The
+    /// next commit of [`Store::write`] puts everything before it on the disk. Whatever is logged must not be written so.
+    pub(crate) fn write_ahead<T>(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        dialect::await_disk(&self.connection, false).map_err(|error| store_fault(&error))?;
+        let result = self.write(now, work);
+        dialect::await_disk(&self.connection, true).map_err(|error| store_fault(&error))?;
+        result.map(|(result, _)| result)
+    }
+
     /// Runs `work` on one consistent view without writing.
     pub(crate) fn read<T>(
         &mut self,
@@ -275,6 +289,20 @@ fn limit_of(limit: Option<u32>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_had_again_is_answered_before_it_is_on_the_disk() {
+        let (mut store, _) = Store::open_at(None, None, Random::new(None), true).unwrap();
+        let level = |tx: &mut Tx<'_>| Ok(tx.row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0))?.unwrap());
+        let now = Timestamp::default();
+        assert_eq!(store.write_ahead(now, level).unwrap(), 1);
+        assert_eq!(store.write(now, level).unwrap().0, 2);
+        let failed = |_: &mut Tx<'_>| Err::<(), _>(Fault::new(Code::Internal, "it fails"));
+        assert!(store.write_ahead(now, failed).is_err());
+        assert_eq!(store.write(now, level).unwrap().0, 2);
+    }
+
     /// Every SQL text of the store, as it stands in the source.
     const SOURCES: [&str; 19] = [
         include_str!("mod.rs"),

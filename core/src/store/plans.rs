@@ -95,6 +95,24 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Stores what the brake says of an item, and the digest that it has then. What is sealed of it stays.
+    pub(crate) fn judge_item(&self, id: &RequestId, row: &PlanRow) -> Result<(), Fault> {
+        let item = &row.item;
+        self.execute(
+            "UPDATE plan_item SET state = $1, destructive = $2, why = $3, digest = $4
+             WHERE reconciliation_id = $5 AND number = $6",
+            params![
+                item.state.name(),
+                item.destructive,
+                Value::from(item.why.as_slice()).to_string(),
+                row.digest,
+                id.as_str(),
+                item.number.cast_signed()
+            ],
+        )?;
+        Ok(())
+    }
+
     /// Stores how far an item is, and nothing that the digest covers.
     pub(crate) fn save_item(&self, id: &RequestId, row: &PlanRow) -> Result<(), Fault> {
         let item = &row.item;

@@ -1,7 +1,7 @@
 //! Users, sealed under a key each. Only attributes that something reads are stored; of the others the names are kept, so
 //! that a mapping that reads one later is told to ask for the user again.
 
-use super::{LogEvent, Tx, UserKey, limit_of, time_of, unseal_object};
+use super::{LogEvent, Tx, UserKey, limit_of, time_of, unseal_object, vault};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::model::User;
@@ -27,8 +27,13 @@ pub(crate) struct StoredUser {
     pub(crate) key: UserKey,
 }
 
-/// A user by id, or what keeps it from being unsealed.
-type MaybeStored = (String, Result<StoredUser, Fault>);
+/// A user's record as it was sealed.
+pub(crate) struct SealedRecord {
+    pub(crate) id: String,
+    pub(crate) state: UserState,
+    /// Its JSON; none where it cannot be unsealed.
+    pub(crate) json: Option<Vec<u8>>,
+}
 
 type Parts = (String, Vec<u8>, String, Option<i64>, Option<Vec<u8>>);
 
@@ -66,22 +71,28 @@ impl Tx<'_> {
         Ok(row.map(|row| self.stored(row)).transpose()?.flatten())
     }
 
-    /// Users by id, deleted ones too and erased ones not; one that cannot be unsealed is its fault.
-    pub(crate) fn users_after(&self, after: &str, limit: u32) -> Result<Vec<MaybeStored>, Fault> {
-        let text = format!(
-            "SELECT {COLUMNS} FROM directory_user AS u JOIN user_key AS k ON k.user_id = u.id
-             WHERE u.id > $1 ORDER BY u.id LIMIT $2"
-        );
-        let rows = self.rows(&text, params![after, i64::from(limit)], parts)?;
-        let stored = |row: Parts| {
-            let id = row.0.clone();
-            let erased = || Fault::new(Code::StoreDamaged, "a user's key is gone");
-            match self.stored(row).and_then(|stored| stored.ok_or_else(erased)) {
-                Err(fault) if fault.code != Code::StoreDamaged => Err(fault),
-                stored => Ok((id, stored)),
-            }
+    /// Records of users by id as they were sealed, deleted ones too and erased ones not.
+    pub(crate) fn records_after(&self, after: &str, limit: u32) -> Result<Vec<SealedRecord>, Fault> {
+        let rows = self.rows(
+            "SELECT u.id, u.record, u.deleted_at IS NOT NULL, k.key FROM directory_user AS u
+             JOIN user_key AS k ON k.user_id = u.id WHERE u.id > $1 ORDER BY u.id LIMIT $2",
+            params![after, i64::from(limit)],
+            |row| {
+                let record = (row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(3)?);
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(2)?, record))
+            },
+        )?;
+        let record = |(id, is_deleted, (record, key)): (String, bool, (Vec<u8>, Vec<u8>))| {
+            let state = if is_deleted { UserState::Deleted } else { UserState::Present };
+            let key = self.vault.unwrap(&UserId::new(id.clone())?, &key);
+            let json = match key.and_then(|key| vault::unseal(&key, &place(&id), &record)) {
+                Ok(json) => Some(json),
+                Err(fault) if fault.code == Code::StoreDamaged => None,
+                Err(fault) => return Err(fault),
+            };
+            Ok(SealedRecord { id, state, json })
         };
-        rows.into_iter().map(stored).collect()
+        rows.into_iter().map(record).collect()
     }
 
     /// How many users there are, deleted ones too.

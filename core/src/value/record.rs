@@ -156,6 +156,22 @@ pub(crate) fn each_member<'t, N>(
     (reader.space(end) == json.len()).then_some(())
 }
 
+/// Shows the elements of a list in their order; a value that is no list is shown itself. Gives nothing where the text is out
+/// of the ordinary, and where `take` gives nothing.
+pub(crate) fn each_item<'t>(value: Raw<'t>, mut take: impl FnMut(Raw<'t>) -> Option<()>) -> Option<()> {
+    let Raw::Other(json) = value else { return take(value) };
+    if !json.starts_with('[') {
+        return take(value);
+    }
+    let mut reader = Reader::new(json);
+    reader.elements(0, |reader, at| {
+        let (value, end) = reader.raw(at)?;
+        take(value)?;
+        Some(end)
+    })?;
+    Some(())
+}
+
 /// Goes through JSON text. Whatever reads something takes the place where it begins and gives the place after it.
 pub(crate) struct Reader<'t> {
     json: &'t str,
@@ -429,7 +445,10 @@ impl<'t> Reader<'t> {
 fn specials(block: &[u8; BLOCK]) -> u64 {
     // Without a way out the first loop is done for many bytes at once; multiplying gathers the lowest bits of eight bytes.
     const GATHER: u64 = 0x0102_0408_1020_4080;
-    let is_special = block.map(|byte| u8::from((byte < b' ') | (byte == b'"') | (byte == b'\\')));
+    let mut is_special = [0; BLOCK];
+    for (special, byte) in is_special.iter_mut().zip(block) {
+        *special = u8::from((*byte < b' ') | (*byte == b'"') | (*byte == b'\\'));
+    }
     let (words, _) = is_special.as_chunks::<8>();
     let bits = words.iter().map(|word| u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56);
     bits.rev().fold(0, |gathered, bits| gathered << 8 | bits)

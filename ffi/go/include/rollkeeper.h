@@ -377,6 +377,25 @@ typedef struct rollkeeper_open_options {
 } rollkeeper_open_options;
 
 /**
+ * Who is told how a reconciliation goes. Set everything to zero and `struct_size` to `sizeof(rollkeeper_watch)`.
+ */
+typedef struct rollkeeper_watch {
+    /**
+     * The size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Given to `told`.
+     */
+    void *context;
+    /**
+     * Is given the reconciliation as it is after each page and step, as JSON text that lives until it returns; 0 goes on,
+     * anything else stops it as rollkeeper_engine_cancel_run does. It comes from the thread that called.
+     */
+    int32_t (*told)(void *context, const char *reconciliation, size_t reconciliation_length);
+} rollkeeper_watch;
+
+/**
  * How a run works. Set everything to zero and `struct_size` to `sizeof(rollkeeper_run_options)`; what is zero has its
  * default.
  */
@@ -1615,6 +1634,24 @@ rollkeeper_status rollkeeper_engine_reconcile(struct rollkeeper_engine *engine,
                                               const char *by,
                                               char **reconciliation,
                                               struct rollkeeper_error **error);
+
+/**
+ * Does what rollkeeper_engine_reconcile does, and tells how it goes. `watch` is NULL where nobody asks.
+ *
+ * Fails as rollkeeper_engine_reconcile, and with ROLLKEEPER_INVALID_ARGUMENT for a `watch` of a size that does not exist.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `watch` is NULL or filled in as its fields say;
+ * `reconciliation` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_reconcile_watched(struct rollkeeper_engine *engine,
+                                                      const char *app,
+                                                      const char *by,
+                                                      const struct rollkeeper_watch *watch,
+                                                      char **reconciliation,
+                                                      struct rollkeeper_error **error);
 
 /**
  * Does the same with accounts that the host collected: `accounts` is a JSON list or one JSON object a line, each as a

@@ -39,7 +39,7 @@ impl Argument {
             ("connector", 1) => Kind::Plain("&valid.connector".to_owned()),
             ("input", 1) if name == "links" => Kind::Plain("NULL".to_owned()),
             ("input", 1) => Kind::Handle(pointed),
-            ("open_options" | "run_options", 1) => Kind::Plain("NULL".to_owned()),
+            ("open_options" | "run_options" | "watch", 1) => Kind::Plain("NULL".to_owned()),
             ("size_t", 1) => Kind::Plain("&made.length".to_owned()),
             ("size_t" | "uint64_t", 0) => Kind::Plain("2".to_owned()),
             ("bool", 0) => Kind::Plain("true".to_owned()),

@@ -1,4 +1,4 @@
-//! A company of some dozen people with linked accounts in one target, kept as a file so that each bad snapshot meets the same.
+//! A company of people with linked accounts in one target, kept as a file so that each bad snapshot meets the same.
 
 use super::{Answers, Chance, Kind, Play};
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount};
@@ -18,6 +18,9 @@ const DEPARTMENTS: [&str; 4] = ["IT", "HR", "Sales", "Care"];
 pub const APART: Period = Period::from_seconds(660);
 
 type Failure = Box<dyn std::error::Error>;
+
+/// Which user has which account.
+type Links = BTreeSet<(String, String)>;
 
 /// A company before anything goes wrong.
 pub struct Directory {
@@ -39,17 +42,28 @@ pub struct Harm {
     /// The calls that take something away.
     pub calls: Vec<String>,
     /// Links that are no longer there.
-    pub links: BTreeSet<(String, String)>,
+    pub links: Links,
     /// How many plans were committed.
     pub commits: usize,
     /// What came of each listing.
     pub verdicts: Vec<String>,
+    /// How many accounts lost something when the kind was played for the first time.
+    pub at_once: usize,
+    /// How many people there are.
+    pub people: usize,
 }
 
 impl Harm {
     /// How many.
     pub fn count(&self) -> usize {
         self.calls.len() + self.links.len()
+    }
+
+    /// How many accounts lost something.
+    pub fn accounts(&self) -> usize {
+        let called = self.calls.iter().filter_map(|call| call.split(' ').nth(1));
+        let unlinked = self.links.iter().map(|(_, account)| account.as_str());
+        called.chain(unlinked).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -60,7 +74,13 @@ impl Directory {
     /// What the engine comes to.
     pub fn new(seed: u64, folder: &Path) -> Result<Self, Failure> {
         let mut chance = Chance::new(seed);
-        let users = people(&mut chance);
+        // Some dozen, or a few, or many.
+        let size = match seed / 4 % 4 {
+            1 => 1 + chance.below(31),
+            3 => 60 + chance.below(141),
+            _ => 32 + chance.below(24),
+        };
+        let users = people(&mut chance, size);
         let target = MockTarget::with_options(rollkeeper::connector::mock::MockOptions {
             accounts: users.iter().enumerate().map(|(number, user)| account(number, user)).collect(),
             ..Default::default()
@@ -82,7 +102,7 @@ impl Directory {
         if linked != users.len() {
             return Err(format!("seed {seed}: {linked} of {} users are linked", users.len()).into());
         }
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             // Half of them were reconciled before.
             let found = engine.reconcile("crm", Some("ann"))?;
             commit(&engine, &found)?;
@@ -117,7 +137,7 @@ impl Directory {
     /// What the engine comes to.
     pub fn play(&self, kind: &Kind, name: &str, brakes: bool) -> Result<Harm, Failure> {
         let world = self.open(name, brakes)?;
-        let mut harm = Harm::default();
+        let mut harm = Harm { people: self.users.len(), ..Harm::default() };
         for round in 0..2 {
             let mut chance = Chance::new(self.seed);
             chance.round = round;
@@ -141,6 +161,9 @@ impl Directory {
             let (calls, links) = world.harm()?;
             harm.calls = calls;
             harm.links.extend(links);
+            if round == 0 {
+                harm.at_once = harm.accounts();
+            }
         }
         Ok(harm)
     }
@@ -156,7 +179,7 @@ pub struct World {
     pub target: Arc<Target>,
     /// The target as it is.
     pub mock: MockTarget,
-    linked: BTreeSet<(String, String)>,
+    linked: Links,
     file: PathBuf,
 }
 
@@ -165,7 +188,7 @@ impl World {
     ///
     /// # Errors
     /// What the engine comes to.
-    pub fn harm(&self) -> Result<(Vec<String>, BTreeSet<(String, String)>), Failure> {
+    pub fn harm(&self) -> Result<(Vec<String>, Links), Failure> {
         let takes =
             |call: &rollkeeper::connector::mock::MockCall| matches!(call.method.as_str(), "deactivate" | "delete");
         let calls = self.mock.calls();
@@ -213,13 +236,12 @@ pub fn with(record: &Value, key: &str, value: Value) -> Value {
     record
 }
 
-fn people(chance: &mut Chance) -> Vec<Value> {
-    let size = 32 + chance.below(24);
+fn people(chance: &mut Chance, size: usize) -> Vec<Value> {
     let person = |number: usize| {
         let family = chance.one(&["Müller", "Łukasz", "Øre", "Smith", "Žiž", "Lee"]).copied().unwrap_or_default();
         json!({
             "id": format!("U-{number:03}"), "username": format!("{family}.{number}"), "display": format!("Ärzte {family} {number}"),
-            "department": DEPARTMENTS[(number + chance.below(2)) % 4], "profile": "Employees",
+            "department": DEPARTMENTS.get((number + chance.below(2)) % 4), "profile": "Employees",
             // A fourth of them left long ago.
             "active": number % 4 != 1,
         })
@@ -288,7 +310,7 @@ fn settle(engine: &Engine, clock: &VirtualClock) -> Result<(), Failure> {
     Ok(())
 }
 
-fn linked(engine: &Engine) -> Result<BTreeSet<(String, String)>, Failure> {
+fn linked(engine: &Engine) -> Result<Links, Failure> {
     let filter = AccountFilter { link_state: Some(LinkState::Linked), ..AccountFilter::default() };
     let known = engine.accounts(&filter)?;
     Ok(known.into_iter().filter_map(|one| Some((one.user?.as_str().to_owned(), one.external_id))).collect())

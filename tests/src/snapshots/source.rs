@@ -69,7 +69,7 @@ fn text(user: &Value, key: &str) -> String {
 }
 
 /// These users as a list.
-pub fn list(users: &[Value]) -> Vec<u8> {
+pub(super) fn list(users: &[Value]) -> Vec<u8> {
     Value::from(users.to_vec()).to_string().into_bytes()
 }
 

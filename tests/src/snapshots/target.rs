@@ -29,7 +29,7 @@ pub(super) const KINDS: &[Kind] = &[
     kind(
         "many rows at the end are lost",
         "the end of the list is cut off, and the total is that of before",
-        |all, chance| paged(some(all, all.len() - 6 - chance.below(3)), total(all)),
+        |all, chance| paged(some(all, all.len().saturating_sub(6 + chance.below(3))), total(all)),
     ),
     kind("an error is swallowed as the end", "a page that failed looks like the last one", |all, chance| {
         let mut pages = paged(some(all, PAGE * (1 + chance.below(2))), None);
@@ -58,7 +58,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("the total is zero", "servers that do not count say zero", |all, _| paged(some(all, all.len() / 2), Some(0))),
     kind("ids are there twice", "a page that is repeated hides the one that is not read", |all, chance| {
-        let kept = some(all, all.len() / 2);
+        let kept = some(all, all.len().div_ceil(2));
         let mut rows = kept.to_vec();
         while rows.len() < all.len() {
             rows.extend(chance.one(kept).cloned());
@@ -85,8 +85,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("names are swapped", "columns of a join went out of step", |all, _| {
         let mut rows = all.to_vec();
-        for (place, row) in rows.iter_mut().enumerate() {
-            let other = &all[(place + 1) % all.len()];
+        for (row, other) in rows.iter_mut().zip(all.iter().cycle().skip(1)) {
             (row.attributes, row.username) = (other.attributes.clone(), other.username.clone());
         }
         paged(&rows, total(all))
@@ -131,9 +130,8 @@ pub(super) const KINDS: &[Kind] = &[
         paged(&rows, total(&rows))
     }),
     kind("one department alone", "a target applies a filter that nobody asked for", |all, chance| {
-        let shown = ["IT", "HR", "Sales", "Care"][chance.below(4)];
-        let is_shown =
-            |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == Some(shown);
+        let shown = chance.one(&["IT", "HR", "Sales", "Care"]).copied();
+        let is_shown = |account: &&TargetAccount| account.attributes.get("department").and_then(Value::as_str) == shown;
         let rows: Accounts = all.iter().filter(is_shown).cloned().collect();
         paged(&rows, total(&rows))
     }),
@@ -149,7 +147,7 @@ pub(super) const KINDS: &[Kind] = &[
     }),
     kind("ids are blank", "a row without an id is nobody's", |all, _| {
         let blank = |number: usize, account: &mut TargetAccount| {
-            if number % 3 == 0 {
+            if number.is_multiple_of(3) {
                 account.external_id = String::new();
             }
         };
