@@ -148,7 +148,7 @@ static void who_watches_a_reconciliation_may_stop_it(void)
     host at = {0};
     rollkeeper_engine *engine = NULL;
     MUST(rollkeeper_engine_open(NULL, &engine, &error));
-    const char *app = "{\"id\": \"crm\", \"connector\": {\"kind\": \"mock\"}}";
+    const char *app = "{\"id\": \"crm\", \"connector\": {\"kind\": \"mock\"}, \"create_without_match\": true}";
     MUST(rollkeeper_engine_put_app(engine, DOCUMENT(app), NULL, NULL, &error));
     rollkeeper_watch watch = {sizeof watch, &at, tick};
     char *text = NULL;
