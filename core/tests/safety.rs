@@ -264,3 +264,58 @@ fn a_reconciliation_without_a_plan_is_not_committed() {
     assert_eq!(commit(&world, &found).state, State::Completed);
     assert_eq!(code(&world, found.id.as_str(), "x"), Code::PlanChanged);
 }
+
+/// A deletion that waits for its day keeps nobody in until then.
+#[test]
+fn a_leaver_who_was_enabled_again_is_disabled_also_where_the_deletion_waits() {
+    let mut keys = keys(&json!({"unqualified": "deactivate", "source_gone": "deactivate"}));
+    keys["operations"] = json!({"delete": true});
+    keys["deprovision"] = json!({"deactivated": {"action": "disable_then_delete", "after": "P30D"},
+        "deleted": {"action": "disable_then_delete", "after": "P30D"}});
+    for is_deleted in [false, true] {
+        let world = World::with_account(&keys);
+        if is_deleted {
+            world.engine.delete_user("u1", None).unwrap();
+        } else {
+            world.put(&json!({"active": false}));
+        }
+        world.run();
+        assert_eq!(world.accounts(), ["ann disabled"]);
+        assert_eq!(world.requests().last().unwrap(), "Delete New schedule");
+        world.clock.advance(Period::from_seconds(86_400));
+        change(&world, |account| account.active = true);
+        let found = reconcile(&world);
+        let item = items(&world, &found).pop().unwrap();
+        assert_eq!((item.state, item.explicit), (ItemState::Planned, true), "{item:?}");
+        let done = commit(&world, &found);
+        assert_eq!(items(&world, &done).pop().unwrap().fault, None);
+        world.run();
+        assert_eq!(world.accounts(), ["ann disabled"]);
+        // The deletion comes all the same.
+        assert!(world.requests().contains(&"Delete New schedule".to_owned()));
+        world.run_days(40);
+        assert_eq!(world.accounts(), [] as [&str; 0]);
+    }
+}
+
+/// What is disabled already is not disabled again at every reconciliation: that would count as taken away for the brake.
+#[test]
+fn an_account_that_is_disabled_already_is_only_told() {
+    let world = World::with_account(&keys(&json!({"orphaned": "deactivate", "source_gone": "deactivate"})));
+    let orphan = json!({"external_id": "x", "username": "x", "active": false, "attributes": {"userName": "x"}});
+    world.mock().put_account_json(&orphan.to_string()).unwrap();
+    world.engine.delete_user("u1", None).unwrap();
+    world.run();
+    assert_eq!(world.accounts(), ["ann disabled", "x disabled"]);
+    for _ in 0..3 {
+        world.clock.advance(Period::from_seconds(600));
+        let found = reconcile(&world);
+        let states: Vec<_> = items(&world, &found).iter().map(|one| (one.reaction.name(), one.state)).collect();
+        assert_eq!(states, [("report", ItemState::Reported); 2]);
+        assert!(items(&world, &found).iter().all(|one| one.why == ["the account is disabled already"]));
+        world.mock().clear_calls();
+        commit(&world, &found);
+        world.run();
+        assert_eq!(calls(&world), [] as [&str; 0]);
+    }
+}
