@@ -4,7 +4,7 @@
 mod world;
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
-use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, State};
+use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, SnapshotVerdict, State};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Period};
 use serde_json::{Value, json};
@@ -318,4 +318,42 @@ fn an_account_that_is_disabled_already_is_only_told() {
         world.run();
         assert_eq!(calls(&world), [] as [&str; 0]);
     }
+}
+
+#[test]
+fn a_deleted_user_whose_account_has_another_name_now_is_found_twice() {
+    for (name, expected) in [("ann", (ItemState::Planned, true)), ("somebody.else", (ItemState::Held, false))] {
+        let mut keys = keys(&json!({"source_gone": "delete"}));
+        keys["operations"] = json!({"delete": true});
+        let world = World::with_account(&keys);
+        world.engine.delete_user("u1", None).unwrap();
+        world.run();
+        world.clock.advance(Period::from_seconds(60));
+        change(&world, |account| account.username = Some(name.to_owned()));
+        let item = items(&world, &reconcile(&world)).pop().unwrap();
+        assert_eq!((item.reaction.name(), (item.state, item.explicit)), ("delete", expected), "{name}");
+    }
+}
+
+/// Whoever commits a plan that only reports agrees that the target has become smaller; the clock agrees to nothing.
+#[test]
+fn a_suspect_listing_of_which_nothing_is_held_is_accepted_by_the_person_who_commits() {
+    let world = World::with_account(&keys(&json!({})));
+    for number in 0..9 {
+        let id = format!("x{number}");
+        let account = json!({"external_id": id, "username": id, "active": true, "attributes": {"userName": id}});
+        world.mock().put_account_json(&account.to_string()).unwrap();
+    }
+    commit(&world, &reconcile(&world));
+    for number in 0..5 {
+        world.mock().remove_account(&format!("x{number}"));
+    }
+    let verdict = |by: &str| {
+        let found = reconcile(&world);
+        world.engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), by).unwrap();
+        found.verdict.unwrap()
+    };
+    assert_eq!(verdict("schedule"), SnapshotVerdict::Suspect);
+    assert_eq!(verdict("ann"), SnapshotVerdict::Suspect, "the clock accepts nothing");
+    assert_eq!(verdict("ann"), SnapshotVerdict::Complete);
 }
