@@ -2,7 +2,7 @@
 comma := ,
 .PHONY: demo test check bench torture fuzz go readme
 
-demo:                   # a company's joiners, movers and leavers, in two real SCIM servers and a Python connector
+demo:                   # joiners, movers, leavers and what somebody did by hand, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
 	python/build.sh install
 	.build/python/bin/python tests/demo/demo.py

@@ -174,4 +174,13 @@ fn everybody_may_share_one_key() {
     assert_eq!(counts(&analysis)["counts"], json!({"ambiguous": 3000}));
     let first: Value = serde_json::from_str(&analysis.next().unwrap().unwrap()).unwrap();
     assert_eq!(first["candidates"].as_array().unwrap().len(), 64);
+    // With little memory fewer candidates are told, and nothing else changes.
+    let few = OPTIONS.replacen('{', "{\"memory\": 0,", 1);
+    let analysis = analyze(users.as_str(), accounts.as_str(), None, few.as_bytes()).unwrap();
+    assert_eq!(counts(&analysis)["counts"], json!({"ambiguous": 3000}));
+    let read = |finding: Result<String, Fault>| serde_json::from_str::<Value>(&finding.unwrap()).unwrap();
+    let told: Vec<usize> = analysis
+        .map(|finding| read(finding).get("candidates").map_or(0, |told| told.as_array().unwrap().len()))
+        .collect();
+    assert!(told.iter().sum::<usize>() <= 4096 && told.first() == Some(&64) && told.last() == Some(&0), "{told:?}");
 }

@@ -3,7 +3,9 @@
 
 use rollkeeper::connector::mock::MockTarget;
 use rollkeeper::connector::{Capabilities, Connector, ConnectorError, Page, TargetAccount};
-use rollkeeper::model::{AccountFilter, App, ItemState, LogEntry, PlanFilter, RequestFilter, State, User};
+use rollkeeper::model::{
+    AccountFilter, App, ItemState, LogEntry, PlanFilter, Reconciliation, RequestFilter, State, User,
+};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Engine, Operation, RunOptions};
 use serde_json::{Value, json};
@@ -213,8 +215,15 @@ fn what_is_stopped_between_two_pages_goes_on_with_the_next() {
     let engine = open(&path, &plain(&target));
     fill(&engine);
     target.clear_calls();
-    let first = engine.reconcile_watched("crm", None, &|shown| shown.pages < 2).unwrap();
+    let told = Mutex::new(Vec::new());
+    let watch = |shown: &Reconciliation| {
+        told.lock().unwrap().push(shown.pages);
+        shown.pages < 2
+    };
+    let first = engine.reconcile_watched("crm", None, &watch).unwrap();
     assert_eq!((first.state, first.pages), (State::Collecting, 2));
+    // Who said that it is enough is told nothing more.
+    assert_eq!(told.into_inner().unwrap(), [0, 1, 2]);
     let second = engine.reconcile("crm", None).unwrap();
     assert_eq!((&second.id, second.state), (&first.id, State::Analyzed));
     let cursors: Vec<Option<String>> = target.calls().into_iter().map(|call| call.cursor).collect();

@@ -4,7 +4,7 @@
 mod world;
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
-use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, State};
+use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, SnapshotVerdict, State};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Period};
 use serde_json::{Value, json};
@@ -263,4 +263,97 @@ fn a_reconciliation_without_a_plan_is_not_committed() {
     assert_eq!(commit(&world, &found).state, State::Completed);
     assert_eq!(commit(&world, &found).state, State::Completed);
     assert_eq!(code(&world, found.id.as_str(), "x"), Code::PlanChanged);
+}
+
+/// A deletion that waits for its day keeps nobody in until then.
+#[test]
+fn a_leaver_who_was_enabled_again_is_disabled_also_where_the_deletion_waits() {
+    let mut keys = keys(&json!({"unqualified": "deactivate", "source_gone": "deactivate"}));
+    keys["operations"] = json!({"delete": true});
+    keys["deprovision"] = json!({"deactivated": {"action": "disable_then_delete", "after": "P30D"},
+        "deleted": {"action": "disable_then_delete", "after": "P30D"}});
+    for is_deleted in [false, true] {
+        let world = World::with_account(&keys);
+        if is_deleted {
+            world.engine.delete_user("u1", None).unwrap();
+        } else {
+            world.put(&json!({"active": false}));
+        }
+        world.run();
+        assert_eq!(world.accounts(), ["ann disabled"]);
+        assert_eq!(world.requests().last().unwrap(), "Delete New schedule");
+        world.clock.advance(Period::from_seconds(86_400));
+        change(&world, |account| account.active = true);
+        let found = reconcile(&world);
+        let item = items(&world, &found).pop().unwrap();
+        assert_eq!((item.state, item.explicit), (ItemState::Planned, true), "{item:?}");
+        let done = commit(&world, &found);
+        assert_eq!(items(&world, &done).pop().unwrap().fault, None);
+        world.run();
+        assert_eq!(world.accounts(), ["ann disabled"]);
+        // The deletion comes all the same.
+        assert!(world.requests().contains(&"Delete New schedule".to_owned()));
+        world.run_days(40);
+        assert_eq!(world.accounts(), [] as [&str; 0]);
+    }
+}
+
+/// What is disabled already is not disabled again at every reconciliation: that would count as taken away for the brake.
+#[test]
+fn an_account_that_is_disabled_already_is_only_told() {
+    let world = World::with_account(&keys(&json!({"orphaned": "deactivate", "source_gone": "deactivate"})));
+    let orphan = json!({"external_id": "x", "username": "x", "active": false, "attributes": {"userName": "x"}});
+    world.mock().put_account_json(&orphan.to_string()).unwrap();
+    world.engine.delete_user("u1", None).unwrap();
+    world.run();
+    assert_eq!(world.accounts(), ["ann disabled", "x disabled"]);
+    for _ in 0..3 {
+        world.clock.advance(Period::from_seconds(600));
+        let found = reconcile(&world);
+        let states: Vec<_> = items(&world, &found).iter().map(|one| (one.reaction.name(), one.state)).collect();
+        assert_eq!(states, [("report", ItemState::Reported); 2]);
+        assert!(items(&world, &found).iter().all(|one| one.why == ["the account is disabled already"]));
+        world.mock().clear_calls();
+        commit(&world, &found);
+        world.run();
+        assert_eq!(calls(&world), [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn a_deleted_user_whose_account_has_another_name_now_is_found_twice() {
+    for (name, expected) in [("ann", (ItemState::Planned, true)), ("somebody.else", (ItemState::Held, false))] {
+        let mut keys = keys(&json!({"source_gone": "delete"}));
+        keys["operations"] = json!({"delete": true});
+        let world = World::with_account(&keys);
+        world.engine.delete_user("u1", None).unwrap();
+        world.run();
+        world.clock.advance(Period::from_seconds(60));
+        change(&world, |account| account.username = Some(name.to_owned()));
+        let item = items(&world, &reconcile(&world)).pop().unwrap();
+        assert_eq!((item.reaction.name(), (item.state, item.explicit)), ("delete", expected), "{name}");
+    }
+}
+
+/// Whoever commits a plan that only reports agrees that the target has become smaller; the clock agrees to nothing.
+#[test]
+fn a_suspect_listing_of_which_nothing_is_held_is_accepted_by_the_person_who_commits() {
+    let world = World::with_account(&keys(&json!({})));
+    for number in 0..9 {
+        let id = format!("x{number}");
+        let account = json!({"external_id": id, "username": id, "active": true, "attributes": {"userName": id}});
+        world.mock().put_account_json(&account.to_string()).unwrap();
+    }
+    commit(&world, &reconcile(&world));
+    for number in 0..5 {
+        world.mock().remove_account(&format!("x{number}"));
+    }
+    let verdict = |by: &str| {
+        let found = reconcile(&world);
+        world.engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), by).unwrap();
+        found.verdict.unwrap()
+    };
+    assert_eq!(verdict("schedule"), SnapshotVerdict::Suspect);
+    assert_eq!(verdict("ann"), SnapshotVerdict::Suspect, "the clock accepts nothing");
+    assert_eq!(verdict("ann"), SnapshotVerdict::Complete);
 }

@@ -211,21 +211,7 @@ func (a *Analysis) Counts() (AnalysisCounts, error) {
 // Findings goes through the findings, accounts in their order and then users in theirs. Leaving the loop early ends nothing:
 // a second loop goes on where the first was left.
 func (a *Analysis) Findings() iter.Seq2[Finding, error] {
-	return func(yield func(Finding, error) bool) {
-		for {
-			text, err := a.next()
-			if text == nil && err == nil {
-				return
-			}
-			var finding Finding
-			if err == nil {
-				finding, err = read[Finding](*text, nil)
-			}
-			if !yield(finding, err) || err != nil {
-				return
-			}
-		}
-	}
+	return recordsUntilDone[Finding](a.next)
 }
 
 // next gives the next finding's JSON, nothing after the last.
@@ -237,15 +223,7 @@ func (a *Analysis) next() (*string, error) {
 	}
 	var text *C.char
 	var failure *cError
-	switch C.rollkeeper_analysis_next(a.pointer, &text, &failure) {
-	case C.ROLLKEEPER_OK:
-		taken := takeText(text)
-		return &taken, nil
-	case C.ROLLKEEPER_DONE:
-		return nil, nil
-	default:
-		return nil, takeError(failure)
-	}
+	return nextText(C.rollkeeper_analysis_next(a.pointer, &text, &failure), &text, &failure)
 }
 
 // Close frees it. Closing twice does nothing.

@@ -108,6 +108,19 @@ func takeText(text *C.char) string {
 	return C.GoString(text)
 }
 
+// nextText is what a step through texts gave: nothing after the last.
+func nextText(status cStatus, text **C.char, failure **cError) (*string, error) {
+	switch status {
+	case C.ROLLKEEPER_OK:
+		taken := takeText(*text)
+		return &taken, nil
+	case C.ROLLKEEPER_DONE:
+		return nil, nil
+	default:
+		return nil, takeError(*failure)
+	}
+}
+
 // textCall makes a call that gives text.
 func textCall(call func(a *arguments, out **C.char, failure **cError) cStatus) (string, error) {
 	var out *C.char

@@ -184,21 +184,7 @@ func (e *Engine) Impact(app any, options ImpactOptions) (*Impact, error) {
 // Users goes through the users for whom something would change. Leaving the loop early ends nothing: a second loop goes on
 // where the first was left.
 func (i *Impact) Users() iter.Seq2[UserImpact, error] {
-	return func(yield func(UserImpact, error) bool) {
-		for {
-			text, err := i.next()
-			if text == nil && err == nil {
-				return
-			}
-			var user UserImpact
-			if err == nil {
-				user, err = read[UserImpact](*text, nil)
-			}
-			if !yield(user, err) || err != nil {
-				return
-			}
-		}
-	}
+	return recordsUntilDone[UserImpact](i.next)
 }
 
 // next gives the next user's JSON, nothing after the last.
@@ -211,15 +197,7 @@ func (i *Impact) next() (*string, error) {
 	}
 	var text *C.char
 	var failure *cError
-	switch C.rollkeeper_impact_next(i.pointer, &text, &failure) {
-	case C.ROLLKEEPER_OK:
-		taken := takeText(text)
-		return &taken, nil
-	case C.ROLLKEEPER_DONE:
-		return nil, nil
-	default:
-		return nil, takeError(failure)
-	}
+	return nextText(C.rollkeeper_impact_next(i.pointer, &text, &failure), &text, &failure)
 }
 
 // Summary gives the totals so far, of all users once Finished is true. Users of Total tells how far it is.

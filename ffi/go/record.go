@@ -418,6 +418,25 @@ func records[T any, P record[T]](texts iter.Seq2[string, error]) iter.Seq2[T, er
 	}
 }
 
+// recordsUntilDone goes through records, each of which next gives as JSON; it gives nothing after the last.
+func recordsUntilDone[T any, P record[T]](next func() (*string, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			text, err := next()
+			if text == nil && err == nil {
+				return
+			}
+			var value T
+			if err == nil {
+				value, err = read[T, P](*text, nil)
+			}
+			if !yield(value, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // documents goes through a list's documents as they are.
 func documents(texts iter.Seq2[string, error]) iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {

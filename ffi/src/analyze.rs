@@ -129,7 +129,7 @@ pub unsafe extern "C" fn rollkeeper_analysis_counts(
 /// Gives the next finding as JSON, accounts in their order and then users in theirs, to be freed with
 /// rollkeeper_string_free. Returns ROLLKEEPER_DONE after the last, and again whenever asked.
 ///
-/// Fails with ROLLKEEPER_INVALID_ARGUMENT where a file can no longer be read.
+/// Fails with ROLLKEEPER_INVALID_ARGUMENT where a file can no longer be read, with ROLLKEEPER_INTERNAL where it changed.
 ///
 /// # Safety
 /// `analysis` is valid and gone through by one thread at a time; `finding` may be written; `error` is NULL or may be written.

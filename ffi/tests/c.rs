@@ -1,7 +1,7 @@
 //! The C programs of `ffi/tests/c`, compiled as strictly as gcc can and run under the address and undefined-behaviour
 //! sanitizers, against the shared library installed in a scratch prefix and found by its pkg-config file.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests may fail loudly")]
 
 #[path = "c/arguments.rs"]
 mod arguments;

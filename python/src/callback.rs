@@ -82,13 +82,18 @@ pub(crate) fn log(object: Held, wanted: Arc<AtomicBool>) -> LogCallback {
     })
 }
 
-/// A progress callback from a callable that takes a dict. `False` or an exception cancels the run; the exception comes
-/// out of it.
+/// A progress callback from a callable that takes a dict.
 pub(crate) fn progress(object: Held, interrupt: Arc<Interrupt>) -> ProgressCallback {
-    Arc::new(move |progress: &Progress| {
+    Arc::new(watch::<Progress>(object, interrupt))
+}
+
+/// Who is told how work goes, from a callable that takes a dict. `False` or an exception ends the work; the exception comes
+/// out of it.
+pub(crate) fn watch<T: Serialize>(object: Held, interrupt: Arc<Interrupt>) -> impl Fn(&T) -> bool + Send + Sync {
+    move |told: &T| {
         attached(|py| {
             let object = object.bind(py);
-            let answer = call_out(Inside::Callback, || object.call1((record(py, progress)?,)));
+            let answer = call_out(Inside::Callback, || object.call1((record(py, told)?,)));
             match answer.and_then(|answer| Ok(answer.is_none() || answer.is_truthy()?)) {
                 Ok(more) => more,
                 Err(error) => {
@@ -98,5 +103,5 @@ pub(crate) fn progress(object: Held, interrupt: Arc<Interrupt>) -> ProgressCallb
             }
         })
         .unwrap_or(false)
-    })
+    }
 }

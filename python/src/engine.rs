@@ -388,14 +388,23 @@ impl Engine {
     }
 
     /// Works on another thread, because a target may take its time, so that Ctrl-C is noticed.
-    fn reconcile<'py>(&self, py: Python<'py>, app: &str, by: Option<&str>) -> PyResult<Object<'py>> {
+    fn reconcile<'py>(
+        &self,
+        py: Python<'py>,
+        app: &str,
+        by: Option<&str>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Object<'py>> {
         let (engine, mut caller) = self.caller(py, "reconcile")?;
         caller.engine = Some(engine.clone());
-        let interrupt = Interrupt::default();
+        let interrupt = Arc::new(Interrupt::default());
+        let told = progress.map(|object| callback::watch(Arc::new(object), Arc::clone(&interrupt)));
         let poll = |py: Python<'_>| self.refresh_log_switch(py);
-        let interrupts = [&interrupt, self.interrupt.as_ref()];
+        let interrupts = [interrupt.as_ref(), self.interrupt.as_ref()];
         let cancel = || engine.cancel_run();
-        let found = enter_run(py, &caller, "reconcile", interrupts, cancel, poll, || engine.reconcile(app, by))?;
+        let found = enter_run(py, &caller, "reconcile", interrupts, cancel, poll, || {
+            engine.reconcile_watched(app, by, &|made| told.as_ref().is_none_or(|told| told(made)))
+        })?;
         record(py, &found)
     }
 

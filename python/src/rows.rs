@@ -103,6 +103,16 @@ fn items<'py>(items: impl Iterator<Item = Bound<'py, PyAny>>, depth: usize) -> P
     items.filter_map(|item| cell(&item, depth).transpose()).collect()
 }
 
+/// What a database gives for a number with a fixed number of places.
+fn decimal(object: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+    if object.call_method0(intern!(object.py(), "is_nan"))?.is_truthy()? {
+        return Ok(None);
+    }
+    let text: String = object.str()?.extract()?;
+    let refused = |_| PyValueError::new_err("a Decimal that no number of JSON can hold");
+    serde_json::from_str::<Number>(&text).map(|number| Some(Value::Number(number))).map_err(refused)
+}
+
 fn rarer_cell(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Option<Value>> {
     let py = object.py();
     if object.is_instance_of::<PyDateTime>() {
@@ -125,6 +135,7 @@ fn rarer_cell(object: &Bound<'_, PyAny>, depth: usize) -> PyResult<Option<Value>
             let text: String = object.str()?.extract()?;
             return Ok((text != "NaT").then_some(Value::String(text)));
         }
+        "Decimal" => return decimal(object),
         _ => {}
     }
     // Scalars and arrays of NumPy, and what is like them.

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
@@ -116,6 +117,7 @@ def seen(value: Any) -> Any:
         (datetime.datetime(2026, 1, 5, 8), "2026-01-05T08:00:00"),
         (datetime.datetime(2026, 1, 5, 8, tzinfo=datetime.timezone.utc), "2026-01-05T08:00:00Z"),
         (datetime.date(2026, 1, 5), "2026-01-05"),
+        *((Decimal(text), number) for text, number in (("NaN", None), ("7", 7), ("1.50", 1.5), ("1E+2", 100.0))),
     ],
     ids=repr,
 )
@@ -124,7 +126,7 @@ def test_a_cell_is_what_it_says_or_left_out(cell: Any, expected: Any) -> None:
 
 
 def test_what_is_no_cell_and_no_row_is_refused() -> None:
-    for cell in (float("inf"), object(), 1 << 64):
+    for cell in (float("inf"), Decimal("-Infinity"), object(), 1 << 64):
         with pytest.raises((TypeError, ValueError)):
             seen(cell)
     for users in ({"id": "u1"}, ["u1"], [1], [["id"]], 5):
@@ -147,6 +149,14 @@ def test_records_come_from_lists_generators_text_and_files(tmp_path: Path) -> No
         rollkeeper.analyze(tmp_path / "nowhere", [])
     assert raised.value.code == "invalid_argument"
     assert rollkeeper.analyze([b"{", b'{"id": "u1"}'], []).unreadable == 1
+
+
+@pytest.mark.parametrize("text", ["{", "[]", b"7", '{"memory": NaN}', '{"colour": 1}'])
+@pytest.mark.parametrize("more", [{}, {"complete": False}])
+def test_options_that_are_no_object_are_told_by_the_engine(text: Union[str, bytes], more: dict[str, Any]) -> None:
+    with pytest.raises((rollkeeper.CallerError, rollkeeper.ConfigurationError, ValueError)) as raised:
+        rollkeeper.analyze([], [], text, **more)
+    assert not isinstance(raised.value, json.JSONDecodeError)
 
 
 def test_many_rows_are_read_and_found_page_by_page() -> None:

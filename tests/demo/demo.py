@@ -1,4 +1,4 @@
-"""Plays a hospital's joiners, movers and leavers against real targets and tells what happened.
+"""Plays a hospital's joiners, movers and leavers, and what somebody does by hand, against real targets; tells what happened.
 
     .build/python/bin/python tests/demo/demo.py      (`make demo` installs and runs it)
 

@@ -136,12 +136,12 @@ class Hospital:
         self.by_hand[app][key] = (person, True, self.by_hand[app][key][2])
 
     def happened(self, app, changes):
-        """Somebody changed these accounts at the target; nothing follows until the target is read and a plan is carried out."""
+        """Somebody changed these accounts at the target; nothing follows until a plan is carried out."""
         self.found(app, [{"of": None, "certain": False, "resource": c["make"]} for c in changes if "make" in c])
         self.behind[app] += [change for change in changes if "make" not in change]
 
     def observe(self, app):
-        """The whole target is read: accounts of nobody are noted, and planned to be disabled when they were noted before."""
+        """The target is read: accounts of nobody are noted, and are to be disabled where they were noted before."""
         strangers = {key: entry[2] for key, entry in self.by_hand[app].items() if entry[0] is None and entry[2].active}
         for key in strangers:
             self.observed.setdefault(key, self.now)

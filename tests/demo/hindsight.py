@@ -10,12 +10,12 @@ WIDEST = 30
 
 
 class Hindsight:
-    """What was found, kept until it is carried out. `people` has the records as they came; `tell` and `fail` as elsewhere."""
+    """What was found, kept until it is carried out. `people` has the records as they came, `names` also who left."""
 
     def __init__(self, engine, people, names, targets, tell, fail):
         self._engine, self._people, self._names, self._targets = engine, people, names, targets
         self._tell, self._fail = tell, fail
-        self._found, self._done, self._list = None, None, None
+        self._found, self._done, self._list = None, None, None  # the last plan, commit and list
 
     def behind(self, step):
         """Somebody changes accounts at the server by its own interface; the engine is not told."""
@@ -36,10 +36,8 @@ class Hindsight:
         """The whole target is read and compared; what was found is what somebody did."""
         found = self._found = self._engine.reconcile(step["app"], by=step["by"])
         self._tell(f"{found.collected} accounts are read: {found.verdict}")
-        logins = {user["id"]: reference(user) for user in scim_users(self._targets[step["app"]])}
         told = {}
-        for item in self._engine.plan(found.id):
-            who = item.user or logins[item.account]
+        for who, item in self._items(step["app"]):
             told[who] = item.situation
             self._tell_item(item, who)
         for reason in found.brake:
@@ -48,9 +46,7 @@ class Hindsight:
 
     def review(self, step):
         """A person decides about one item of the plan."""
-        logins = {reference(user): user["id"] for user in scim_users(self._targets[step["app"]])}
-        account = logins[step["of"]]
-        item = next(item for item in self._engine.plan(self._found.id) if item.account == account)
+        item = dict(self._items(step["app"]))[step["of"]]
         self._found = self._engine.review(self._found.id, item.number, step["reaction"], by=step["by"])
         self._tell(f"{step['by']} decides about {self._who(step['of'])}: {step['reaction']}. {step['note']}")
 
@@ -66,10 +62,8 @@ class Hindsight:
         found = self._found = self._engine.undo(self._done.id, by=step["by"])
         for note in found.notes:
             self._tell(note)
-        logins = {user["id"]: reference(user) for user in scim_users(self._targets[step["app"]])}
         told = {}
-        for item in self._engine.plan(found.id):
-            who = item.user or logins[item.account]
+        for who, item in self._items(step["app"]):
             told[who] = item.reaction
             self._tell_item(item, who)
         self._compare(step["planned"], told, "the plan puts back what was done, and nothing else")
@@ -107,6 +101,12 @@ class Hindsight:
         states = {item.state for item in self._engine.plan(held.id)}
         self._compare(["expired"], sorted(states), f"what was held of the cut list is {', '.join(sorted(states))}")
 
+    def _items(self, app):
+        """The items of the plan, each with the person or the login; by what was found."""
+        logins = {user["id"]: reference(user) for user in scim_users(self._targets[app])}
+        items = [(item.user or logins[item.account], item) for item in self._engine.plan(self._found.id)]
+        return sorted(items, key=lambda one: (one[1].situation, one[0]))
+
     def _tell_item(self, item, who):
         self._tell(f"{item.situation:<12}{self._who(who):<30}{item.reaction}, {item.state}")
         doing = {drift.attribute: f", {drift.verdict}" for drift in item.drift}
@@ -114,6 +114,8 @@ class Hindsight:
             path = change["path"]
             before, after = _short(item.before.get(path)), _short(change.get("value"))
             self._tell(f"{'':<12}{path}: {before} → {after}{doing.get(path, '')}")
+        if item.explicit:
+            self._tell(f"{'':<12}the person's own record says that they left: nothing holds it")
         for why in (*item.why, *(fault.message for fault in item.faults)):
             self._tell(f"{'':<12}{why}")
 

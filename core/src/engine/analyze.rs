@@ -60,7 +60,8 @@ fn yes() -> bool {
 /// * `links`: a list, instead of the argument;
 /// * `now`: the time for validity and expressions, the clock's where it is left out;
 /// * `complete`: whether the accounts are the whole listing, true where it is left out;
-/// * `memory`: how many bytes may be used before temporary files are, 32 MiB where it is left out;
+/// * `memory`: how many bytes may be used before temporary files are, 32 MiB where it is left out; each input that comes as
+///   objects one by one may take as much again;
 /// * `findings`: the situations that are iterated; all where it is left out.
 ///
 /// ```

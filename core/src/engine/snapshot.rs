@@ -391,4 +391,17 @@ mod tests {
             all_once(&engine);
         }
     }
+
+    #[test]
+    fn a_release_is_not_forged_by_changing_the_items() {
+        let engine = engine();
+        let brake = held(9, 0, 20, &BrakeSettings::default().deactivations, SnapshotVerdict::Complete);
+        let row = plan(&engine, 4, brake);
+        let id = &row.shown.id;
+        let freed = engine.transact(|tx, _| tx.move_items(id, ItemState::Held, ItemState::Planned)).unwrap();
+        assert_eq!(freed, 4);
+        engine.run(&crate::RunOptions::default()).unwrap();
+        assert_eq!(deactivates(&engine), BTreeMap::new());
+        assert_eq!(engine.reconciliation(id.as_str()).unwrap().state, State::Failed);
+    }
 }

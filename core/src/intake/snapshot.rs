@@ -10,12 +10,15 @@ use crate::model::{
     ApprovalStatus, BrakeReason, Finding, ItemState, PlanItem, Reaction, ReconciliationKind, Request, Situation,
     SituationCounts, SnapshotVerdict, State,
 };
-use crate::planning::digest::item_digest;
+use crate::planning::digest::{PlanDigest, item_digest};
 use crate::planning::source::{Absence, SourceList, absence};
 use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
+
+/// How many items are looked at at once.
+const PAGE: u32 = 500;
 
 /// Why a user left whom no record says so of.
 const NOT_LISTED: &str = "not in the list of all users";
@@ -164,6 +167,11 @@ pub(crate) fn let_leavers_go(
         }
         return Ok((0, true));
     }
+    if row.used_at.is_none() && !is_as_sealed(tx, &row)? {
+        let why = "the items are not those of the plan: somebody changed the database";
+        end_reconciliation(tx, id, Event::Fail, None, why)?;
+        return Ok((0, true));
+    }
     let by = row.shown.by.as_deref().or(row.released_by.as_deref());
     let mut left = 0;
     for mut item in items {
@@ -185,6 +193,20 @@ pub(crate) fn let_leavers_go(
     Ok((left, false))
 }
 
+/// Whether the plan is the one that was sealed, by the digests of its items and by which of them are held. A release changes
+/// that, and looks at the whole plan before.
+fn is_as_sealed(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<bool, Fault> {
+    let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
+    let (mut digest, mut after) = (PlanDigest::new("users", verdict), 0);
+    loop {
+        let page = tx.item_digests(&row.shown.id, after, PAGE)?;
+        let Some((last, ..)) = page.last() else { break };
+        after = *last;
+        page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
+    }
+    Ok(row.shown.digest.as_deref() == Some(digest.finish().as_str()))
+}
+
 /// Everything is done.
 fn end_of_leavers(tx: &mut Tx<'_>, row: &mut ReconciliationRow) -> Result<(), Fault> {
     if row.released_by.is_some() {
@@ -200,6 +222,9 @@ fn end_of_leavers(tx: &mut Tx<'_>, row: &mut ReconciliationRow) -> Result<(), Fa
 /// # Errors
 /// `item_changed` where they were put again or left by themselves since the lists were compared.
 fn leave_unlisted(tx: &mut Tx<'_>, apps: &LiveApps, row: &PlanRow, by: Option<&str>) -> Result<Vec<Request>, Fault> {
+    if item_digest(&row.item, &row.planned_for) != row.digest {
+        return Err(Fault::new(Code::ItemChanged, format!("item {} is not as it was planned", row.item.number)));
+    }
     let user = row.item.finding.user.as_deref().unwrap_or_default();
     let unseen_at = tx.unseen_at(user)?.map(|at| at.as_micros().to_string());
     if unseen_at.as_deref() != Some(&row.planned_for) {

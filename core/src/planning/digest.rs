@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// What of an item changes while it is carried out, so that it is not part of the digest.
-const MOVING: [&str; 5] = ["state", "why", "request", "fault", "by"];
+const MOVING: [&str; 4] = ["state", "why", "request", "fault"];
 
 /// SHA-256 over everything that an item says, with the values before, and over what it was planned for. How far it is, and
 /// the words about that, do not count: whether it is held is part of the plan's digest.
@@ -15,6 +15,8 @@ pub fn item_digest(item: &PlanItem, planned_for: &str) -> String {
     let said = match serde_json::to_value(item) {
         Ok(Value::Object(mut said)) => {
             MOVING.iter().for_each(|name| drop(said.remove(*name)));
+            // Who decided is said where somebody did.
+            said.retain(|name, value| name != "by" || !value.is_null());
             canonical_object(&said)
         }
         // Never the case for what has text keys alone; such an item is like no other.
@@ -123,6 +125,7 @@ mod tests {
             changed(|item| item.reaction = Reaction::Delete),
             changed(|item| item.destructive = true),
             changed(|item| item.explicit = true),
+            changed(|item| item.by = Some("eve".to_owned())),
             changed(|item| item.changes.clear()),
             changed(|item| drop(item.before.insert("title".to_owned(), json!("Ms")))),
         ];
@@ -140,7 +143,6 @@ mod tests {
         let done = changed(|item| {
             item.state = ItemState::Done;
             item.why.push("done".to_owned());
-            item.by = Some("eve".to_owned());
         });
         assert_eq!(item_digest(&done, "print"), item_digest(&item(), "print"));
     }

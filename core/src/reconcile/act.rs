@@ -1,6 +1,6 @@
 //! What each reaction does, in one transaction with the note that it was done.
 
-use super::compare::{ACTIVE, FROZEN, as_seen, is_superseded};
+use super::compare::{ACTIVE, FROZEN, as_seen, is_later, is_superseded};
 use super::subject::{Subject, status_of};
 use super::update::wanted;
 use crate::delivery::hold;
@@ -66,6 +66,9 @@ impl Acting<'_> {
     fn clear_lane(&self, tx: &mut Tx<'_>, item: &PlanItem, user: &UserId) -> Result<(), Fault> {
         let links = matches!(item.reaction, Reaction::Link | Reaction::Update);
         for row in tx.lane(&self.live.definition.app.id, user)? {
+            if is_later(item.reaction, &row) {
+                continue;
+            }
             if !(links && item.finding.situation != Situation::Drifted && is_superseded(&row)) {
                 return Err(changed(item, &format!("the request {} is open", row.request.id)));
             }

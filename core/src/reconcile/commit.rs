@@ -2,6 +2,7 @@
 
 use super::act::{Acting, Outcome};
 use super::release::{same_definition, same_item, same_items, use_release};
+use super::schedule::SCHEDULE;
 use super::sources::Seeker;
 use super::undo::put_back;
 use super::{Work, definition_mark, find, go_on, is_at_account, write};
@@ -190,8 +191,8 @@ pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault
     let mut known = tx.remembered(app)?;
     let is_accepted = match row.shown.verdict {
         Some(SnapshotVerdict::Complete) => true,
-        // A person looked at it and agreed.
-        Some(SnapshotVerdict::Suspect) => row.released_at.is_some(),
+        // A person looked at it and agreed; where nothing was held for it, by committing the plan.
+        Some(SnapshotVerdict::Suspect) => row.released_at.is_some() || (!is_suspected(row) && is_by_a_person(row)),
         Some(SnapshotVerdict::Incomplete) | None => false,
     };
     if is_accepted {
@@ -200,6 +201,15 @@ pub(super) fn remember(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<(), Fault
     // What a listing did not show may have changed before its token.
     let token = row.token.clone().filter(|_| is_accepted || row.partial).or(known.token);
     tx.remember(app, &Remembered { completed_at: Some(tx.now), token, ..known })
+}
+
+/// Whether something was held since the listing is suspect.
+fn is_suspected(row: &ReconciliationRow) -> bool {
+    row.shown.brake.iter().any(|reason| reason.name == "suspect")
+}
+
+fn is_by_a_person(row: &ReconciliationRow) -> bool {
+    row.committed_by.as_deref().is_some_and(|by| by != SCHEDULE)
 }
 
 /// Whether a fault is that of one item, so that the others go on.

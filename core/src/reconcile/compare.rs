@@ -339,10 +339,15 @@ impl Builder<'_> {
         }
         let mut reaction = decided.reaction;
         let mut why: Vec<String> = decided.why.iter().map(|why| (*why).to_owned()).collect();
+        if reaction == Reaction::Deactivate && seen.is_some_and(|seen| !seen.active) {
+            reaction = Reaction::Report;
+            why.push("the account is disabled already".to_owned());
+        }
         let (mut changes, mut values) = (Vec::new(), std::collections::BTreeMap::new());
         if acts(reaction) {
             let links = finding.situation == Situation::Found || reaction == Reaction::Link;
-            let against = match self.moving(tx, &subject, finding.user.as_deref(), seen, links)? {
+            let gives_way = |row: &RequestRow| (links && is_superseded(row)) || is_later(reaction, row);
+            let against = match self.moving(tx, &subject, finding.user.as_deref(), seen, &gives_way)? {
                 None => self.switched_off(reaction, finding.situation, &subject),
                 moving => moving,
             };
@@ -401,7 +406,7 @@ impl Builder<'_> {
         subject: &Subject,
         user: Option<&str>,
         seen: Option<&TargetAccount>,
-        links: bool,
+        gives_way: &dyn Fn(&RequestRow) -> bool,
     ) -> Result<Option<String>, Fault> {
         let app = &self.live.definition.app.id;
         let owner = subject.row.as_ref().and_then(|row| row.account.user.as_ref()).map(|user| user.as_str());
@@ -419,7 +424,7 @@ impl Builder<'_> {
                 Ok(id) => tx.lane(app, &id)?,
                 Err(_) => Vec::new(),
             };
-            if let Some(request) = open.iter().find(|row| !(links && is_superseded(row))) {
+            if let Some(request) = open.iter().find(|row| !gives_way(row)) {
                 return Ok(Some(format!("the request {} of the user is open", request.request.id)));
             }
         }
@@ -535,6 +540,11 @@ fn shown_attributes(seen: &TargetAccount) -> crate::value::Attributes {
 /// Whether a request is no longer needed once an account is linked: one to make it, of which nothing was sent.
 pub(super) fn is_superseded(row: &RequestRow) -> bool {
     row.request.operation == Operation::Create && !row.is_under_way()
+}
+
+/// Whether a request does not keep an account from being disabled now: one to delete it that still waits for its time.
+pub(super) fn is_later(reaction: Reaction, row: &RequestRow) -> bool {
+    reaction == Reaction::Deactivate && row.request.operation == Operation::Delete && !row.is_under_way()
 }
 
 fn acts(reaction: Reaction) -> bool {

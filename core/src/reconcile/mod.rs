@@ -221,8 +221,11 @@ impl<'h> Work<'h> {
         self.stopped || self.host.state().epoch() != self.epoch
     }
 
+    /// Tells how it goes. Who said that it is enough is told nothing more.
     fn tell(&mut self) {
-        self.stopped |= self.watch.is_some_and(|watch| !watch(&self.row.shown));
+        if !self.is_stopped() {
+            self.stopped = self.watch.is_some_and(|watch| !watch(&self.row.shown));
+        }
     }
 
     /// Waits, and gives whether the work goes on.

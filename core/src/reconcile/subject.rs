@@ -61,8 +61,10 @@ impl Subject {
     /// listing says is inferred, whoever the user is.
     pub(super) fn is_explicit(&self, situation: Situation, reaction: Reaction, seen: Option<&TargetAccount>) -> bool {
         let follows = match situation {
+            // Who was deleted left altogether: what is done about the account follows from that, active or not.
+            Situation::Unqualified if self.is_disabled() && reaction != Reaction::Deactivate => false,
             Situation::Unqualified | Situation::SourceGone if self.is_disabled() => {
-                reaction == Reaction::Deactivate && seen.is_some_and(|seen| self.looks_alike(seen))
+                seen.is_some_and(|seen| self.looks_alike(seen))
             }
             Situation::Unqualified | Situation::SourceGone => true,
             _ => false,

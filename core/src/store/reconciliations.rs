@@ -282,8 +282,8 @@ impl Tx<'_> {
         rows.into_iter().map(parse).collect()
     }
 
-    /// Stores everything of a reconciliation that may change. With one that is finished goes what it collected, and the key
-    /// under which that and what nobody owns was sealed.
+    /// Stores everything of a reconciliation that may change. With one that is finished goes what it collected, the place where
+    /// reading stopped, which may be a name, and the key under which that and what nobody owns was sealed.
     ///
     /// # Errors
     /// `cancelled` where somebody else took the work up meanwhile.
@@ -328,7 +328,7 @@ impl Tx<'_> {
         self.note_work(&shown.id)?;
         if shown.finished_at.is_some() {
             self.forget_collected(&shown.id)?;
-            self.execute("UPDATE reconciliation SET key = NULL WHERE id = $1", [shown.id.as_str()])?;
+            self.execute("UPDATE reconciliation SET key = NULL, cursor = NULL WHERE id = $1", [shown.id.as_str()])?;
         }
         Ok(())
     }

@@ -143,6 +143,34 @@ static void a_callback_cancels_the_run(void)
     rollkeeper_engine_free(engine);
 }
 
+static void who_watches_a_reconciliation_may_stop_it(void)
+{
+    host at = {0};
+    rollkeeper_engine *engine = NULL;
+    MUST(rollkeeper_engine_open(NULL, &engine, &error));
+    const char *app = "{\"id\": \"crm\", \"connector\": {\"kind\": \"mock\"}, \"create_without_match\": true}";
+    MUST(rollkeeper_engine_put_app(engine, DOCUMENT(app), NULL, NULL, &error));
+    rollkeeper_watch watch = {sizeof watch, &at, tick};
+    char *text = NULL;
+    at.cancels = true;
+    MUST(rollkeeper_engine_reconcile_watched(engine, "crm", NULL, &watch, &text, &error));
+    must_contain(text, "\"state\":\"Collecting\"");
+    CHECK(at.ticks == 1);
+    at.cancels = false;
+    MUST(rollkeeper_engine_reconcile_watched(engine, "crm", NULL, &watch, &text, &error));
+    must_contain(text, "\"state\":\"Analyzed\"");
+    int ticks = at.ticks;
+    CHECK(ticks > 3);
+    watch.told = NULL;
+    MUST(rollkeeper_engine_reconcile_watched(engine, "crm", NULL, &watch, &text, &error));
+    must_contain(text, "\"state\":\"Analyzed\"");
+    CHECK(at.ticks == ticks);
+    watch.struct_size = 1;
+    FAILS(ROLLKEEPER_INVALID_ARGUMENT, "watch",
+          rollkeeper_engine_reconcile_watched(engine, "crm", NULL, &watch, &text, &error));
+    rollkeeper_engine_free(engine);
+}
+
 typedef struct {
     rollkeeper_engine *engine;
     host *at;
@@ -179,6 +207,7 @@ int main(int argc, char **argv)
     CHECK(argc == 2);
     the_host_is_asked_and_told(argv[1]);
     a_callback_cancels_the_run();
+    who_watches_a_reconciliation_may_stop_it();
     free_waits_for_a_run();
     return 0;
 }

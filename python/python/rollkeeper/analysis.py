@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Optional, Union
 
 from . import _native
@@ -147,7 +148,7 @@ def analyze(
     text (a list, or one object a line), or the path of such a file, which must stay as it is meanwhile.
 
     In rows, ``None``, NaN, NaT and NA stand for a cell that says nothing and is left out. Scalars and arrays of NumPy are
-    taken as the Python values they hold, times without a zone as they are written.
+    taken as the Python values they hold, a ``Decimal`` as a number, times without a zone as they are written.
 
     ``links`` says which account belongs to whom: records with ``account``, ``user``, ``last`` (the attributes applied last)
     and more. Options are given as a dict, as JSON text, or by keyword: ``matching``, ``mapping``, ``assigned_to``,
@@ -166,11 +167,12 @@ def analyze(
     >>> [(found.situation, found.account, found.user) for found in analysis]
     [('found', '7', 'u1'), ('orphaned', '8', None)]
     """
-    given: Mapping[str, Any] = {}
-    if isinstance(options, (str, bytes)):
+    given: Union[Mapping[str, Any], str, bytes] = {} if options is None else options
+    if more and isinstance(given, (str, bytes)):
         import json  # only JSON text needs it, and it takes longer to import than the rest
 
-        given = json.loads(options)
-    elif options is not None:
-        given = options
-    return Analysis(_native.analyze(users, accounts, links, {**given, **more}))
+        with suppress(ValueError):
+            given = json.loads(given)
+    # What is no object is told by the engine, which knows how.
+    merged = {**given, **more} if isinstance(given, Mapping) else given
+    return Analysis(_native.analyze(users, accounts, links, merged))

@@ -42,6 +42,7 @@ Secrets = Union[Callable[[str], Optional[str]], Mapping[str, str]]
 Clock = Union[_native.VirtualClock, Callable[[], datetime]]
 
 _Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
 _PAGE = 1000
 
 
@@ -85,7 +86,7 @@ class Engine:
         ``rollkeeper``. ``read_only``: every verb that would change something fails. ``look_up``: only for showing that
         duplicates appear without it.
         """
-        tell = _logging.forward if log is None else _telling(log)
+        tell = _logging.forward if log is None else _telling(log, LogEntry)
         switch = _logging.is_wanted if log is None else None
         place = None if path is None else os.fspath(path)
         native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, read_only, look_up)
@@ -217,7 +218,7 @@ class Engine:
         transaction and cancels the run by giving ``False``. Ctrl-C cancels the run too: what was sent is settled, then
         ``KeyboardInterrupt`` is raised.
         """
-        told = None if progress is None else _telling_progress(progress)
+        told = None if progress is None else _telling(progress, Progress)
         return Progress(self._native.run(workers, timeout, told))
 
     def step(self) -> Step:
@@ -280,13 +281,23 @@ class Engine:
 
     # Reconciliation
 
-    def reconcile(self, app: str, *, by: Optional[str] = None) -> Reconciliation:
+    def reconcile(
+        self,
+        app: str,
+        *,
+        by: Optional[str] = None,
+        progress: Optional[Callable[[Reconciliation], Optional[bool]]] = None,
+    ) -> Reconciliation:
         """Reads the target of an app, compares it with the users, and makes a plan. Nothing is changed.
 
         It goes on with a reconciliation that was interrupted. Ctrl-C ends it after the page it is at. The answer has the
         counts by situation and the ``digest`` of the plan; :meth:`plan` gives its items.
+
+        ``progress`` is called with the reconciliation as it is after each page and step; ``False`` stops it there, and the
+        next call goes on. An exception stops it too, and comes out of this method.
         """
-        return Reconciliation(self._native.reconcile(app, by))
+        told = None if progress is None else _telling(progress, Reconciliation)
+        return Reconciliation(self._native.reconcile(app, by, told))
 
     def stage_accounts(
         self,
@@ -470,12 +481,10 @@ def _requests(values: list[dict[str, Any]]) -> list[Request]:
     return [Request(value) for value in values]
 
 
-def _telling(log: Callable[[LogEntry], object]) -> Callable[[dict[str, Any]], object]:
-    return lambda values: log(LogEntry(values))
-
-
-def _telling_progress(progress: Callable[[Progress], Optional[bool]]) -> Callable[[dict[str, Any]], Optional[bool]]:
-    return lambda values: progress(Progress(values))
+def _telling(
+    tell: Callable[[_Item], _Answer], kind: Callable[[dict[str, Any]], _Item]
+) -> Callable[[dict[str, Any]], _Answer]:
+    return lambda values: tell(kind(values))
 
 
 def _pages(
