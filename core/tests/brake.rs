@@ -65,7 +65,6 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Around {
     linked: u64,
-    listed: u64,
     #[serde(default)]
     verdict: Option<SnapshotVerdict>,
     #[serde(default)]
@@ -122,7 +121,6 @@ impl Case {
             verdict: self.around.verdict.unwrap_or(SnapshotVerdict::Complete),
             delete_allowed: self.around.delete_allowed,
             linked: self.around.linked,
-            listed: self.around.listed,
             taken: Taken {
                 deactivations: taken("deactivations"),
                 deletes: taken("deletes"),
@@ -200,7 +198,6 @@ fn around(random: &mut Random) -> Surroundings {
         verdict: [Complete, Complete, Complete, Complete, Suspect, Incomplete][random.below(6) as usize],
         delete_allowed: !random.one_in(4),
         linked: random.below(2_000),
-        listed: random.below(2_000),
         taken: Taken { deactivations: random.below(8), deletes: random.below(3), explicit: random.below(30) },
         protected: if random.one_in(10) { ["a3".to_owned()].into() } else { [].into() },
         active_admins: if random.one_in(4) { ["a5".to_owned(), "a6".to_owned()].into() } else { [].into() },

@@ -18,8 +18,6 @@ pub struct Surroundings {
     pub delete_allowed: bool,
     /// How many linked accounts the app has that are not gone, before the plan.
     pub linked: u64,
-    /// How many accounts the listing has.
-    pub listed: u64,
     /// What was taken away lately.
     pub taken: Taken,
     /// External ids of protected accounts.
@@ -34,7 +32,6 @@ impl Default for Surroundings {
             verdict: SnapshotVerdict::Complete,
             delete_allowed: false,
             linked: 0,
-            listed: 0,
             taken: Taken::default(),
             protected: BTreeSet::new(),
             active_admins: BTreeSet::new(),
@@ -153,7 +150,7 @@ impl<'a> Brake<'a> {
     /// Decides on the whole plan.
     pub fn decide(self) -> Braked {
         let around = self.around;
-        let accounts = around.linked.max(around.listed);
+        let accounts = around.linked;
         let mut found = Found { reasons: Vec::new(), of: accounts };
         self.shares(&mut found);
         if self.all_deletes > 0 && !around.delete_allowed {

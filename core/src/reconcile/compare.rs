@@ -233,7 +233,6 @@ impl Work<'_> {
                 verdict,
                 delete_allowed: app.operations.allows(Operation::Delete),
                 linked: tx.count_linked(&app.id)?,
-                listed: self.row.accounts,
                 taken: Taken { deactivations, deletes, explicit: explicit.0 + explicit.1 },
                 protected: app.protected.external_ids.iter().cloned().collect(),
                 active_admins,
