@@ -10,7 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 fn companies() -> u64 {
-    std::env::var("SNAPSHOT_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(12)
+    std::env::var("SNAPSHOT_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(4)
+}
+
+/// So many seeds, of which every four have companies of each size, and of those that were reconciled before and were not.
+fn seeds(count: u64) -> Vec<u64> {
+    (0..count).map(|number| number / 16 * 16 + number * 5 % 16).collect()
 }
 
 /// A folder in memory where there is one, since every company is copied for every kind.
@@ -22,12 +27,12 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Plays every kind to so many companies, on two threads.
-fn play(name: &str, count: u64, brakes: bool) -> BTreeMap<&'static str, Vec<(u64, Harm)>> {
+/// Plays every kind to the companies of these seeds, on two threads.
+fn play(name: &str, seeds: &[u64], brakes: bool) -> BTreeMap<&'static str, Vec<(u64, Harm)>> {
     let folder = folder(name);
     let half = |odd: u64| {
         let mut found: Vec<(&'static str, u64, _)> = Vec::new();
-        for seed in (0..count).filter(|seed| seed % 4 / 2 == odd) {
+        for seed in seeds.iter().copied().filter(|seed| seed % 4 / 2 == odd) {
             let directory = Directory::new(seed, &folder).unwrap();
             for (number, kind) in kinds().iter().enumerate() {
                 let harm = directory.play(kind, &number.to_string(), brakes);
@@ -63,9 +68,8 @@ fn is_bearable(kind: &str, harm: &Harm) -> bool {
 
 #[test]
 fn no_bad_snapshot_takes_anything_away() {
-    let count = companies();
     let mut wrong = Vec::new();
-    for (kind, played) in play("braked", count, true) {
+    for (kind, played) in play("braked", &seeds(companies()), true) {
         let harmed: Vec<_> = played.iter().filter(|(_, harm)| !is_bearable(kind, harm)).collect();
         let commits: usize = played.iter().map(|(_, harm)| harm.commits).sum();
         let verdicts: BTreeSet<&String> = played.iter().flat_map(|(_, harm)| &harm.verdicts).collect();
@@ -99,7 +103,7 @@ const HARMLESS: [&str; 7] = [
 #[test]
 fn without_verdict_and_brake_every_kind_takes_something_away() {
     let mut harmless = Vec::new();
-    let played = play("unbraked", 2, false);
+    let played = play("unbraked", &[0, 1], false);
     assert!(played.len() >= HARMLESS.len() + 40, "there are only {} kinds", played.len());
     for (kind, played) in played {
         let count: usize = played.iter().map(|(_, harm)| harm.count()).sum();

@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-const KEY: [u8; 32] = [7; 32];
 const DEPARTMENTS: [&str; 4] = ["IT", "HR", "Sales", "Care"];
 
 /// Two observations of the same are further apart than the brake asks for.
@@ -284,7 +283,7 @@ fn app(chance: &mut Chance) -> Value {
 }
 
 fn open(file: &Path, clock: &VirtualClock, target: Arc<dyn Connector>, brakes: bool) -> Result<Engine, Failure> {
-    let builder = Engine::builder().path(file).key(KEY).clock(Arc::new(clock.clone())).seed(1);
+    let builder = Engine::builder().path(file).clock(Arc::new(clock.clone())).seed(1);
     let builder = if brakes { builder } else { builder.without_brake() };
     let engine = builder.open()?;
     engine.register_connector("target", target)?;
