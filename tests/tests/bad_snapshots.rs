@@ -1,7 +1,7 @@
 //! A bad snapshot takes nothing away. Every kind of `rollkeeper_tests::snapshots` is played twice, further apart than two
 //! observations must be, to companies at random of which every reaction is one that takes something away. `SNAPSHOT_COMPANIES`
 //! tells how many companies there are.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use rollkeeper_tests::snapshots::directory::{Directory, Harm, text, with};
 use rollkeeper_tests::snapshots::kinds;

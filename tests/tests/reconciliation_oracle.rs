@@ -1,6 +1,6 @@
 //! The oracle of `tests/oracle`, a plain Python program written from `core/docs/reconciliation.md`, and the engine find the same
 //! in directories at random, item by item. `ORACLE_DIRECTORIES` tells how many.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -118,10 +118,8 @@ pub(crate) fn read_pages(arguments: &Arguments) -> Result<(Duration, usize), Box
             accounts += page.count;
             black_box(&page.accounts);
             cursor = page.next;
-            if cursor.is_none() {
-                if pages.next.load(Ordering::Relaxed) >= pages.pages.len() {
-                    return Ok(());
-                }
+            if cursor.is_none() && pages.next.load(Ordering::Relaxed) >= pages.pages.len() {
+                return Ok(());
             }
         }
     })?;
