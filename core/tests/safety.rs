@@ -1,5 +1,5 @@
 //! What can hurt: access that comes back behind our back, what a listing alone says, releases, and what is not kept.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod world;
 

@@ -1,5 +1,5 @@
 //! Lists of all users: what follows from absence, and what never does.
-#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;

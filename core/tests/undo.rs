@@ -1,6 +1,6 @@
 //! What was done is undone: every value before is back at the target where the target allows, and what cannot be had back is
 //! told.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;

@@ -1,5 +1,5 @@
 //! `analyze` answers as the cases of `tests/data/reconciliation/analyze.json` say, which the other languages run too.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::model::Situation;
 use rollkeeper::{Fault, Rows, analyze};
