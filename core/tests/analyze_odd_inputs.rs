@@ -1,5 +1,10 @@
 //! `analyze` over texts and files that are odd, broken, or changed while they are read.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "tests may stop at what must not happen")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests may stop at what must not happen"
+)]
 
 use rollkeeper::{Analysis, Fault, Rows, analyze};
 use serde_json::{Value, json};

@@ -1,5 +1,10 @@
 //! The brake: its edges as data (`tests/data/reconciliation/brake.json`), and 20,000 plans at random.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests stop at what they did not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at what they did not expect"
+)]
 
 use rollkeeper::model::{
     BrakeSettings, Change, ChangeKind, Finding, ItemState, PlanItem, Reaction, Situation, SnapshotVerdict,
