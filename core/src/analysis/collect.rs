@@ -45,6 +45,8 @@ pub(super) struct Collected {
     pub(super) account_count: u32,
     /// Accounts that cannot be read.
     pub(super) bad_accounts: Vec<u32>,
+    /// Whether the mapping refers to other users.
+    pub(super) has_references: bool,
     /// The links of users, by the hash of the user, where the mapping refers to others.
     pub(super) links_of: HashMap<u128, u32>,
     pub(super) troubles: Troubles,
@@ -85,10 +87,11 @@ pub(super) fn collect(
         user_flags: Vec::new(),
         account_count: 0,
         bad_accounts: Vec::new(),
+        has_references: rules.mapping.has_references(),
         links_of: HashMap::new(),
         troubles: Troubles::default(),
     };
-    collected.links(inputs.links, &Hasher::new(&terms.key), rules.mapping.has_references(), scratch)?;
+    collected.links(inputs.links, &Hasher::new(&terms.key), scratch)?;
     let keys = user_keys(rules);
     let members = AccountMembers::new(rules);
     let nobody = Attributes::new();
@@ -114,7 +117,6 @@ impl Collected {
         &mut self,
         links: &mut dyn Records,
         hasher: &Hasher,
-        has_references: bool,
         scratch: &mut dyn Scratch,
     ) -> Result<(), Fault> {
         let mut count = 0;
@@ -126,9 +128,6 @@ impl Collected {
                     let flags =
                         if link.is_ignored { IGNORED } else { 0 } | if link.user.is_some() { LINKED } else { 0 };
                     let other = link.user.unwrap_or_default();
-                    if let (true, Some(user)) = (has_references && !link.is_ignored, link.user) {
-                        self.links_of.insert(user, number);
-                    }
                     let row = Row { hash: link.account, other, number, link: number, flags };
                     self.links.push(scratch, Parts::part(row.hash), &row)?;
                 }

@@ -34,8 +34,13 @@ pub(super) fn link(
                 break;
             };
             let link = next_link.filter(|link| link.hash == hash);
-            if link.is_some() {
+            if let Some(link) = link {
                 link_at += 1;
+                // Only a link that stands says to which account a reference leads; of several the last.
+                if collected.has_references && link.flags & (LINKED | IGNORED) == LINKED {
+                    let number = collected.links_of.entry(link.other).or_insert(link.number);
+                    *number = link.number.max(*number);
+                }
                 while let Some(again) = links.get(link_at).filter(|again| again.hash == hash) {
                     collected.troubles.add(Side::Links, u64::from(again.number), repeated("account"));
                     link_at += 1;
