@@ -28,7 +28,7 @@ LIFE = timedelta(minutes=30)
 PAGE = 25
 BOUNDARIES = ("before_send", "after_send", "before_settle")
 # More items than one transaction does, more accounts than a page has; few enough leavers for the brake.
-LINKED, FOUND, DRIFTED, ABSENT, ORPHANED = 20, 85, 6, 6, 5
+LINKED, FOUND, DRIFTED, ABSENT, ORPHANED = 30, 85, 6, 6, 4
 MOST_KILLS = 12
 LEAST_KILLS = 5
 
