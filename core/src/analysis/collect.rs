@@ -113,12 +113,7 @@ fn next(number: &mut u32) -> Result<u32, Fault> {
 }
 
 impl Collected {
-    fn links(
-        &mut self,
-        links: &mut dyn Records,
-        hasher: &Hasher,
-        scratch: &mut dyn Scratch,
-    ) -> Result<(), Fault> {
+    fn links(&mut self, links: &mut dyn Records, hasher: &Hasher, scratch: &mut dyn Scratch) -> Result<(), Fault> {
         let mut count = 0;
         links.each(&mut |place, json| {
             let number = next(&mut count)?;
