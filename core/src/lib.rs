@@ -49,7 +49,7 @@ pub use fault::{Blame, Code, Fault, Retry};
 pub use id::{AppId, RequestId, UserId};
 pub use operation::Operation;
 pub use secret::Secret;
-pub use time::{Clock, Period, SystemClock, Timestamp};
+pub use time::{Clock, Moment, Period, SystemClock, Timestamp};
 
 /// What tests need: a clock that moves only when told to, a target in memory with scripted faults, and the suite that
 /// every connector must pass.

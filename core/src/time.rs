@@ -1,5 +1,6 @@
 //! Time as a value. Nothing below the engine reads a clock: `now` is an argument.
 
+mod boot;
 mod calendar;
 
 pub(crate) use calendar::is_form;
@@ -8,7 +9,7 @@ use crate::fault::{Code, Fault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 const MICROS: i64 = 1_000_000;
 
@@ -156,10 +157,48 @@ impl From<Period> for String {
     }
 }
 
+/// A moment that nobody can set: how long the machine has run since it was started. Moments of different boots cannot be
+/// compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Moment {
+    /// Which start of the machine it is counted from.
+    pub boot: u64,
+    /// Microseconds since then, the time asleep included.
+    pub micros: i64,
+}
+
+impl Moment {
+    /// This moment and `period` later.
+    #[must_use]
+    pub const fn plus(self, period: Period) -> Self {
+        Self { boot: self.boot, micros: self.micros.saturating_add(period.0) }
+    }
+
+    /// The time from `earlier` to this moment, zero where `earlier` is later; none where it is of another boot.
+    pub const fn since(self, earlier: Self) -> Option<Period> {
+        if self.boot == earlier.boot {
+            Some(Period::from_micros(self.micros.saturating_sub(earlier.micros)))
+        } else {
+            None
+        }
+    }
+
+    /// Whether this moment is after `other`. Of another boot, it counts as after: whoever asks may no longer act.
+    pub const fn is_after(self, other: Self) -> bool {
+        self.boot != other.boot || self.micros > other.micros
+    }
+}
+
 /// Where the engine takes the time from. Hosts may supply their own; tests use [`VirtualClock`].
 pub trait Clock: Send + Sync {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// The same moment on a clock that nobody can set, for everything that is waited for: the settle time after a doubtful
+    /// answer, the end of a lease. A clock that has none is believed never to be set.
+    fn moment(&self) -> Moment {
+        Moment { boot: 0, micros: self.now().0 }
+    }
 
     /// Waits for a while, as a reconciliation does before it asks a target again.
     fn pause(&self, period: Period) {
@@ -175,6 +214,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_microsecond())
     }
+
+    fn moment(&self) -> Moment {
+        boot::moment()
+    }
 }
 
 /// A clock that moves only when told to. Clones show the same time.
@@ -187,28 +230,54 @@ impl Clock for SystemClock {
 /// # Ok::<(), rollkeeper::Fault>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct VirtualClock(Arc<AtomicI64>);
+pub struct VirtualClock(Arc<Hands>);
+
+/// What a virtual clock shows.
+#[derive(Debug)]
+struct Hands {
+    now: AtomicI64,
+    boot: AtomicU64,
+    running: AtomicI64,
+}
 
 impl VirtualClock {
     /// A clock that shows `start`.
     pub fn new(start: Timestamp) -> Self {
-        Self(Arc::new(AtomicI64::new(start.0)))
+        Self(Arc::new(Hands { now: AtomicI64::new(start.0), boot: AtomicU64::new(1), running: AtomicI64::new(0) }))
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, period: Period) {
-        self.0.fetch_add(period.0, Ordering::SeqCst);
+        self.0.now.fetch_add(period.0, Ordering::SeqCst);
+        self.0.running.fetch_add(period.0, Ordering::SeqCst);
     }
 
-    /// Sets the clock, backwards too.
+    /// Sets the clock. Forwards, time passes; backwards, somebody turned the clock, and no time passes.
     pub fn set(&self, time: Timestamp) {
-        self.0.store(time.0, Ordering::SeqCst);
+        let before = self.0.now.swap(time.0, Ordering::SeqCst);
+        self.0.running.fetch_add(time.since(Timestamp(before)).0, Ordering::SeqCst);
+    }
+
+    /// Turns the clock, in either direction, without any time passing: what an administrator or a time server does.
+    pub fn turn(&self, time: Timestamp) {
+        self.0.now.store(time.0, Ordering::SeqCst);
+    }
+
+    /// Starts the machine again: moments are counted anew.
+    pub fn reboot(&self) {
+        self.0.boot.fetch_add(1, Ordering::SeqCst);
+        self.0.running.store(0, Ordering::SeqCst);
     }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.0.now.load(Ordering::SeqCst))
+    }
+
+    fn moment(&self) -> Moment {
+        let (boot, micros) = (self.0.boot.load(Ordering::SeqCst), self.0.running.load(Ordering::SeqCst));
+        Moment { boot, micros }
     }
 
     /// Nobody waits: the clock moves forward.

@@ -12,7 +12,6 @@ use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What waits for an account of another user is woken by it; all the same it is looked at again after that time.
 const AGAIN: Period = Period::from_seconds(86_400);
@@ -207,7 +206,7 @@ fn begin(
             ..LogEvent::new("sending", details)
         })?;
     }
-    Ok(Job { row, app: Arc::clone(app), work, send_by: Instant::now() + window.to_std() })
+    Ok(Job { row, app: Arc::clone(app), work, send_by: tx.moment.plus(window) })
 }
 
 /// The names of the attributes that are sent.

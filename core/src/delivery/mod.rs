@@ -17,16 +17,15 @@ pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
 pub(crate) use gates::{Gates, Health};
 pub(crate) use kept::is_in_vain;
-pub(crate) use perform::{Report, Work, perform};
+pub(crate) use perform::{Deadline, Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Host, RunState, lock, run, step};
 
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::store::{RequestRow, Tx};
-use crate::time::Period;
+use crate::time::{Moment, Period};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {
@@ -34,7 +33,7 @@ pub(crate) struct Job {
     pub(crate) app: Arc<LiveApp>,
     pub(crate) work: Work,
     /// After that nothing may be sent any more: somebody else may have taken over.
-    pub(crate) send_by: Instant,
+    pub(crate) send_by: Moment,
 }
 
 /// How long after the intent a request may still be sent.

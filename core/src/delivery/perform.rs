@@ -7,9 +7,9 @@ use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::planning::inverse::still_has;
+use crate::time::{Clock, Moment};
 use crate::value::Attributes;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 /// Why values are not put back.
 pub(super) const CHANGED_SINCE: &str = "the account no longer has the values that were to be taken back";
@@ -105,9 +105,16 @@ pub(crate) enum Report {
     FailedAfterLook(ConnectorError),
 }
 
-/// Makes the call. Nothing is sent after `send_by`.
-pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, send_by: Instant) -> Report {
-    let call = Call { connector, matching, send_by };
+/// Until when something may be sent, and by which clock.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) send_by: Moment,
+}
+
+/// Makes the call. Nothing is sent after the deadline.
+pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Work, deadline: Deadline<'_>) -> Report {
+    let call = Call { connector, matching, deadline };
     let result = match work {
         Work::Create { attributes, key, look_up, look_where_taken, make, in_doubt, user, external_id, unique } => {
             let wanted = Wanted { user, external_id, unique, made: in_doubt.then_some(attributes) };
@@ -186,13 +193,13 @@ struct Mode {
 pub(super) struct Call<'a> {
     connector: &'a dyn Connector,
     pub(super) matching: &'a Matching,
-    send_by: Instant,
+    deadline: Deadline<'a>,
 }
 
 impl Call<'_> {
     /// A write: a panic may have come before or after the target did it.
     fn write<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
-        if Instant::now() > self.send_by {
+        if self.deadline.clock.moment().is_after(self.deadline.send_by) {
             let message = "it was too late to send; nothing was sent";
             return Err(ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message));
         }

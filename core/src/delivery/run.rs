@@ -4,7 +4,7 @@
 use super::claim::claim;
 use super::gates::Health;
 use super::settle::settle_apart;
-use super::{Gates, Job, Report, perform};
+use super::{Deadline, Gates, Job, Report, perform};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
@@ -147,7 +147,7 @@ pub(crate) fn run(
         let _closing = Closing(&exchange);
         if workers > 1 {
             for _ in 0..workers {
-                scope.spawn(|| work(&exchange));
+                scope.spawn(|| work(host.clock(), &exchange));
             }
         }
         run.drive(progress)
@@ -167,7 +167,7 @@ pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
 }
 
 /// A worker: takes a job, makes the call, puts the report back.
-fn work(exchange: &Exchange) {
+fn work(clock: &dyn Clock, exchange: &Exchange) {
     loop {
         let mut desk = lock(&exchange.desk);
         let job = loop {
@@ -180,15 +180,16 @@ fn work(exchange: &Exchange) {
             desk = exchange.job_ready.wait(desk).unwrap_or_else(PoisonError::into_inner);
         };
         drop(desk);
-        let report = call(&job);
+        let report = call(clock, &job);
         lock(&exchange.desk).reports.push_back((job, report));
         exchange.report_ready.notify_one();
     }
 }
 
-fn call(job: &Job) -> Report {
+fn call(clock: &dyn Clock, job: &Job) -> Report {
+    let deadline = Deadline { clock, send_by: job.send_by };
     match &job.app.connector {
-        Some(connector) => perform(connector.as_ref(), &job.app.definition.matching, &job.work, job.send_by),
+        Some(connector) => perform(connector.as_ref(), &job.app.definition.matching, &job.work, deadline),
         None => Report::Failed(crate::connector::ConnectorError::new(
             crate::connector::Outcome::NotApplied,
             Code::UnknownConnector.name(),
@@ -282,12 +283,14 @@ impl<'a> Run<'a> {
     fn turn(&mut self, reports: &[(Job, Report)]) -> Result<bool, Fault> {
         self.host.refresh()?;
         let (apps, revision) = self.host.apps();
-        let (now, state, look_up) = (self.host.clock().now(), self.host.state(), self.host.looks_up());
+        let (now, moment) = (self.host.clock().now(), self.host.clock().moment());
+        let (state, look_up) = (self.host.state(), self.host.looks_up());
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
         let turn = *lock(&state.turn);
         let pauses = std::mem::take(&mut *lock(&state.pauses));
         let mut begun = Vec::new();
         let written = self.host.store().write(now, |tx| {
+            tx.moment = moment;
             for (app, until) in &pauses {
                 tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
             }
@@ -371,7 +374,7 @@ impl<'a> Run<'a> {
     fn perform_own(&mut self) -> Reports {
         let jobs = std::mem::take(&mut self.own).into_iter();
         jobs.map(|job| {
-            let report = call(&job);
+            let report = call(self.host.clock(), &job);
             (job, report)
         })
         .collect()

@@ -39,7 +39,7 @@ pub(crate) use vault::{UserKey, fingerprint};
 use crate::fault::{Code, Fault};
 use crate::id::{Random, RequestId, UserId};
 use crate::model::LogEntry;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
 use dialect::store_fault;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, TransactionBehavior};
@@ -74,8 +74,15 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| store_fault(&error))?;
-        let mut tx =
-            Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new(), tally: Tally::default() };
+        let mut tx = Tx {
+            sql: &sql,
+            vault: &mut self.vault,
+            now,
+            moment: Moment::default(),
+            head: None,
+            entries: Vec::new(),
+            tally: Tally::default(),
+        };
         let result = work(&mut tx)?;
         let entries = tx.entries;
         sql.commit().map_err(|error| store_fault(&error))?;
@@ -106,8 +113,15 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(|error| store_fault(&error))?;
-        let mut tx =
-            Tx { sql: &sql, vault: &mut self.vault, now, head: None, entries: Vec::new(), tally: Tally::default() };
+        let mut tx = Tx {
+            sql: &sql,
+            vault: &mut self.vault,
+            now,
+            moment: Moment::default(),
+            head: None,
+            entries: Vec::new(),
+            tally: Tally::default(),
+        };
         work(&mut tx)
     }
 
@@ -170,6 +184,8 @@ pub(crate) struct Tx<'a> {
     sql: &'a Connection,
     vault: &'a mut Vault,
     pub(crate) now: Timestamp,
+    /// The same on a clock that nobody can set; only delivery tells it.
+    pub(crate) moment: Moment,
     head: Option<(u64, String)>,
     entries: Vec<LogEntry>,
     pub(crate) tally: Tally,

@@ -15,7 +15,12 @@ const APPLICATION_ID: i32 = 0x726f_6c6c;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// One step a version; never edited after a release.
-const MIGRATIONS: &[&str] = &[include_str!("sql/v001.sql"), include_str!("sql/v002.sql"), include_str!("sql/v003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sql/v001.sql"),
+    include_str!("sql/v002.sql"),
+    include_str!("sql/v003.sql"),
+    include_str!("sql/v004.sql"),
+];
 
 /// Keeps the file «in use» as long as it lives.
 pub(super) struct Lock {

@@ -1,0 +1,53 @@
+-- Schema, version 4: what keeps calls back, in the file, so that every process on it keeps to the same; who is held by whom.
+
+-- How often a request was claimed: an answer is believed only from who claimed it last.
+ALTER TABLE request ADD COLUMN fence {int} NOT NULL DEFAULT 0;
+
+-- What is waited for, on a clock that nobody can set: the boot, the moment in it, and the whole wait, which begins anew after
+-- another boot. All three or none.
+ALTER TABLE request ADD COLUMN guard_boot {int};
+ALTER TABLE request ADD COLUMN guard_moment {int};
+ALTER TABLE request ADD COLUMN guard_wait {int};
+
+-- What is known about an app's target, kept by every process on the file.
+CREATE TABLE gate (
+    app_id TEXT NOT NULL PRIMARY KEY REFERENCES app (id),
+    -- The token bucket: how many calls may start at once, in thousandths, and when that was so.
+    tokens {int} NOT NULL,
+    filled_at {int} NOT NULL,
+    -- What the target asked for: nothing before that; and the share of the rate that is used since, in thousandths.
+    patience_until {int},
+    share {int} NOT NULL CHECK (share >= 1 AND share <= 1000),
+    -- The breaker: failures in a row, calls and failures of the last minute, how often it opened without success between.
+    failures {int} NOT NULL,
+    window_at {int} NOT NULL,
+    window_calls {int} NOT NULL,
+    window_failures {int} NOT NULL,
+    openings {int} NOT NULL,
+    opened_at {int},
+    paused_until {int},
+    reason TEXT,
+    -- When it was open for a day, and when that was told last.
+    quarantined_at {int},
+    told_at {int},
+    -- Since when, by whom and why nothing is sent.
+    maintenance_at {int},
+    maintenance_by TEXT,
+    CHECK ((opened_at IS NULL) = (paused_until IS NULL))
+) {strict};
+
+-- What a person holds: an app, a user, both, or one request. Nothing of it is sent until it is resumed.
+CREATE TABLE hold (
+    scope TEXT NOT NULL PRIMARY KEY,
+    app_id TEXT,
+    user_id TEXT,
+    request_id TEXT,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    held_at {int} NOT NULL,
+    CHECK (request_id IS NULL OR (app_id IS NULL AND user_id IS NULL)),
+    CHECK (request_id IS NOT NULL OR app_id IS NOT NULL OR user_id IS NOT NULL)
+) {strict};
+
+CREATE INDEX hold_user ON hold (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX hold_app ON hold (app_id) WHERE app_id IS NOT NULL;
