@@ -326,6 +326,29 @@ typedef struct rollkeeper_clock {
 } rollkeeper_clock;
 
 /**
+ * Who is told what needs a person, once it is durable. Set `struct_size` to `sizeof(rollkeeper_alerts)`.
+ */
+typedef struct rollkeeper_alerts {
+    /**
+     * The size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Given to every call.
+     */
+    void *context;
+    /**
+     * Called once when the context is no longer needed; may be NULL.
+     */
+    void (*free_context)(void *context);
+    /**
+     * Takes one alert as JSON text with `kind`, `sequence`, `at`, `advice`, and `app`, `user`, `request` and `code` where
+     * it has them. The text lives until the call returns. Must not be NULL.
+     */
+    void (*alert)(void *context, const char *alert, size_t alert_length);
+} rollkeeper_alerts;
+
+/**
  * How an engine is opened. Set everything to zero and `struct_size` to `sizeof(rollkeeper_open_options)`; what is zero
  * has its default.
  */
@@ -374,6 +397,10 @@ typedef struct rollkeeper_open_options {
      * A virtual clock instead of `clock`, or NULL. It may be freed before the engine.
      */
     const struct rollkeeper_virtual_clock *virtual_clock;
+    /**
+     * Who is told what needs a person, or NULL.
+     */
+    const struct rollkeeper_alerts *alerts;
 } rollkeeper_open_options;
 
 /**
@@ -1446,7 +1473,7 @@ ROLLKEEPER_API void rollkeeper_mapping_free(struct rollkeeper_mapping *mapping);
 /**
  * Opens an engine.
  *
- * The contexts of `secrets`, `log` and `clock` belong to the engine from now on, whether the call succeeds or not: their
+ * The contexts of `secrets`, `log`, `clock` and `alerts` belong to the engine from now on, whether the call succeeds or not: their
  * `free_context` is called exactly once, except where the `struct_size` of its own or of the options is too small.
  *
  * Fails with ROLLKEEPER_STORE_NEWER, ROLLKEEPER_STORE_DAMAGED, ROLLKEEPER_STORE_UNWRITABLE, ROLLKEEPER_STORE_BUSY,
@@ -2348,6 +2375,33 @@ ROLLKEEPER_MUST_USE
 rollkeeper_status rollkeeper_engine_step(struct rollkeeper_engine *engine,
                                          char **step,
                                          struct rollkeeper_error **error);
+
+/**
+ * Gives how the work stands as JSON: `at`, `logged`, and `apps` with, for each app, `open` by what requests wait for, `due`,
+ * `next_due`, `sending`, `removals` and `oldest_removal`, `paused_until`, `attempts` by outcome and `ended` by how.
+ *
+ * Fails with the codes of the store.
+ *
+ * # Safety
+ * `engine` is valid; `metrics` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_metrics(const struct rollkeeper_engine *engine,
+                                            char **metrics,
+                                            struct rollkeeper_error **error);
+
+/**
+ * Gives what rollkeeper_engine_metrics gives in the OpenMetrics text form, for a scraper.
+ *
+ * # Safety
+ * As rollkeeper_engine_metrics.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_open_metrics(const struct rollkeeper_engine *engine,
+                                                 char **text,
+                                                 struct rollkeeper_error **error);
 
 /**
  * Ends a run after the calls under way. It may be called from any thread, and is the one function that a callback may

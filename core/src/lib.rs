@@ -41,8 +41,10 @@ mod reconcile;
 mod engine;
 
 // The public interface is:
+pub use engine::{
+    AlertCallback, Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback,
+};
 pub use engine::{Analysis, Rows, analyze};
-pub use engine::{Builder, Engine, Error, LogCallback, ProgressCallback, Result, RunOptions, SecretsCallback};
 pub use engine::{Impact, ImpactProgress, StoredOr};
 pub use engine::{can_change, check_expression, evaluate, evaluate_with, match_accounts, next_state, render};
 pub use fault::{Blame, Code, Fault, Retry};

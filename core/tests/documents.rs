@@ -220,3 +220,13 @@ fn every_function_that_a_page_names_exists() {
         }
     }
 }
+
+#[test]
+fn every_kind_of_alert_is_told_and_no_other() {
+    let document = text("core/docs/delivery.md");
+    let told = first_column(section(&document, "## Watching it"));
+    let source = text("core/src/model/alert.rs");
+    let named = source.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let named: BTreeSet<String> = named.filter(|name| !name.contains(' ')).map(str::to_owned).collect();
+    assert_eq!(told, named);
+}

@@ -17,6 +17,11 @@ static void entry(void *context, const char *text, size_t length)
     rollkeeperGoLog((uintptr_t)context, (char *)text, length);
 }
 
+static void alert(void *context, const char *text, size_t length)
+{
+    rollkeeperGoAlert((uintptr_t)context, (char *)text, length);
+}
+
 static int64_t now(void *context)
 {
     return rollkeeperGoNow((uintptr_t)context);
@@ -83,6 +88,7 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
     rollkeeper_secrets secrets = {sizeof secrets, (void *)options->secrets, free_handle, secret};
     rollkeeper_log log = {sizeof log, (void *)options->log, free_handle, entry};
     rollkeeper_clock clock = {sizeof clock, (void *)options->clock, free_handle, now};
+    rollkeeper_alerts alerts = {sizeof alerts, (void *)options->alerts, free_handle, alert};
     rollkeeper_open_options given = {
         .struct_size = sizeof given,
         .path = options->path,
@@ -94,6 +100,7 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
         .log = options->log == 0 ? NULL : &log,
         .clock = options->clock == 0 ? NULL : &clock,
         .virtual_clock = options->virtual_clock,
+        .alerts = options->alerts == 0 ? NULL : &alerts,
     };
     return rollkeeper_engine_open(&given, engine, error);
 }

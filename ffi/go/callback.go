@@ -50,6 +50,15 @@ func rollkeeperGoLog(handle C.uintptr_t, text *C.char, length C.size_t) {
 	}
 }
 
+//export rollkeeperGoAlert
+func rollkeeperGoAlert(handle C.uintptr_t, text *C.char, length C.size_t) {
+	defer endOnPanic()
+	alert, err := read[Alert](string(bytesOf(text, length)), nil)
+	if err == nil {
+		valueOf[func(Alert)](handle)(alert)
+	}
+}
+
 //export rollkeeperGoNow
 func rollkeeperGoNow(handle C.uintptr_t) C.int64_t {
 	defer endOnPanic()

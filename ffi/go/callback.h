@@ -14,6 +14,7 @@ typedef struct {
     uintptr_t secrets;
     uintptr_t log;
     uintptr_t clock;
+    uintptr_t alerts;
     const rollkeeper_virtual_clock *virtual_clock;
 } rollkeeper_go_options;
 

@@ -24,6 +24,8 @@ type Options struct {
 	Secrets func(name string) (secret string, ok bool)
 	// Log is told every log entry once it is durable.
 	Log func(entry LogEntry)
+	// Alerts is told what needs a person, once it is durable.
+	Alerts func(alert Alert)
 	// Clock gives the time instead of the system's clock.
 	Clock func() time.Time
 	// VirtualClock is used instead of Clock.
@@ -31,8 +33,8 @@ type Options struct {
 }
 
 // Engine is an open database and everything that works on it. It may be used from any goroutine. A callback (Secrets,
-// Log, Clock, Progress, a [Connector]) must not call the engine it serves but for CancelRun. A panic in Secrets, Log or
-// Clock ends the program.
+// Log, Alerts, Clock, Progress, a [Connector]) must not call the engine it serves but for CancelRun. A panic in Secrets, Log,
+// Alerts or Clock ends the program.
 type Engine struct {
 	pointer *C.rollkeeper_engine
 
@@ -69,6 +71,9 @@ func Open(path string, options Options) (*Engine, error) {
 		}
 		if options.Log != nil {
 			given.log = C.uintptr_t(cgo.NewHandle(options.Log))
+		}
+		if options.Alerts != nil {
+			given.alerts = C.uintptr_t(cgo.NewHandle(options.Alerts))
 		}
 		if options.VirtualClock != nil {
 			given.virtual_clock = options.VirtualClock.pointer

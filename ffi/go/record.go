@@ -346,6 +346,60 @@ type Progress struct {
 	Stopped bool `json:"stopped"`
 }
 
+// Metrics say how an engine's work stands.
+type Metrics struct {
+	Record
+	// At is when it was so.
+	At time.Time `json:"at"`
+	// Logged counts the log entries that this engine wrote since its opening.
+	Logged int `json:"logged"`
+	// Apps has the numbers of each app by its id.
+	Apps map[string]AppMetrics `json:"apps"`
+}
+
+// AppMetrics say how the work for one app stands.
+type AppMetrics struct {
+	// Open counts requests that are not finished, by what they wait for; "nothing" where their turn has come.
+	Open map[string]int `json:"open"`
+	// Due counts those whose time has come.
+	Due int `json:"due"`
+	// NextDue is when the next one's time comes, or came.
+	NextDue *time.Time `json:"next_due,omitempty"`
+	// Sending counts those of which a call is under way.
+	Sending int `json:"sending"`
+	// Removals counts removals of access that are not confirmed yet.
+	Removals int `json:"removals"`
+	// OldestRemoval is since when the oldest of them has been asked for.
+	OldestRemoval *time.Time `json:"oldest_removal,omitempty"`
+	// PausedUntil is until when the breaker keeps calls back, where it is open.
+	PausedUntil *time.Time `json:"paused_until,omitempty"`
+	// Attempts counts attempts since the opening by their outcome.
+	Attempts map[string]int `json:"attempts"`
+	// Ended counts requests that ended since the opening by how: completed, failed, cancelled.
+	Ended map[string]int `json:"ended"`
+}
+
+// Alert is one thing that needs a person.
+type Alert struct {
+	Record
+	// Kind says what it is about: approval_needed, uncertain, conflict, plan_held, …
+	Kind string `json:"kind"`
+	// Sequence is the number of the log entry that it is read off.
+	Sequence uint64 `json:"sequence"`
+	// At is when it happened.
+	At time.Time `json:"at"`
+	// App is the app's id; empty where it is about none.
+	App string `json:"app,omitempty"`
+	// User is the user's id; empty where it is about none.
+	User string `json:"user,omitempty"`
+	// Request is the request's or the plan's id; empty where it is about none.
+	Request string `json:"request,omitempty"`
+	// Code is that of the failure behind it; empty where there is none.
+	Code string `json:"code,omitempty"`
+	// Advice says what the person can do.
+	Advice string `json:"advice"`
+}
+
 // Step says what one step did.
 type Step struct {
 	Record

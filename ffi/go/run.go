@@ -108,6 +108,22 @@ func (e *Engine) Step() (Step, error) {
 	}))
 }
 
+// Metrics says how the work stands: what is open, due and under way for each app, which removals of access are not confirmed
+// yet, and what was done since the opening. It fails with the codes of the store.
+func (e *Engine) Metrics() (Metrics, error) {
+	return read[Metrics](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_metrics(engine, out, failure)
+	}))
+}
+
+// OpenMetrics gives the same in the OpenMetrics text form, for a scraper; its media type is
+// "application/openmetrics-text; version=1.0.0; charset=utf-8".
+func (e *Engine) OpenMetrics() (string, error) {
+	return e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_open_metrics(engine, out, failure)
+	})
+}
+
 // CancelRun ends a run after the calls under way. It may be called from any goroutine, and is the one method that a
 // callback may call.
 func (e *Engine) CancelRun() {

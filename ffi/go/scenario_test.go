@@ -41,6 +41,7 @@ type player struct {
 	engine  *Engine
 	clock   *VirtualClock
 	answers []string
+	alerts  []string
 }
 
 // play performs one verb of a step.
@@ -110,6 +111,14 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		var validation Validation
 		if validation, err = p.engine.ValidateApp(argument); err == nil {
 			p.answers = append(p.answers, string(validation.Raw))
+		}
+	case "alerts":
+		p.answers = append(p.answers, p.alerts...)
+		p.alerts = nil
+	case "metrics":
+		var metrics Metrics
+		if metrics, err = p.engine.Metrics(); err == nil {
+			p.answers = append(p.answers, string(metrics.Raw))
 		}
 	case "explain":
 		var explanation Explanation
@@ -276,7 +285,9 @@ func playScenario(t *testing.T, path string) string {
 	must(t, decoder.Decode(&played))
 	clock, err := NewVirtualClock(played.Start)
 	must(t, err)
-	p := player{engine: open(t, "", Options{Seed: &played.Seed, VirtualClock: clock}), clock: clock}
+	p := player{clock: clock}
+	tell := func(alert Alert) { p.alerts = append(p.alerts, string(alert.Raw)) }
+	p.engine = open(t, "", Options{Seed: &played.Seed, VirtualClock: clock, Alerts: tell})
 	for _, app := range played.Apps {
 		_, err := p.engine.PutApp(app, "")
 		must(t, err)

@@ -5,7 +5,6 @@ use crate::boundary::{json_text, null};
 use crate::failure::c_text;
 use crate::reply::Reply;
 use crate::table::{Table, read_table};
-use engine::model::LogEntry;
 use engine::{Fault, Secret, Timestamp};
 use serde::Serialize;
 use std::cell::RefCell;
@@ -137,6 +136,24 @@ pub struct Log {
 // SAFETY: as for `Secrets`.
 unsafe impl Table for Log {}
 
+/// Who is told what needs a person, once it is durable. Set `struct_size` to `sizeof(rollkeeper_alerts)`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Alerts {
+    /// The size of this struct.
+    pub struct_size: usize,
+    /// Given to every call.
+    pub context: *mut c_void,
+    /// Called once when the context is no longer needed; may be NULL.
+    pub free_context: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// Takes one alert as JSON text with `kind`, `sequence`, `at`, `advice`, and `app`, `user`, `request` and `code` where
+    /// it has them. The text lives until the call returns. Must not be NULL.
+    pub alert: Option<unsafe extern "C" fn(context: *mut c_void, alert: *const c_char, alert_length: usize)>,
+}
+
+// SAFETY: as for `Secrets`.
+unsafe impl Table for Alerts {}
+
 /// Where the engine takes the time from. Set `struct_size` to `sizeof(rollkeeper_clock)`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -184,32 +201,45 @@ impl HostSecrets {
     }
 }
 
-/// The host's log.
-pub(crate) struct HostLog {
+/// Takes one record as JSON text.
+type TakeRecord = unsafe extern "C" fn(*mut c_void, *const c_char, usize);
+
+/// A function of the host that is told records: log entries, alerts.
+pub(crate) struct HostReader {
     context: Context,
-    entry: unsafe extern "C" fn(*mut c_void, *const c_char, usize),
+    take: TakeRecord,
     engine: u64,
 }
 
-impl HostLog {
-    /// Takes the table over.
+impl HostReader {
+    /// Takes a log's table over.
     ///
     /// # Safety
     /// As [`HostSecrets::take`].
-    pub(crate) unsafe fn take(table: *const Log, engine: u64) -> Result<Self, Fault> {
+    pub(crate) unsafe fn of_log(table: *const Log, engine: u64) -> Result<Self, Fault> {
         // SAFETY: the promise is handed on.
         let table = unsafe { read_table(table, offset_of!(Log, entry), "log") }?;
         let context = Context::new(table.context, table.free_context);
-        let entry = table.entry.ok_or_else(|| null("log.entry"))?;
-        Ok(Self { context, entry, engine })
+        Ok(Self { context, take: table.entry.ok_or_else(|| null("log.entry"))?, engine })
     }
 
-    /// Tells one entry.
-    pub(crate) fn entry(&self, entry: &LogEntry) {
-        let Ok(text) = json_text(entry) else { return };
+    /// Takes the table of alerts over.
+    ///
+    /// # Safety
+    /// As [`HostSecrets::take`].
+    pub(crate) unsafe fn of_alerts(table: *const Alerts, engine: u64) -> Result<Self, Fault> {
+        // SAFETY: the promise is handed on.
+        let table = unsafe { read_table(table, offset_of!(Alerts, alert), "alerts") }?;
+        let context = Context::new(table.context, table.free_context);
+        Ok(Self { context, take: table.alert.ok_or_else(|| null("alerts.alert"))?, engine })
+    }
+
+    /// Tells one record.
+    pub(crate) fn tell(&self, record: &impl Serialize) {
+        let Ok(text) = json_text(record) else { return };
         let text = c_text(&text);
         // SAFETY: the text lives until the call returns; the host promised that the function may be called.
-        serve(self.engine, || unsafe { (self.entry)(self.context.pointer(), text.as_ptr(), text.as_bytes().len()) });
+        serve(self.engine, || unsafe { (self.take)(self.context.pointer(), text.as_ptr(), text.as_bytes().len()) });
     }
 }
 

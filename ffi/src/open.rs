@@ -1,7 +1,7 @@
 //! Opening an engine, and copying its database.
 
 use crate::boundary::{Problem, guard, optional_text, output, text};
-use crate::context::{Clock, HostClock, HostLog, HostSecrets, Log, Secrets};
+use crate::context::{Alerts, Clock, HostClock, HostReader, HostSecrets, Log, Secrets};
 use crate::failure::Failure;
 use crate::handle::{EngineHandle, enter, next_number};
 use crate::status::Status;
@@ -40,6 +40,8 @@ pub struct OpenOptions {
     pub clock: *const Clock,
     /// A virtual clock instead of `clock`, or NULL. It may be freed before the engine.
     pub virtual_clock: *const VirtualClockHandle,
+    /// Who is told what needs a person, or NULL.
+    pub alerts: *const Alerts,
 }
 
 // SAFETY: `repr(C)`, the size first, and only integers and pointers.
@@ -47,7 +49,7 @@ unsafe impl Table for OpenOptions {}
 
 /// Opens an engine.
 ///
-/// The contexts of `secrets`, `log` and `clock` belong to the engine from now on, whether the call succeeds or not: their
+/// The contexts of `secrets`, `log`, `clock` and `alerts` belong to the engine from now on, whether the call succeeds or not: their
 /// `free_context` is called exactly once, except where the `struct_size` of its own or of the options is too small.
 ///
 /// Fails with ROLLKEEPER_STORE_NEWER, ROLLKEEPER_STORE_DAMAGED, ROLLKEEPER_STORE_UNWRITABLE, ROLLKEEPER_STORE_BUSY,
@@ -81,19 +83,23 @@ pub unsafe extern "C" fn rollkeeper_engine_open(
 unsafe fn builder(options: *const OpenOptions, number: u64) -> Result<Builder, Problem> {
     // SAFETY: the promise is handed on. All tables are taken before any failure is told, so that every context has an
     // owner who frees it.
-    let (options, secrets, log, clock) = unsafe {
+    let (options, secrets, log, clock, alerts) = unsafe {
         let options = read_table(options, offset_of!(OpenOptions, path), "options")?;
         let secrets = (!options.secrets.is_null()).then(|| HostSecrets::take(options.secrets, number));
-        let log = (!options.log.is_null()).then(|| HostLog::take(options.log, number));
+        let log = (!options.log.is_null()).then(|| HostReader::of_log(options.log, number));
         let clock = (!options.clock.is_null()).then(|| HostClock::take(options.clock, number));
-        (options, secrets, log, clock)
+        let alerts = (!options.alerts.is_null()).then(|| HostReader::of_alerts(options.alerts, number));
+        (options, secrets, log, clock, alerts)
     };
     let mut builder = Engine::builder();
     if let Some(secrets) = secrets.transpose()? {
         builder = builder.secrets(Arc::new(move |name| secrets.secret(name)));
     }
     if let Some(log) = log.transpose()? {
-        builder = builder.log(Arc::new(move |entry| log.entry(entry)));
+        builder = builder.log(Arc::new(move |entry| log.tell(entry)));
+    }
+    if let Some(alerts) = alerts.transpose()? {
+        builder = builder.alerts(Arc::new(move |alert| alerts.tell(alert)));
     }
     if let Some(clock) = clock.transpose()? {
         builder = builder.clock(Arc::new(clock));

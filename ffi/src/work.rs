@@ -106,6 +106,50 @@ pub unsafe extern "C" fn rollkeeper_engine_step(
     }
 }
 
+/// Gives how the work stands as JSON: `at`, `logged`, and `apps` with, for each app, `open` by what requests wait for, `due`,
+/// `next_due`, `sending`, `removals` and `oldest_removal`, `paused_until`, `attempts` by outcome and `ended` by how.
+///
+/// Fails with the codes of the store.
+///
+/// # Safety
+/// `engine` is valid; `metrics` may be written; `error` is NULL or may be written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_engine_metrics(
+    engine: *const EngineHandle,
+    metrics: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("metrics", error, || {
+            let metrics = output(metrics, "metrics")?;
+            metrics.put_record(&enter(engine)?.metrics()?)
+        })
+    }
+}
+
+/// Gives what rollkeeper_engine_metrics gives in the OpenMetrics text form, for a scraper.
+///
+/// # Safety
+/// As rollkeeper_engine_metrics.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_engine_open_metrics(
+    engine: *const EngineHandle,
+    text: *mut *mut c_char,
+    error: *mut *mut Failure,
+) -> Status {
+    // SAFETY: the caller keeps the promises above, which are those of the functions called.
+    unsafe {
+        guard("metrics", error, || {
+            let text = output(text, "text")?;
+            text.put_text(&enter(engine)?.metrics()?.to_open_metrics());
+            Ok(())
+        })
+    }
+}
+
 /// Ends a run after the calls under way. It may be called from any thread, and is the one function that a callback may
 /// call.
 ///

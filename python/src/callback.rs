@@ -6,9 +6,9 @@ use crate::enter::{Inside, Interrupt, call_out, interrupt_verb, is_stopping};
 use pyo3::exceptions::{PyException, PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use rollkeeper::model::{LogEntry, Progress};
+use rollkeeper::model::{Alert, LogEntry, Progress};
 use rollkeeper::time::SystemClock;
-use rollkeeper::{Clock, LogCallback, ProgressCallback, Secret, SecretsCallback, Timestamp};
+use rollkeeper::{AlertCallback, Clock, LogCallback, ProgressCallback, Secret, SecretsCallback, Timestamp};
 use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +79,13 @@ pub(crate) fn log(object: Held, wanted: Arc<AtomicBool>) -> LogCallback {
         if wanted.load(Ordering::Relaxed) {
             call(&object, |object| object.call1((record(object.py(), entry)?,)).map(drop));
         }
+    })
+}
+
+/// A callback for alerts from a callable that takes a dict.
+pub(crate) fn alerts(object: Held) -> AlertCallback {
+    Arc::new(move |alert: &Alert| {
+        call(&object, |object| object.call1((record(object.py(), alert)?,)).map(drop));
     })
 }
 

@@ -93,6 +93,7 @@ impl Engine {
         seed: Option<u64>,
         log: Option<Py<PyAny>>,
         log_switch: Option<Py<PyAny>>,
+        alerts: Option<Py<PyAny>>,
         read_only: bool,
         look_up: bool,
     ) -> PyResult<Self> {
@@ -125,6 +126,9 @@ impl Engine {
         }
         if let Some(log) = log {
             builder = builder.log(callback::log(keep("log", log), Arc::clone(&log_wanted)));
+        }
+        if let Some(alerts) = alerts {
+            builder = builder.alerts(callback::alerts(keep("alerts", alerts)));
         }
         if read_only {
             builder = builder.read_only();
@@ -265,6 +269,16 @@ impl Engine {
 
     fn step<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         self.verb(py, "step", rollkeeper::Engine::step)
+    }
+
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        self.verb(py, "metrics", rollkeeper::Engine::metrics)
+    }
+
+    fn open_metrics(&self, py: Python<'_>) -> PyResult<String> {
+        let caller = self.caller(py, "metrics")?;
+        let (engine, caller) = caller;
+        Ok(enter(py, &caller, "metrics", || engine.metrics())?.to_open_metrics())
     }
 
     /// Never waits and may be called from anywhere, callbacks and signal handlers too.

@@ -18,8 +18,9 @@ Dump = dict[str, Any]
 def play(scenario: dict[str, Any]) -> Dump:
     """Plays a scenario; a step that does not do what it should is an ``AssertionError``."""
     clock = VirtualClock(scenario["start"])
-    with rollkeeper.Engine.open(None, seed=scenario["seed"], clock=clock) as engine:
-        stage = _Stage(engine, clock)
+    alerts: list[Record] = []
+    with rollkeeper.Engine.open(None, seed=scenario["seed"], clock=clock, alerts=alerts.append) as engine:
+        stage = _Stage(engine, clock, alerts)
         for app in scenario["apps"]:
             engine.put_app(app)
         for index, step in enumerate(scenario["steps"]):
@@ -47,9 +48,10 @@ def _canonical(value: Any) -> str:
 class _Stage:
     """The engine and what is noted while it plays. Each step is a method; its name is the step's."""
 
-    def __init__(self, engine: rollkeeper.Engine, clock: VirtualClock) -> None:
+    def __init__(self, engine: rollkeeper.Engine, clock: VirtualClock, alerts: list[Record]) -> None:
         self.engine = engine
         self.clock = clock
+        self.alerts = alerts
         self.answers: list[Record] = []
 
     def perform(self, step: dict[str, Any]) -> Optional[rollkeeper.Error]:
@@ -122,6 +124,13 @@ class _Stage:
 
     def do_validate_app(self, app: dict[str, Any], by: Optional[str]) -> None:
         self.answers.append(self.engine.validate_app(app))
+
+    def do_alerts(self, wanted: bool, by: Optional[str]) -> None:
+        self.answers.extend(self.alerts)
+        self.alerts.clear()
+
+    def do_metrics(self, wanted: bool, by: Optional[str]) -> None:
+        self.answers.append(self.engine.metrics())
 
     def do_explain(self, pair: dict[str, str], by: Optional[str]) -> None:
         self.answers.append(self.engine.explain(pair["app"], pair["user"]))

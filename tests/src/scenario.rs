@@ -5,13 +5,13 @@
 mod reconciliation;
 
 use reconciliation as steps;
-use rollkeeper::model::{AccountFilter, App, ImpactOptions, LogFilter, RequestFilter, User};
+use rollkeeper::model::{AccountFilter, Alert, App, ImpactOptions, LogFilter, RequestFilter, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
 use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, StoredOr, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A scenario's file. Unknown keys are refused.
 #[derive(Debug, Deserialize)]
@@ -73,6 +73,8 @@ struct Step {
     suggest_mapping: Option<String>,
     validate_app: Option<Value>,
     explain: Option<Pair>,
+    alerts: Option<bool>,
+    metrics: Option<bool>,
     preview: Option<Trial>,
     impact: Option<Impact>,
     put_account: Option<steps::PutAccount>,
@@ -167,8 +169,12 @@ impl Scenario {
     pub fn play(&self) -> Result<Outcome, String> {
         let text = |fault: Fault| fault.to_string();
         let clock = VirtualClock::new(Timestamp::parse(&self.start).map_err(text)?);
-        let engine = Engine::builder().seed(self.seed).clock(Arc::new(clock.clone())).open();
-        let mut stage = Stage { engine: engine.map_err(|error| error.to_string())?, clock, answers: Vec::new() };
+        let alerts = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&alerts);
+        let tell = move |alert: &Alert| told.lock().unwrap_or_else(PoisonError::into_inner).push(json!(alert));
+        let builder = Engine::builder().seed(self.seed).clock(Arc::new(clock.clone())).alerts(Arc::new(tell));
+        let engine = builder.open().map_err(|error| error.to_string())?;
+        let mut stage = Stage { engine, clock, answers: Vec::new(), alerts };
         for app in &self.apps {
             stage.put_app(app, None).map_err(|error| format!("put_app: {error}"))?;
         }
@@ -197,6 +203,8 @@ struct Stage {
     engine: Engine,
     clock: VirtualClock,
     answers: Vec<Value>,
+    /// What needed a person and was not asked for yet.
+    alerts: Arc<Mutex<Vec<Value>>>,
 }
 
 type Done = Result<(), Error>;
@@ -267,6 +275,12 @@ impl Stage {
         }
         if let Some(app) = &step.validate_app {
             self.answers.push(json!(self.engine.validate_app(app.to_string().as_bytes())?));
+        }
+        if step.alerts.is_some() {
+            self.answers.append(&mut self.alerts.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        if step.metrics.is_some() {
+            self.answers.push(json!(self.engine.metrics()?));
         }
         if let Some(pair) = &step.explain {
             self.answers.push(json!(self.engine.explain(&pair.app, &pair.user)?));

@@ -26,6 +26,7 @@ mod undo;
 mod users;
 mod validation;
 mod views;
+mod watch;
 mod work;
 
 pub use analyze::{Analysis, analyze};
@@ -42,7 +43,7 @@ use crate::delivery::{Host, RunState, interrupt, lock};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, Random};
 use crate::intake::LiveApps;
-use crate::model::LogEntry;
+use crate::model::{Alert, LogEntry};
 use crate::store::{Store, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
@@ -81,6 +82,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     secrets: Option<SecretsCallback>,
     log: Option<LogCallback>,
+    alerts: Option<AlertCallback>,
+    counters: watch::Counters,
     read_only: bool,
     look_up: bool,
     brake: bool,
@@ -107,6 +110,8 @@ impl Engine {
                 clock: builder.clock,
                 secrets: builder.secrets,
                 log: builder.log,
+                alerts: builder.alerts,
+                counters: watch::Counters::default(),
                 read_only: builder.read_only,
                 look_up: builder.look_up,
                 brake: builder.brake,
@@ -217,9 +222,14 @@ impl Host for Shared {
     }
 
     fn tell(&self, entries: Vec<LogEntry>) {
+        self.counters.count(&entries);
+        // What the host's callbacks do cannot undo what is durable already.
         if let Some(log) = &self.log {
-            // What the host's callback does cannot undo what is durable already.
             let _ = catch_unwind(AssertUnwindSafe(|| entries.iter().for_each(|entry| log(entry))));
+        }
+        if let Some(alerts) = &self.alerts {
+            let told = || entries.iter().filter_map(Alert::of).for_each(|alert| alerts(&alert));
+            let _ = catch_unwind(AssertUnwindSafe(told));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::error::Result;
-use crate::model::{LogEntry, Progress};
+use crate::model::{Alert, LogEntry, Progress};
 use crate::secret::Secret;
 use crate::time::{Clock, Period, SystemClock};
 use std::path::PathBuf;
@@ -13,6 +13,9 @@ pub type SecretsCallback = Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>;
 
 /// Is told every log entry once it is durable.
 pub type LogCallback = Arc<dyn Fn(&LogEntry) + Send + Sync>;
+
+/// Is told what needs a person, once it is durable.
+pub type AlertCallback = Arc<dyn Fn(&Alert) + Send + Sync>;
 
 /// Is told how a run goes; false cancels the run.
 pub type ProgressCallback = Arc<dyn Fn(&Progress) -> bool + Send + Sync>;
@@ -26,6 +29,7 @@ pub struct Builder {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seed: Option<u64>,
     pub(super) log: Option<LogCallback>,
+    pub(super) alerts: Option<AlertCallback>,
     pub(super) read_only: bool,
     pub(super) look_up: bool,
     pub(super) brake: bool,
@@ -40,6 +44,7 @@ impl Default for Builder {
             clock: Arc::new(SystemClock),
             seed: None,
             log: None,
+            alerts: None,
             read_only: false,
             look_up: true,
             brake: true,
@@ -87,6 +92,14 @@ impl Builder {
     #[must_use]
     pub fn log(mut self, log: LogCallback) -> Self {
         self.log = Some(log);
+        self
+    }
+
+    /// Who is told what needs a person: an approval, a conflict, a held plan, a target that is gone. Told once, by the engine
+    /// that did it; [`Alert::of`] finds the same in the log.
+    #[must_use]
+    pub fn alerts(mut self, alerts: AlertCallback) -> Self {
+        self.alerts = Some(alerts);
         self
     }
 

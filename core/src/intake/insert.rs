@@ -167,12 +167,16 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         (None, _) => {}
     }
     let request = &row.request;
+    let mut details = json!({"operation": request.operation, "why": request.why});
+    if let (Some(details), true) = (details.as_object_mut(), approval.is_some()) {
+        details.insert("approval".to_owned(), json!(request.approval));
+    }
     tx.log(LogEvent {
         app: Some(&request.app),
         user: request.user.as_ref(),
         request: Some(&request.id),
         by: new.by,
-        ..LogEvent::new("decided", json!({"operation": request.operation, "why": request.why}))
+        ..LogEvent::new("decided", details)
     })?;
     Ok(row)
 }

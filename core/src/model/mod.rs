@@ -1,9 +1,11 @@
 //! Records: plain data, with the shape in which they are stored and shown.
 
 mod account;
+mod alert;
 mod app;
 mod evidence;
 mod matching;
+mod metrics;
 mod preview;
 mod reconciliation;
 mod request;
@@ -13,9 +15,11 @@ mod target;
 mod user;
 
 pub use account::*;
+pub use alert::*;
 pub use app::*;
 pub use evidence::*;
 pub use matching::*;
+pub use metrics::*;
 pub use preview::*;
 pub use reconciliation::*;
 pub use request::*;

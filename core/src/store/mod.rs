@@ -10,6 +10,7 @@ pub(crate) mod cost;
 mod dialect;
 mod given;
 mod log;
+mod metrics;
 mod not_kept;
 mod observations;
 mod open;
@@ -320,7 +321,7 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 19] = [
+    const SOURCES: [&str; 20] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -328,6 +329,7 @@ mod tests {
         include_str!("attempts.rs"),
         include_str!("given.rs"),
         include_str!("log.rs"),
+        include_str!("metrics.rs"),
         include_str!("not_kept.rs"),
         include_str!("observations.rs"),
         include_str!("open.rs"),

@@ -9,6 +9,7 @@ typedef struct {
     rollkeeper_engine *engine;
     rollkeeper_virtual_clock *clock;
     buffer answers;
+    buffer *alerts; /* apart, since the engine keeps its address */
 } stage;
 
 /* Counts a call that may fail with a code that the scenario names; any other failure ends the program. */
@@ -81,6 +82,15 @@ static void add_answer(stage *on, const char *text)
     if (on->answers.length > 0)
         buffer_add(&on->answers, ",", 1);
     buffer_add(&on->answers, text, strlen(text));
+}
+
+/* Keeps an alert. */
+static void take_alert(void *context, const char *alert, size_t length)
+{
+    buffer *alerts = context;
+    if (alerts->length > 0)
+        buffer_add(alerts, ",", 1);
+    buffer_add(alerts, alert, length);
 }
 
 /* Keeps the answer of a verb and frees its text. */
@@ -323,6 +333,12 @@ static void play(stage *on, json step, const char *verb, json argument)
         answer(on, step, rollkeeper_engine_suggest_mapping(on->engine, plain, &text, &error), &text, &error);
     } else if (strcmp(verb, "validate_app") == 0) {
         answer(on, step, rollkeeper_engine_validate_app(on->engine, argument.start, argument.length, &text, &error), &text, &error);
+    } else if (strcmp(verb, "alerts") == 0) {
+        if (on->alerts->length > 0)
+            add_answer(on, on->alerts->text);
+        on->alerts->length = 0;
+    } else if (strcmp(verb, "metrics") == 0) {
+        answer(on, step, rollkeeper_engine_metrics(on->engine, &text, &error), &text, &error);
     } else if (strcmp(verb, "explain") == 0) {
         expect(step, rollkeeper_engine_explain(on->engine, app, user, &text, &error), &error);
         if (text != NULL)
@@ -412,6 +428,10 @@ static stage open_stage(json scenario)
     options.has_seed = 1;
     options.seed = json_number(json_member(scenario, "seed"));
     options.virtual_clock = on.clock;
+    on.alerts = calloc(1, sizeof *on.alerts);
+    CHECK(on.alerts != NULL);
+    rollkeeper_alerts alerts = {sizeof alerts, on.alerts, NULL, take_alert};
+    options.alerts = &alerts;
     MUST(rollkeeper_engine_open(&options, &on.engine, &error));
     json app;
     for (size_t index = 0; (app = json_item(json_member(scenario, "apps"), index)).start != NULL; index++)
@@ -435,6 +455,8 @@ int main(int argc, char **argv)
         print_all(&on);
         free(on.answers.text);
         rollkeeper_engine_free(on.engine);
+        free(on.alerts->text);
+        free(on.alerts);
         rollkeeper_virtual_clock_free(on.clock);
         free(text);
     }

@@ -28,6 +28,7 @@ from .pure import can_change, check_expression, evaluate, match_accounts, next_s
 from .reconciliation import BrakeReason, Drift, Finding, MatchCandidate, PlanItem, Reconciliation
 from .records import (
     Account,
+    Alert,
     AppTest,
     Attempt,
     Discovery,
@@ -38,6 +39,7 @@ from .records import (
     LogEntry,
     LogVerdict,
     MappingSuggestion,
+    Metrics,
     Preview,
     PreviewCreate,
     PreviewOperation,
@@ -61,6 +63,7 @@ from .records import (
 
 __all__ = [
     "Account",
+    "Alert",
     "Analysis",
     "AnalysisFault",
     "AppTest",
@@ -89,6 +92,7 @@ __all__ = [
     "Mapping",
     "MappingSuggestion",
     "MatchCandidate",
+    "Metrics",
     "NotFound",
     "PlanItem",
     "Preview",

@@ -14,12 +14,14 @@ from .impact import Impact
 from .reconciliation import PlanItem, Reconciliation
 from .records import (
     Account,
+    Alert,
     AppTest,
     Discovery,
     Explanation,
     LogEntry,
     LogVerdict,
     MappingSuggestion,
+    Metrics,
     Preview,
     Progress,
     PutUsers,
@@ -75,6 +77,7 @@ class Engine:
         clock: Optional[Clock] = None,
         seed: Optional[int] = None,
         log: Optional[Callable[[LogEntry], object]] = None,
+        alerts: Optional[Callable[[Alert], object]] = None,
         read_only: bool = False,
         look_up: bool = True,
     ) -> Engine:
@@ -83,13 +86,14 @@ class Engine:
         ``key``: 32 bytes that seal the keys per user; the same at every opening. ``secrets``: gives the secret of a
         name, a function or a mapping. ``clock``: gives the time, for tests. ``seed``: makes ids, keys and jitter
         reproducible, for tests. ``log``: is told every log entry once it is durable; without it they go to the logger
-        ``rollkeeper``. ``read_only``: every verb that would change something fails. ``look_up``: only for showing that
+        ``rollkeeper``. ``alerts``: is told what needs a person, once it is durable. ``read_only``: every verb that would change something fails. ``look_up``: only for showing that
         duplicates appear without it.
         """
         tell = _logging.forward if log is None else _telling(log, LogEntry)
         switch = _logging.is_wanted if log is None else None
         place = None if path is None else os.fspath(path)
-        native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, read_only, look_up)
+        warn = None if alerts is None else _telling(alerts, Alert)
+        native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, warn, read_only, look_up)
         return cls(native)
 
     def close(self) -> None:
@@ -224,6 +228,16 @@ class Engine:
     def step(self) -> Step:
         """Does one unit of work."""
         return Step(self._native.step())
+
+    def metrics(self) -> Metrics:
+        """How the work stands: what is open, due and under way for each app, which removals of access are not confirmed
+        yet, and what was done since the opening."""
+        return Metrics(self._native.metrics())
+
+    def open_metrics(self) -> str:
+        """The same in the OpenMetrics text form, for a scraper; its media type is
+        ``application/openmetrics-text; version=1.0.0; charset=utf-8``."""
+        return self._native.open_metrics()
 
     def cancel_run(self) -> None:
         """Ends a run after the calls under way. From any thread, callbacks too."""

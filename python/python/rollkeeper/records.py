@@ -574,6 +574,37 @@ class Progress(Record):
     stopped: bool
 
 
+class Metrics(Record):
+    """How an engine's work stands."""
+
+    __slots__ = ()
+    _shown = ("at", "logged")
+    _readers = {"at": _time}
+
+    at: datetime
+    logged: int
+    apps: dict[str, dict[str, Any]]
+    """For each app: ``open`` by what requests wait for, ``due``, ``next_due``, ``sending``, ``removals`` of access that are
+    not confirmed and the ``oldest_removal``, ``paused_until``, ``attempts`` by outcome, ``ended`` by how."""
+
+
+class Alert(Record):
+    """One thing that needs a person."""
+
+    __slots__ = ()
+    _shown = ("kind", "app", "user", "request")
+    _readers = {"at": _time}
+
+    kind: str
+    sequence: int
+    at: datetime
+    app: Optional[str]
+    user: Optional[str]
+    request: Optional[str]
+    code: Optional[str]
+    advice: str
+
+
 class Step(Record):
     """What one step did."""
 

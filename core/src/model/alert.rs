@@ -1,0 +1,182 @@
+//! What needs a person. Alerts are read off the log, so that none is told that did not happen and none is told twice by one
+//! engine; who was away finds them in the log.
+
+use super::evidence::LogEntry;
+use crate::fault::Code;
+use crate::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What an alert is about. New kinds may come; a reader passes over what it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A request waits for approval.
+    ApprovalNeeded,
+    /// A request was given up.
+    RequestFailed,
+    /// Nobody knows whether an account was made; a person has to look.
+    Uncertain,
+    /// An account stands in the way: it is somebody else's, there are several, or the target does not show it.
+    Conflict,
+    /// The target has several accounts of one user.
+    Duplicate,
+    /// A removal of access used up its attempts; it is tried daily.
+    RemovalParked,
+    /// The scope of an app cannot be evaluated for a user; nothing was changed.
+    Undecided,
+    /// A target does not keep what it is sent.
+    NotKept,
+    /// A target's breaker opened: nothing is sent to it for a while.
+    TargetPaused,
+    /// A target refuses the credentials; nothing is sent to it but probes.
+    CredentialsRefused,
+    /// A target has not been reached for a day; told again every day.
+    TargetQuarantined,
+    /// What a plan would take away waits for a second person.
+    PlanHeld,
+    /// Items of a plan wait for a decision.
+    ReviewNeeded,
+    /// A list of all users was not believed, or only in part.
+    ListHeld,
+}
+
+impl AlertKind {
+    /// The name as it is told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ApprovalNeeded => "approval_needed",
+            Self::RequestFailed => "request_failed",
+            Self::Uncertain => "uncertain",
+            Self::Conflict => "conflict",
+            Self::Duplicate => "duplicate",
+            Self::RemovalParked => "removal_parked",
+            Self::Undecided => "undecided",
+            Self::NotKept => "not_kept",
+            Self::TargetPaused => "target_paused",
+            Self::CredentialsRefused => "credentials_refused",
+            Self::TargetQuarantined => "target_quarantined",
+            Self::PlanHeld => "plan_held",
+            Self::ReviewNeeded => "review_needed",
+            Self::ListHeld => "list_held",
+        }
+    }
+
+    /// What the person can do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::ApprovalNeeded => "answer with `approve` or `deny`",
+            Self::RequestFailed => "mend the cause named in the request's faults, then `retry` it",
+            Self::Uncertain => {
+                "look at the target: where the account is there, `complete_manually` with its `external_id`; else `retry`"
+            }
+            Self::Conflict => {
+                "look at the accounts named: link the right one with `complete_manually`, or mend it and `retry`"
+            }
+            Self::Duplicate => "look at the accounts at the target and keep one",
+            Self::RemovalParked => "take the access away by hand and `complete_manually`, or mend the target",
+            Self::Undecided => "mend the app's scope, or the user's record",
+            Self::NotKept => "look whether the target has another name for the attribute, or drop its rule",
+            Self::TargetPaused => "nothing, if the target comes back; the queue is kept",
+            Self::CredentialsRefused => "give the app valid credentials; the queue is kept",
+            Self::TargetQuarantined => {
+                "mend the target or its credentials, or set the app to maintenance; the queue is kept"
+            }
+            Self::PlanHeld => "look at the plan, then `release` it as a second person or `cancel` it",
+            Self::ReviewNeeded => "decide on each item with `review`",
+            Self::ListHeld => "look at the list and at its plan, then `release` it or put a whole list",
+        }
+    }
+}
+
+/// One thing that needs a person.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alert {
+    /// What it is about.
+    pub kind: AlertKind,
+    /// The number of the log entry that it is read off.
+    pub sequence: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+    /// The user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The request, or the plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// The code of the failure behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What the person can do.
+    pub advice: &'static str,
+}
+
+impl Alert {
+    /// The alert that a log entry is, where it needs a person.
+    ///
+    /// ```
+    /// use rollkeeper::{Engine, model::{Alert, AlertKind, App, LogFilter, User}};
+    /// let engine = Engine::builder().open()?;
+    /// let app = br#"{"id": "crm", "connector": {"kind": "mock"}, "assigned_to": {"profiles": ["Employees"]},
+    ///     "create_without_match": true, "approval": {"operations": ["create"]}}"#;
+    /// engine.put_app(App::from_json(app)?, None)?;
+    /// engine.put_user(User::from_json(br#"{"id": "u1", "profile": "Employees"}"#)?, None)?;
+    /// let alerts: Vec<Alert> = engine.log(&LogFilter::default())?.iter().filter_map(Alert::of).collect();
+    /// assert_eq!(alerts[0].kind, AlertKind::ApprovalNeeded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of(entry: &LogEntry) -> Option<Self> {
+        let details = &entry.details;
+        let code = || {
+            let first = details.get("faults").and_then(|faults| faults.get(0)).and_then(|fault| fault.get("code"));
+            first.or_else(|| details.get("code")).or_else(|| details.get("reason")).and_then(Value::as_str)
+        };
+        let kind = match entry.kind.as_str() {
+            "decided" if details.get("approval").is_some() => AlertKind::ApprovalNeeded,
+            "failed" => of_failure(code().and_then(Code::from_name)),
+            "duplicate" => AlertKind::Duplicate,
+            "parked" => AlertKind::RemovalParked,
+            "undecided" => AlertKind::Undecided,
+            "not_kept" => AlertKind::NotKept,
+            "paused" if code().is_some_and(is_refusal) => AlertKind::CredentialsRefused,
+            "paused" => AlertKind::TargetPaused,
+            "quarantined" => AlertKind::TargetQuarantined,
+            "held" => AlertKind::PlanHeld,
+            "analyzed" if has_items(details, "review") => AlertKind::ReviewNeeded,
+            "users_listed" if details.get("verdict").and_then(Value::as_str) != Some("complete") => AlertKind::ListHeld,
+            _ => return None,
+        };
+        Some(Self {
+            kind,
+            sequence: entry.sequence,
+            at: entry.at,
+            app: entry.app.clone(),
+            user: entry.user.clone(),
+            request: entry.request.clone(),
+            code: code().map(str::to_owned),
+            advice: kind.advice(),
+        })
+    }
+}
+
+/// Refused credentials are mended by a person, a target that fails mostly by itself.
+fn is_refusal(code: &str) -> bool {
+    matches!(Code::from_name(code), Some(Code::Unauthorized | Code::Forbidden))
+}
+
+fn has_items(details: &Value, state: &str) -> bool {
+    details.get("items").and_then(|items| items.get(state)).and_then(Value::as_u64).is_some_and(|items| items > 0)
+}
+
+fn of_failure(code: Option<Code>) -> AlertKind {
+    match code {
+        Some(Code::Uncertain) => AlertKind::Uncertain,
+        Some(Code::ConflictOwned | Code::ConflictDuplicate | Code::ConflictCandidates | Code::ConflictGhost) => {
+            AlertKind::Conflict
+        }
+        _ => AlertKind::RequestFailed,
+    }
+}

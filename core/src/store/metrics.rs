@@ -1,0 +1,42 @@
+//! How many requests are open, and what they wait for.
+
+use super::{Tx, time_of};
+use crate::fault::Fault;
+use crate::id::AppId;
+use crate::model::AppMetrics;
+use crate::operation::Operation;
+use std::collections::BTreeMap;
+
+impl Tx<'_> {
+    /// The open requests of every app that has any. Looks at each open request once.
+    pub(crate) fn open_by_app(&self) -> Result<BTreeMap<AppId, AppMetrics>, Fault> {
+        let groups = self.rows(
+            "SELECT app_id, operation, waiting_for, sending, head = 1 AND due_at <= $1, count(*), min(created_at),
+                min(CASE WHEN head = 1 THEN due_at END)
+             FROM request WHERE finished_at IS NULL GROUP BY 1, 2, 3, 4, 5",
+            [self.now.as_micros()],
+            |row| {
+                let app: String = row.get(0)?;
+                let (operation, waiting_for): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+                let (sending, due): (bool, Option<bool>) = (row.get(3)?, row.get(4)?);
+                let times: (i64, Option<i64>, Option<i64>) = (row.get(5)?, row.get(6)?, row.get(7)?);
+                Ok((app, operation, waiting_for, sending, due == Some(true), times))
+            },
+        )?;
+        let mut apps: BTreeMap<AppId, AppMetrics> = BTreeMap::new();
+        for (app, operation, waiting_for, sending, due, (count, created_at, due_at)) in groups {
+            let app = apps.entry(AppId::new(app)?).or_default();
+            let count = count.cast_unsigned();
+            *app.open.entry(waiting_for.unwrap_or_else(|| "nothing".to_owned())).or_default() += count;
+            // Of a call that is under way, `due_at` is the end of its lease.
+            app.sending += if sending { count } else { 0 };
+            app.due += if due && !sending { count } else { 0 };
+            app.next_due = [app.next_due, time_of(due_at).filter(|_| !sending)].into_iter().flatten().min();
+            if Operation::from_name(&operation).is_some_and(Operation::reduces_access) {
+                app.removals += count;
+                app.oldest_removal = [app.oldest_removal, time_of(created_at)].into_iter().flatten().min();
+            }
+        }
+        Ok(apps)
+    }
+}
