@@ -13,7 +13,7 @@ use crate::model::{
     ApprovalStatus, BrakeSettings, Finding, ItemState, PlanFilter, Reaction, ReconciliationKind, ReviewDecision,
     Situation, SnapshotVerdict, State,
 };
-use crate::planning::brake::{Brake, Braked, Hold, Surroundings, can_be_released, is_note};
+use crate::planning::brake::{Brake, Braked, Hold, ManyLeft, Surroundings, can_be_released};
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::planning::reaction::is_choice;
 use crate::store::{PlanRow, ReconciliationRow, Tx, UserKey};
@@ -202,7 +202,7 @@ fn note(row: &mut ReconciliationRow, braked: &Braked, is_held: bool, waits: bool
     row.shown.brake = if is_held { braked.reasons.clone() } else { Vec::new() };
     let release = waits && can_be_released(&row.shown.brake);
     row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
-    row.shown.notes.retain(|note| !is_note(note));
+    row.shown.notes.retain(|note| ManyLeft::read(note).is_none());
     row.shown.notes.extend(braked.notes.iter().cloned());
 }
 
