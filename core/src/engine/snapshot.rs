@@ -261,7 +261,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    const USERS: u32 = 44;
+    const USERS: u32 = 84;
     const LEAVERS: u32 = 4;
 
     /// An engine whose app has so many users by a list, of whom the last four were absent from another one ten minutes ago.

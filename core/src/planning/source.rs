@@ -238,7 +238,12 @@ mod tests {
         // Leavers, those of the day before, users, and whether they are held.
         let cases = [
             (0, 400, 400, false),
-            (4, 0, 4, false),
+            (1, 0, 1, true),
+            (1, 0, 9, true),
+            (1, 0, 10, false),
+            (2, 0, 39, true),
+            (2, 0, 40, false),
+            (1, 1, 39, true),
             (5, 0, 100, false),
             (5, 0, 99, true),
             (6, 0, 100, true),
