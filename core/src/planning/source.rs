@@ -238,12 +238,11 @@ mod tests {
         // Leavers, those of the day before, users, and whether they are held.
         let cases = [
             (0, 400, 400, false),
-            (1, 0, 1, true),
-            (1, 0, 9, true),
-            (1, 0, 10, false),
-            (2, 0, 39, true),
-            (2, 0, 40, false),
-            (1, 1, 39, true),
+            (1, 0, 1, false),
+            (2, 0, 6, true),
+            (2, 0, 7, false),
+            (1, 1, 6, true),
+            (4, 0, 79, false),
             (5, 0, 100, false),
             (5, 0, 99, true),
             (6, 0, 100, true),
