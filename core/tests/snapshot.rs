@@ -379,3 +379,41 @@ fn an_empty_list_of_an_empty_directory_does_nothing() {
     assert_eq!(list(&world, 3).verdict, SnapshotVerdict::Complete);
     assert_eq!(put(&world, &[]).verdict, SnapshotVerdict::Suspect);
 }
+
+#[test]
+fn a_list_of_which_records_are_withheld_is_suspect_before_anything_follows_from_it() {
+    let world = directory(100);
+    // Three are absent, and a column was read wrong for twenty.
+    let mut wrong = records(0..97);
+    for record in wrong.iter_mut().take(20) {
+        record.as_object_mut().unwrap().remove("profile");
+    }
+    let first = put(&world, &wrong);
+    assert_eq!((first.verdict, figures(&first)), (SnapshotVerdict::Suspect, (0, 3, 20)));
+    wait(&world, MINUTES_10);
+    let second = put(&world, &wrong);
+    assert_eq!((second.verdict, figures(&second)), (SnapshotVerdict::Suspect, (0, 0, 23)));
+    assert_eq!(active(&world), 100);
+    let held = world.engine.reconciliation(second.reconciliation.unwrap().as_str()).unwrap();
+    assert!(held.brake.iter().any(|one| one.name == "suspect"), "{:?}", held.brake);
+    assert!(world.logged("users_listed", "were not stored"));
+    // Its length was not accepted: a list is still compared with the one before.
+    assert_eq!(list(&world, 89).verdict, SnapshotVerdict::Suspect);
+    // The control: without what is wrong with it, the same list is believed.
+    assert_eq!(list(&world, 97).verdict, SnapshotVerdict::Complete);
+}
+
+#[test]
+fn a_list_that_adds_users_while_records_are_withheld_is_not_accepted() {
+    let world = directory(40);
+    let mut wrong = records(0..60);
+    for record in wrong.iter_mut().take(20) {
+        record.as_object_mut().unwrap().remove("profile");
+    }
+    assert_eq!(put(&world, &wrong).verdict, SnapshotVerdict::Suspect);
+    for number in 40..60 {
+        world.engine.delete_user(&format!("u{number:04}"), None).unwrap();
+    }
+    // Had it been, the next were a third shorter.
+    assert_eq!(list(&world, 40).verdict, SnapshotVerdict::Complete);
+}

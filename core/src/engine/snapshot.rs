@@ -2,21 +2,19 @@
 
 use super::users::{BATCH, Readable, records};
 use super::{Engine, Error, Result};
+use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{Leaver, Loss, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers, supersede};
-use crate::model::{BrakeLimit, BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
+use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict};
 use crate::planning::digest::PlanDigest;
-use crate::planning::source::{SourceList, held};
+use crate::planning::source::{Losses, SourceList, held};
 use crate::store::{LogEvent, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 
 /// How many users of the directory are compared with a list in one transaction.
 const PAGE: u32 = 1000;
-
-/// More records of one list than these take nobody's access away without saying so. So many that say so are told.
-const LOSSES: BrakeLimit = BrakeLimit { percent: 10, count: 5 };
 
 /// How many leavers share one commit.
 const BATCH_ITEMS: u32 = 200;
@@ -50,60 +48,46 @@ impl Engine {
         let put = || {
             let mut records = records(json)?;
             let list = SourceList::of(&records);
-            let (withheld, alarm) = self.withhold(&mut records)?;
+            let settings = BrakeSettings::default();
+            let (losses, withheld) = self.withhold(&mut records, &list, &settings)?;
             let mut result = self.put_records(records, by)?;
             self.note_seen(&result)?;
             self.note_ids(&withheld)?;
-            let mut snapshot = self.conclude(&list, alarm, by)?;
-            if !withheld.is_empty() {
-                if snapshot.verdict == SnapshotVerdict::Complete {
-                    snapshot.verdict = SnapshotVerdict::Suspect;
-                }
-                snapshot.held += withheld.len() as u64;
-                snapshot.why.push(format!(
-                    "{} of {} users would lose access by their own records, as where a column was read wrong; these records were \
-                     not stored: put them without saying that the list is whole",
-                    withheld.len(),
-                    list.ids.len()
-                ));
-            }
-            result.snapshot = Some(snapshot);
+            result.snapshot = Some(self.conclude(&list, (losses, withheld.len() as u64), &settings, by)?);
             Ok(result)
         };
         put().map_err(|fault| Error::new("put_users", fault))
     }
 
     /// Takes records out that take access away and do not say so, where there are so many that a column was rather read
-    /// wrong. Gives their ids; and an alarm where very many say that their user is not active, which is obeyed.
-    fn withhold(&self, records: &mut Vec<Readable>) -> Settled<(Vec<String>, Option<String>)> {
-        let mut losses = Vec::new();
+    /// wrong. Gives how many records take access away, and the ids of those that were taken out.
+    fn withhold(
+        &self,
+        records: &mut Vec<Readable>,
+        list: &SourceList,
+        settings: &BrakeSettings,
+    ) -> Settled<(Losses, Vec<String>)> {
+        let mut found = Vec::new();
         for batch in records.chunks(BATCH).filter(|_| self.shared.brake) {
-            let found = self.transact(|tx, apps| {
-                let loss_of = |record: &Readable| record.as_ref().map_or(Ok(Loss::None), |one| loss(tx, apps, one));
-                batch.iter().map(loss_of).collect::<Settled<Vec<Loss>>>()
-            })?;
-            losses.extend(found);
+            self.shared.refresh()?;
+            let (apps, _) = self.shared.apps();
+            let loss_of =
+                |tx: &Tx<'_>, record: &Readable| record.as_ref().map_or(Ok(Loss::None), |one| loss(tx, &apps, one));
+            found.extend(self.view(|tx| batch.iter().map(|one| loss_of(tx, one)).collect::<Settled<Vec<Loss>>>())?);
         }
-        let all = records.len() as u64;
-        let count = |loss| losses.iter().filter(|one| **one == loss).count() as u64;
-        let many = |count: u64| count >= LOSSES.count && count * 100 > all * u64::from(LOSSES.percent);
-        let explicit = count(Loss::Explicit);
-        let alarm = many(explicit).then(|| {
-            format!("{explicit} of {all} users lose access since their own records say that they are not active")
-        });
-        if !many(count(Loss::Silent)) {
-            return Ok((Vec::new(), alarm));
+        let count = |loss| found.iter().filter(|one| **one == loss).count() as u64;
+        let losses = Losses { explicit: count(Loss::Explicit), silent: count(Loss::Silent) };
+        let mut withheld = Vec::new();
+        if losses.are_withheld(list.ids.len() as u64, &settings.deactivations) {
+            let mut found = found.into_iter();
+            records.retain(|record| {
+                let takes = found.next() == Some(Loss::Silent);
+                let id = record.as_ref().ok().and_then(|one| one.get("id")?.as_str());
+                withheld.extend(id.filter(|_| takes).map(str::to_owned));
+                !takes
+            });
         }
-        let mut ids = Vec::new();
-        let mut losses = losses.into_iter();
-        records.retain(|record| {
-            let takes = losses.next() == Some(Loss::Silent);
-            ids.extend(
-                record.as_ref().ok().and_then(|one| one.get("id")?.as_str()).filter(|_| takes).map(str::to_owned),
-            );
-            !takes
-        });
-        Ok((ids, alarm))
+        Ok((losses, withheld))
     }
 
     /// A user whose record is faulty is there all the same.
@@ -116,24 +100,30 @@ impl Engine {
         ids.chunks(BATCH).try_for_each(|ids| self.transact(|tx, _| ids.iter().try_for_each(|id| tx.note_seen(id))))
     }
 
-    /// What follows from a list that was stored.
-    fn conclude(&self, list: &SourceList, alarm: Option<String>, by: Option<&str>) -> Settled<PutSnapshot> {
+    /// What follows from a list that was stored, but for so many records that were withheld.
+    fn conclude(
+        &self,
+        list: &SourceList,
+        (losses, withheld): (Losses, u64),
+        settings: &BrakeSettings,
+        by: Option<&str>,
+    ) -> Settled<PutSnapshot> {
         self.go_on_with_leavers()?;
-        let settings = BrakeSettings::default();
         let (verdict, why) = match self.shared.brake {
-            true => self.transact(|tx, _| judge(tx, list, &settings, alarm.as_deref(), by))?,
+            true => self.transact(|tx, _| judge(tx, list, (losses, withheld), settings, by))?,
             false => (SnapshotVerdict::Complete, Vec::new()),
         };
-        let mut snapshot = PutSnapshot { verdict, why, leavers: 0, noted: 0, held: 0, reconciliation: None };
+        let mut snapshot = PutSnapshot { verdict, why, leavers: 0, noted: 0, held: withheld, reconciliation: None };
         if verdict == SnapshotVerdict::Incomplete {
             return Ok(snapshot);
         }
-        let confirmed = self.compare(list, &settings, &mut snapshot)?;
-        if verdict == SnapshotVerdict::Suspect && snapshot.noted == 0 && confirmed.is_empty() && !list.ids.is_empty() {
-            // Nobody is absent: it shrank since users left by their own records.
+        let confirmed = self.compare(list, settings, &mut snapshot)?;
+        let nobody_is_absent = snapshot.noted == 0 && confirmed.is_empty() && !list.ids.is_empty();
+        if verdict == SnapshotVerdict::Suspect && nobody_is_absent && withheld == 0 {
+            // It shrank since users left by their own records.
             self.transact(|tx, _| tx.accept_list(list.ids.len() as u64))?;
         }
-        self.let_go(list, &confirmed, &settings, &mut snapshot, by)?;
+        self.let_go(list, &confirmed, settings, &mut snapshot, by)?;
         Ok(snapshot)
     }
 
@@ -180,7 +170,7 @@ impl Engine {
         self.transact(|tx, _| seal_leavers(tx, &mut row, digest, brake))?;
         snapshot.reconciliation = Some(row.shown.id.clone());
         if is_held {
-            snapshot.held = count;
+            snapshot.held += count;
         } else {
             snapshot.leavers = self.carry_leavers_out(&row.shown.id)?;
         }
@@ -191,7 +181,7 @@ impl Engine {
     fn store_items(&self, row: &ReconciliationRow, leavers: &[Leaver], state: ItemState) -> Settled<String> {
         let id = &row.shown.id;
         let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-        let (mut digest, mut number) = (PlanDigest::new("users", verdict), 0);
+        let (mut digest, mut number) = (PlanDigest::of_users(verdict), 0);
         for batch in leavers.chunks(BATCH) {
             self.transact(|tx, _| {
                 let Some(key) = tx.reconciliation_key(id)? else { return Err(taken_over()) };
@@ -236,17 +226,20 @@ impl Engine {
     }
 }
 
-/// Judges a list, and logs that it came.
+/// Judges a list, and logs that it came. One of which records were withheld is not believed in the rest either.
 fn judge(
     tx: &mut Tx<'_>,
     list: &SourceList,
+    (losses, withheld): (Losses, u64),
     settings: &BrakeSettings,
-    alarm: Option<&str>,
     by: Option<&str>,
 ) -> Settled<(SnapshotVerdict, Vec<String>)> {
     let listed = list.ids.len() as u64;
-    let (verdict, mut why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
-    why.extend(alarm.map(str::to_owned));
+    let (mut verdict, mut why) = list.verdict(tx.accepted_list()?, tx.count_present()?, settings.smaller_percent);
+    why.extend(losses.told(listed, withheld > 0));
+    if verdict == SnapshotVerdict::Complete && withheld > 0 {
+        verdict = SnapshotVerdict::Suspect;
+    }
     if verdict == SnapshotVerdict::Complete {
         tx.accept_list(listed)?;
     }
@@ -268,7 +261,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    const USERS: u32 = 44;
+    const USERS: u32 = 84;
     const LEAVERS: u32 = 4;
 
     /// An engine whose app has so many users by a list, of whom the last four were absent from another one ten minutes ago.

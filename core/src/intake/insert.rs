@@ -3,7 +3,7 @@
 use super::elect_for;
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
-use crate::id::RequestId;
+use crate::id::{AppId, RequestId};
 use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
 use crate::operation::Operation;
 use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx};
@@ -113,47 +113,17 @@ enum Subject<'a> {
 }
 
 fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'_>) -> Result<RequestRow, Fault> {
-    let (user, external_id) = match subject {
-        Subject::User(stored) => (Some(stored.user.id.clone()), None),
-        Subject::Account(external_id) => (None, Some(external_id.to_owned())),
-    };
     let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
-    let expires = approval.and_then(|approval| approval.expires);
-    let request = Request {
-        id: tx.request_id()?,
-        app: app.id.clone(),
-        user,
-        operation: new.operation,
-        state: State::New,
-        approval: if approval.is_some() { ApprovalStatus::Required } else { ApprovalStatus::NotRequired },
-        waiting_for: Some(WaitingFor::Lane),
-        why: new.why,
-        by: new.by.map(str::to_owned),
-        created_at: tx.now,
-        not_before: new.not_before,
-        due_at: None,
-        finished_at: None,
-        attempts: 0,
-        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
-        parent_id: new.parent.map(|parent| parent.request.id.clone()),
-        external_id,
-        verified: None,
-        faults: Vec::new(),
-    };
-    let row = RequestRow {
-        request,
-        head: false,
-        by_hand: new.by_hand,
-        sending: false,
-        unsettled: new.settle_at.is_some(),
-        verifying: new.looks_first,
-        given: new.given.is_some(),
-        fingerprint: new.fingerprint,
-        asked: new.asked,
-        expires_at: expires.map(|expires| tx.now.plus(expires)),
-        settle_at: new.settle_at,
-        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
-    };
+    let mut row = row_of(tx, &app.id, &new)?;
+    row.request.waiting_for = Some(WaitingFor::Lane);
+    match subject {
+        Subject::User(stored) => row.request.user = Some(stored.user.id.clone()),
+        Subject::Account(external_id) => row.request.external_id = Some(external_id.to_owned()),
+    }
+    if let Some(approval) = approval {
+        row.request.approval = ApprovalStatus::Required;
+        row.expires_at = approval.expires.map(|expires| tx.now.plus(expires));
+    }
     tx.insert_request(&row)?;
     if let Some(plan) = new.plan {
         tx.note_plan(&row.request.id, plan)?;
@@ -179,4 +149,43 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         ..LogEvent::new("decided", details)
     })?;
     Ok(row)
+}
+
+/// A new request of an app, which is for nobody yet, asks nobody and waits for nothing.
+pub(super) fn row_of(tx: &mut Tx<'_>, app: &AppId, new: &NewRequest<'_>) -> Result<RequestRow, Fault> {
+    let request = Request {
+        id: tx.request_id()?,
+        app: app.clone(),
+        user: None,
+        operation: new.operation,
+        state: State::New,
+        approval: ApprovalStatus::NotRequired,
+        waiting_for: None,
+        why: new.why.clone(),
+        by: new.by.map(str::to_owned),
+        created_at: tx.now,
+        not_before: new.not_before,
+        due_at: None,
+        finished_at: None,
+        attempts: 0,
+        retry_count: new.parent.map_or(0, |parent| parent.request.retry_count + 1),
+        parent_id: new.parent.map(|parent| parent.request.id.clone()),
+        external_id: None,
+        verified: None,
+        faults: Vec::new(),
+    };
+    Ok(RequestRow {
+        request,
+        head: false,
+        by_hand: new.by_hand,
+        sending: false,
+        unsettled: new.settle_at.is_some(),
+        verifying: new.looks_first,
+        given: new.given.is_some(),
+        fingerprint: new.fingerprint.clone(),
+        asked: new.asked.clone(),
+        expires_at: None,
+        settle_at: new.settle_at,
+        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
+    })
 }

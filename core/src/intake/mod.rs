@@ -16,7 +16,9 @@ pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, lane_of, not_stored, plan_lane,
 };
 pub(crate) use losses::{Loss, loss};
-pub(crate) use reconciliation::{advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step};
+pub(crate) use reconciliation::{
+    advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step, plan_digest,
+};
 pub(crate) use reference::{wake, watched_print};
 pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};

@@ -1,13 +1,18 @@
 //! The life of a reconciliation: its request and its own row move together, and every step is logged.
 
 use super::LiveApp;
+use super::insert::{NewRequest, row_of};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::lifecycle::Event;
-use crate::model::{ApprovalStatus, ReconciliationKind, Request, State};
+use crate::model::{ReconciliationKind, State};
 use crate::operation::Operation;
+use crate::planning::digest::PlanDigest;
 use crate::store::{LogEvent, ReconciliationRow, RequestRow, Tx};
 use serde_json::{Value, json};
+
+/// How many items are looked at at once.
+const PAGE: u32 = 500;
 
 /// Makes a Reconcile request and its reconciliation.
 ///
@@ -24,41 +29,9 @@ pub(crate) fn begin_reconciliation(
     if tx.open_reconciliation(&definition.id)?.is_some() {
         return Err(Fault::new(Code::ReconciliationOpen, "another reconciliation of the app is open"));
     }
-    let request = Request {
-        id: tx.request_id()?,
-        app: definition.id.clone(),
-        user: None,
-        operation: Operation::Reconcile,
-        state: State::New,
-        approval: ApprovalStatus::NotRequired,
-        waiting_for: None,
-        why: why.to_owned(),
-        by: by.map(str::to_owned),
-        created_at: tx.now,
-        not_before: None,
-        due_at: None,
-        finished_at: None,
-        attempts: 0,
-        retry_count: parent.map_or(0, |parent| parent.request.retry_count + 1),
-        parent_id: parent.map(|parent| parent.request.id.clone()),
-        external_id: None,
-        verified: None,
-        faults: Vec::new(),
-    };
-    let row = RequestRow {
-        request,
-        head: false,
-        by_hand: by.is_some(),
-        sending: false,
-        unsettled: false,
-        verifying: false,
-        given: false,
-        fingerprint: None,
-        asked: None,
-        expires_at: None,
-        settle_at: None,
-        retry: None,
-    };
+    let (operation, why) = (Operation::Reconcile, why.to_owned());
+    let new = NewRequest { operation, why, by, by_hand: by.is_some(), parent, ..NewRequest::default() };
+    let row = row_of(tx, &definition.id, &new)?;
     tx.insert_request(&row)?;
     let id = row.request.id.clone();
     let mut reconciliation =
@@ -66,7 +39,7 @@ pub(crate) fn begin_reconciliation(
     reconciliation.shown.by = by.map(str::to_owned);
     reconciliation.partial = definition.reconcile.as_ref().is_some_and(|settings| settings.filter.is_some());
     tx.insert_reconciliation(&reconciliation)?;
-    log(tx, &reconciliation, by, "decided", json!({"operation": Operation::Reconcile, "why": why}))?;
+    log(tx, &reconciliation, by, "decided", json!({"operation": operation, "why": new.why}))?;
     Ok(reconciliation)
 }
 
@@ -130,6 +103,18 @@ pub(crate) fn expire_items(tx: &mut Tx<'_>, id: &RequestId) -> Result<u64, Fault
         expired += tx.move_items(id, from, Expired)?;
     }
     Ok(expired)
+}
+
+/// The digest of a plan as it is stored, by what its items' digests are and which of them are held. `digest` is that of the
+/// plan before its first item.
+pub(crate) fn plan_digest(tx: &Tx<'_>, id: &RequestId, mut digest: PlanDigest) -> Result<String, Fault> {
+    let mut after = 0;
+    loop {
+        let page = tx.item_digests(id, after, PAGE)?;
+        let Some((last, ..)) = page.last() else { return Ok(digest.finish()) };
+        after = *last;
+        page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
+    }
 }
 
 /// Logs what happened to a reconciliation.

@@ -1,6 +1,6 @@
 //! Whole lists of users: who is absent is noted, and leaves when it is confirmed, or is held.
 
-use super::reconciliation::{advance, end_reconciliation};
+use super::reconciliation::{advance, end_reconciliation, plan_digest};
 use super::users::leave;
 use super::{LiveApps, Trigger};
 use crate::fault::{Blame, Code, Fault};
@@ -16,9 +16,6 @@ use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 use std::collections::BTreeMap;
-
-/// How many items are looked at at once.
-const PAGE: u32 = 500;
 
 /// Why a user left whom no record says so of.
 const NOT_LISTED: &str = "not in the list of all users";
@@ -197,14 +194,8 @@ pub(crate) fn let_leavers_go(
 /// that, and looks at the whole plan before.
 fn is_as_sealed(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<bool, Fault> {
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-    let (mut digest, mut after) = (PlanDigest::new("users", verdict), 0);
-    loop {
-        let page = tx.item_digests(&row.shown.id, after, PAGE)?;
-        let Some((last, ..)) = page.last() else { break };
-        after = *last;
-        page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
-    }
-    Ok(row.shown.digest.as_deref() == Some(digest.finish().as_str()))
+    let digest = plan_digest(tx, &row.shown.id, PlanDigest::of_users(verdict))?;
+    Ok(row.shown.digest.as_deref() == Some(digest.as_str()))
 }
 
 /// Everything is done.

@@ -452,7 +452,7 @@ impl Default for BrakeSettings {
     fn default() -> Self {
         let limit = |percent, count| BrakeLimit { percent, count };
         Self {
-            deactivations: vec![limit(5, 5), limit(1, 100), limit(0, 500)],
+            deactivations: vec![limit(33, 2), limit(5, 5), limit(1, 100), limit(0, 500)],
             deletes: vec![limit(1, 1)],
             group_removals: vec![limit(30, 10)],
             same_attribute: vec![limit(20, 5)],

@@ -8,6 +8,7 @@ use crate::time::{Period, Timestamp};
 use crate::value::is_empty;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Formatter};
 
 /// What is known of the app besides the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -240,9 +241,7 @@ impl<'a> Brake<'a> {
         if self.explicit == 0 || !trips(&many, together, accounts) {
             return Vec::new();
         }
-        vec![format!(
-            "{together} of {accounts} accounts would be taken from users who left explicitly within an hour{NOTE_END}"
-        )]
+        vec![ManyLeft { count: together, of: accounts }.to_string()]
     }
 }
 
@@ -344,11 +343,31 @@ impl Braked {
     }
 }
 
-const NOTE_END: &str = ": more than 10 %";
+/// The note that very many users left explicitly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ManyLeft {
+    count: u64,
+    of: u64,
+}
 
-/// Whether a note is one of the brake's, which another decision takes the place of.
-pub(crate) fn is_note(note: &str) -> bool {
-    note.ends_with(NOTE_END)
+impl Display for ManyLeft {
+    fn fmt(&self, text: &mut Formatter<'_>) -> std::fmt::Result {
+        let Self { count, of } = self;
+        write!(
+            text,
+            "{count} of {of} accounts would be taken from users who left explicitly within an hour: more than 10 %"
+        )
+    }
+}
+
+impl ManyLeft {
+    /// Reads a stored note; none where it is another. A new decision of the brake takes its place.
+    pub(crate) fn read(note: &str) -> Option<Self> {
+        let (count, rest) = note.split_once(" of ")?;
+        let (of, _) = rest.split_once(' ')?;
+        let read = Self { count: count.parse().ok()?, of: of.parse().ok()? };
+        (read.to_string() == note).then_some(read)
+    }
 }
 
 const HELD_UNTIL_RELEASED: &str = "the brake holds it until a second person releases the plan";
@@ -361,4 +380,18 @@ const HELD: [&str; 3] = [HELD_UNTIL_RELEASED, HELD_INCOMPLETE, HELD_FIRST];
 pub fn can_be_released(reasons: &[BrakeReason]) -> bool {
     let is = |name: &str| reasons.iter().any(|reason| reason.name == name);
     !is("incomplete") && reasons.iter().any(|reason| reason.name != "first_observation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_of_the_brake_is_known_by_all_it_says() {
+        let note = ManyLeft { count: 12, of: 100 };
+        assert_eq!(ManyLeft::read(&note.to_string()), Some(note));
+        let others =
+            ["", "the undo leaves 3 of 7 accounts as they are: more than 10 %", &format!("{note} "), "12 of 100"];
+        others.iter().for_each(|other| assert_eq!(ManyLeft::read(other), None, "{other}"));
+    }
 }

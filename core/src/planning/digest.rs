@@ -49,6 +49,11 @@ impl PlanDigest {
         digest
     }
 
+    /// A digest of what follows from a list of all users, which no app's definition is behind.
+    pub fn of_users(verdict: SnapshotVerdict) -> Self {
+        Self::new("users", verdict)
+    }
+
     /// Adds the next item: its number, its digest, and whether the brake holds it.
     pub fn add(&mut self, number: u64, item_digest: &str, held: bool) {
         self.line(&json!([number, item_digest, held]));

@@ -71,6 +71,44 @@ fn records(count: u64) -> String {
     if count == 1 { "1 record".to_owned() } else { format!("{count} records") }
 }
 
+/// More than this share of a list, and at least so many, who are said not to be active are told. They leave all the same.
+const TOLD: BrakeLimit = BrakeLimit { percent: 10, count: 5 };
+
+/// How many users of a list lose access by their own records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// Their records say that they are not active any more.
+    pub(crate) explicit: u64,
+    /// Their records do not say so.
+    pub(crate) silent: u64,
+}
+
+impl Losses {
+    /// Whether so many lose access without being said to that a column was rather read wrong. Such records are withheld;
+    /// `listed` users are in the list.
+    pub(crate) fn are_withheld(self, listed: u64, limits: &[BrakeLimit]) -> bool {
+        any_trips(limits, self.silent, listed)
+    }
+
+    /// What is to be known of them, where `withheld` says whether those who are not said to have left were.
+    pub(crate) fn told(self, listed: u64, withheld: bool) -> Vec<String> {
+        let Self { explicit, silent } = self;
+        let mut told = Vec::new();
+        if any_trips(&[TOLD], explicit, listed) {
+            told.push(format!(
+                "{explicit} of {listed} users lose access since their own records say that they are not active"
+            ));
+        }
+        if withheld {
+            told.push(format!(
+                "{silent} of {listed} users would lose access by their own records, as where a column was read wrong; these \
+                 records were not stored: put them without saying that the list is whole"
+            ));
+        }
+        told
+    }
+}
+
 /// What follows for a user who is not in a list of all users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absence {
@@ -110,7 +148,7 @@ pub(crate) fn held(
         reasons.push(BrakeReason { name: "deactivations".to_owned(), message, count, of: present });
     }
     if verdict == SnapshotVerdict::Suspect {
-        let message = "the list is empty or much smaller than the one before".to_owned();
+        let message = "the list is suspect: who is not in it leaves when a second person agrees".to_owned();
         reasons.push(BrakeReason { name: "suspect".to_owned(), message, count: leavers, of: present });
     }
     reasons
@@ -200,7 +238,11 @@ mod tests {
         // Leavers, those of the day before, users, and whether they are held.
         let cases = [
             (0, 400, 400, false),
-            (4, 0, 4, false),
+            (1, 0, 1, false),
+            (2, 0, 6, true),
+            (2, 0, 7, false),
+            (1, 1, 6, true),
+            (4, 0, 79, false),
             (5, 0, 100, false),
             (5, 0, 99, true),
             (6, 0, 100, true),

@@ -4,7 +4,7 @@ use super::compare::is_confirmed_item;
 use super::definition_mark;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApps, log_step};
+use crate::intake::{LiveApps, log_step, plan_digest};
 use crate::model::{ApprovalStatus, ItemState, LogEntry, PlanItem, ReconciliationKind, SnapshotVerdict, State};
 use crate::planning::brake::can_be_released;
 use crate::planning::digest::{PlanDigest, item_digest};
@@ -17,9 +17,6 @@ pub(crate) const VALID: Period = Period::from_seconds(86_400);
 
 /// How many items are looked at at once.
 const PAGE: u32 = 500;
-
-/// What a plan that no app's definition is behind has in the place of its mark.
-const USERS: &str = "users";
 
 /// A second person agrees to the held part of exactly this plan. It is let through by the commit; where that was done
 /// already, the caller goes on with it.
@@ -126,9 +123,12 @@ pub(super) fn same_items(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str) -> 
     if row.shown.digest.as_deref() != Some(digest) {
         return Err(changed("the digest is not that of the plan as it is now"));
     }
-    let mark = if row.shown.kind == ReconciliationKind::Source { Some(USERS) } else { row.definition.as_deref() };
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-    match plan_digest(tx, &row.shown.id, mark.unwrap_or_default(), verdict)? == digest {
+    let before = match row.shown.kind {
+        ReconciliationKind::Source => PlanDigest::of_users(verdict),
+        _ => PlanDigest::new(row.definition.as_deref().unwrap_or_default(), verdict),
+    };
+    match plan_digest(tx, &row.shown.id, before)? == digest {
         true => Ok(()),
         false => Err(changed("the items are not those of the plan")),
     }
@@ -174,18 +174,6 @@ pub(super) fn use_release(
         return Err(Fault::new(Code::PlanChanged, "the release is more than 24 hours old; reconcile again"));
     }
     let_through(tx, apps, row)
-}
-
-/// The digest of a plan as it is stored, by what its items' digests are and which of them are held.
-pub(super) fn plan_digest(tx: &Tx<'_>, id: &RequestId, mark: &str, verdict: SnapshotVerdict) -> Result<String, Fault> {
-    let mut digest = PlanDigest::new(mark, verdict);
-    let mut after = 0;
-    loop {
-        let page = tx.item_digests(id, after, PAGE)?;
-        let Some((last, ..)) = page.last() else { return Ok(digest.finish()) };
-        after = *last;
-        page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
-    }
 }
 
 fn each_held(tx: &Tx<'_>, id: &RequestId, mut visit: impl FnMut(PlanRow) -> Result<(), Fault>) -> Result<(), Fault> {

@@ -8,13 +8,13 @@ use crate::analysis::Found;
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, log_step};
+use crate::intake::{LiveApp, log_step, plan_digest};
 use crate::model::{
     ApprovalStatus, BrakeSettings, Finding, ItemState, PlanFilter, Reaction, ReconciliationKind, ReviewDecision,
     Situation, SnapshotVerdict, State,
 };
-use crate::planning::brake::{Brake, Braked, Hold, Surroundings, can_be_released, is_note};
-use crate::planning::digest::item_digest;
+use crate::planning::brake::{Brake, Braked, Hold, ManyLeft, Surroundings, can_be_released};
+use crate::planning::digest::{PlanDigest, item_digest};
 use crate::planning::reaction::is_choice;
 use crate::store::{PlanRow, ReconciliationRow, Tx, UserKey};
 use serde_json::json;
@@ -193,7 +193,7 @@ fn ask_brake_again(
     note(row, &braked, held > 0, waits);
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
     let mark = row.definition.clone().unwrap_or_default();
-    row.shown.digest = Some(super::release::plan_digest(tx, &id, &mark, verdict)?);
+    row.shown.digest = Some(plan_digest(tx, &id, PlanDigest::new(&mark, verdict))?);
     Ok(())
 }
 
@@ -202,7 +202,7 @@ fn note(row: &mut ReconciliationRow, braked: &Braked, is_held: bool, waits: bool
     row.shown.brake = if is_held { braked.reasons.clone() } else { Vec::new() };
     let release = waits && can_be_released(&row.shown.brake);
     row.shown.approval = if release { ApprovalStatus::Required } else { ApprovalStatus::NotRequired };
-    row.shown.notes.retain(|note| !is_note(note));
+    row.shown.notes.retain(|note| ManyLeft::read(note).is_none());
     row.shown.notes.extend(braked.notes.iter().cloned());
 }
 
