@@ -302,9 +302,10 @@ enum Asked {
     Stopped,
 }
 
+/// The failure in our own words: it is stored in clear, and what the target says may quote an account.
 fn fault_of(error: &ConnectorError, code: Option<Code>) -> Fault {
     let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::TargetFailed);
-    Fault::new(code, error.message.clone())
+    Fault::new(code, "the target's accounts cannot be listed")
 }
 
 /// The attributes of an account that matching and mapping read; all where an expression reads the account as a whole.
