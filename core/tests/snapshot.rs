@@ -379,3 +379,21 @@ fn an_empty_list_of_an_empty_directory_does_nothing() {
     assert_eq!(list(&world, 3).verdict, SnapshotVerdict::Complete);
     assert_eq!(put(&world, &[]).verdict, SnapshotVerdict::Suspect);
 }
+
+#[test]
+fn leavers_who_are_held_are_taken_back_by_hand() {
+    let world = directory(40);
+    list(&world, 30);
+    wait(&world, MINUTES_10);
+    let snapshot = list(&world, 30);
+    let id = snapshot.reconciliation.unwrap();
+    assert_eq!(snapshot.held, 10);
+    let told = world.engine.cancel(id.as_str(), Some("ann")).unwrap();
+    assert_eq!((told.app.as_str(), told.state), ("", State::Completed));
+    assert_eq!(states(&world, id.as_str()), [ItemState::Expired; 10]);
+    let digest = world.engine.reconciliation(id.as_str()).unwrap().digest.unwrap();
+    let refused = world.engine.release(id.as_str(), &digest, "bob").unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidTransition);
+    assert_eq!(world.engine.cancel(id.as_str(), None).unwrap_err().code(), Code::InvalidTransition);
+    assert_eq!(active(&world), 40);
+}
