@@ -126,7 +126,7 @@ impl Acting<'_> {
         let gone = || Fault::new(Code::NotFound, "the user's record was erased");
         let (stored, seen) = (subject.stored.as_ref().ok_or_else(gone)?, self.seen()?);
         let mut row = as_seen(tx, self.live, &subject, seen);
-        let (switches, changes) = self.split(item, seen);
+        let (switches, changes) = self.split(item, seen, subject.is_frozen());
         // Only what is switched now is known as it was seen: a difference that is only told changes no decision.
         if !switches.is_empty() {
             (row.account.status, row.account.frozen) = (status_of(seen), seen.frozen);
@@ -146,15 +146,17 @@ impl Acting<'_> {
         Ok(made)
     }
 
-    /// The operations that make an account one that can be used, and what is left as an Update.
-    fn split(&self, item: &PlanItem, seen: &TargetAccount) -> (Vec<Operation>, Vec<Change>) {
+    /// The operations that make an account one that can be used, or none any more, and what is left as an Update.
+    fn split(&self, item: &PlanItem, seen: &TargetAccount, is_frozen: bool) -> (Vec<Operation>, Vec<Change>) {
         let mut operations = Vec::new();
         let mut changes = Vec::new();
-        let switches = super::compare::switches(self.live, seen);
+        let switches = super::compare::switches(self.live, seen, is_frozen);
         for change in &item.changes {
             match change.path.as_str() {
                 ACTIVE if switches.contains(change) => operations.push(Operation::Activate),
-                FROZEN if switches.contains(change) => operations.push(Operation::Unfreeze),
+                FROZEN if switches.contains(change) => {
+                    operations.push(if is_frozen { Operation::Freeze } else { Operation::Unfreeze });
+                }
                 _ => changes.push(change.clone()),
             }
         }
