@@ -9,7 +9,7 @@ use super::{Work, definition_mark, find, go_on, is_at_account, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, advance, expire_items, log_step};
+use crate::intake::{LiveApp, advance, end_reconciliation, expire_items, log_step};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
 use crate::store::{PlanRow, ReconciliationRow, Remembered, Tx};
@@ -38,7 +38,6 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
         }
         match row.shown.state {
             State::Completed => return Ok(false),
-            State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
             _ => {}
         }
@@ -58,10 +57,15 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
 impl Work<'_> {
     /// Does what is planned, notes what was seen, and ends where nothing is held.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        if self.row.used_at.is_none() {
-            // Whoever goes on does what was agreed to and nothing else.
-            let digest = self.row.shown.digest.clone().unwrap_or_default();
-            super::read(self.host, |tx| same_items(tx, &self.row, &digest))?;
+        // Whoever goes on does what was agreed to and nothing else.
+        let digest = self.row.shown.digest.clone().unwrap_or_default();
+        if let Err(fault) = super::read(self.host, |tx| same_items(tx, &self.row, &digest)) {
+            if fault.code == Code::PlanChanged {
+                // It will never be the plan again, and the next reconciliation is not to wait for it.
+                let id = self.row.shown.id.clone();
+                write(self.host, |tx, _| end_reconciliation(tx, &id, Event::Fail, None, &fault.message))?;
+            }
+            return Err(fault);
         }
         let mut seeker = Seeker::new(self);
         while !self.is_stopped() {
