@@ -24,6 +24,15 @@ pub(super) struct Acting<'a> {
 pub(super) struct Outcome {
     /// The request that was made.
     pub(super) request: Option<RequestId>,
+    /// Why nothing was done, where a look showed that nothing has to be.
+    pub(super) told: Option<String>,
+}
+
+impl Outcome {
+    /// The item is done, with the request that was made for it.
+    pub(super) fn done(request: Option<RequestId>) -> Self {
+        Self { request, told: None }
+    }
 }
 
 impl Acting<'_> {
@@ -59,7 +68,7 @@ impl Acting<'_> {
                 return Err(Fault::new(Code::Internal, "this reaction is not one to a situation"));
             }
         };
-        Ok(Outcome { request })
+        Ok(Outcome::done(request))
     }
 
     /// Nothing is done beside a request of the same user, but that one to make an account gives way to a link.
@@ -315,12 +324,16 @@ fn why(item: &PlanItem) -> String {
 }
 
 fn changed(item: &PlanItem, what: &str) -> Fault {
-    let about = match (&item.finding.user, &item.finding.account) {
+    Fault::new(Code::ItemChanged, format!("item {} is about {}: {what}", item.number, about(item)))
+}
+
+/// Whom an item is about, in words.
+pub(super) fn about(item: &PlanItem) -> String {
+    match (&item.finding.user, &item.finding.account) {
         (Some(user), Some(account)) => format!("the user `{user}` and the account `{account}`"),
         (Some(user), None) => format!("the user `{user}`"),
         (None, account) => format!("the account `{}`", account.as_deref().unwrap_or_default()),
-    };
-    Fault::new(Code::ItemChanged, format!("item {} is about {about}: {what}", item.number))
+    }
 }
 
 fn first(faults: Vec<Fault>) -> Fault {

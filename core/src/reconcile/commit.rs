@@ -1,6 +1,7 @@
 //! Carrying a plan out, item by item: requests are made and links are noted. Nothing is sent from here.
 
 use super::act::{Acting, Outcome};
+use super::look::Look;
 use super::release::{same_definition, same_item, same_items, use_release};
 use super::schedule::SCHEDULE;
 use super::sources::Seeker;
@@ -80,7 +81,8 @@ impl Work<'_> {
             for row in next {
                 let account = row.item.finding.account.as_deref().filter(|_| is_at_account(row.item.finding.situation));
                 let seen = account.map(|account| seeker.find(account)).transpose()?.flatten();
-                batch.push((row, seen));
+                let Some(look) = self.look(&row)? else { return Ok(()) };
+                batch.push((row, seen, look));
             }
             self.carry_out(&batch)?;
             self.tell();
@@ -88,20 +90,22 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn carry_out(&self, batch: &[(PlanRow, Option<TargetAccount>)]) -> Result<(), Fault> {
+    fn carry_out(&self, batch: &[(PlanRow, Option<TargetAccount>, Look)]) -> Result<(), Fault> {
         write(self.host, |tx, apps| {
             tx.save_reconciliation(&self.row)?;
             let live = find(apps, self.app.as_str())?;
             let changed = is_of_another(&self.row, live)?;
-            for (planned, seen) in batch {
+            for (planned, seen, look) in batch {
                 let mut row = planned.clone();
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
                     false => same_item(&row).and_then(|()| {
-                        tx.part(|tx| match self.is_undo() {
-                            true => put_back(tx, live, &self.row, &row),
-                            false => acting.carry_out(tx, &row),
+                        tx.part(|tx| match (look, self.is_undo()) {
+                            (Look::Unknown(fault), _) => Err(fault.clone()),
+                            (Look::There(told), _) => Ok(Outcome { request: None, told: Some(told.clone()) }),
+                            (Look::None | Look::Gone, true) => put_back(tx, live, &self.row, &row),
+                            (Look::None | Look::Gone, false) => acting.carry_out(tx, &row),
                         })
                     }),
                 };
@@ -120,7 +124,15 @@ impl Work<'_> {
         let mut details = json!({"item": item.number, "situation": item.finding.situation, "reaction": item.reaction,
             "external_id": item.finding.account});
         let kind = match outcome {
-            Ok(Outcome { request }) => {
+            Ok(Outcome { told: Some(told), .. }) => {
+                item.state = ItemState::Reported;
+                if let Some(details) = details.as_object_mut() {
+                    details.insert("why".to_owned(), json!(told));
+                }
+                item.why.push(told);
+                "reported"
+            }
+            Ok(Outcome { request, told: None }) => {
                 item.state = ItemState::Done;
                 item.request = request;
                 row.done_at = Some(tx.now);
