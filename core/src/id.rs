@@ -84,6 +84,13 @@ identifier!(
     AppId,
     "app"
 );
+impl AppId {
+    /// No app, for what is told of the whole directory: an empty text, which no app has.
+    pub(crate) fn none() -> Self {
+        Self(String::new())
+    }
+}
+
 identifier!(
     /// The id of a request: UUID version 7, so that ids sort by the time of making.
     RequestId,

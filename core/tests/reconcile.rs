@@ -332,3 +332,58 @@ fn why_a_user_has_what_they_have_tells_of_the_last_finding() {
     assert_eq!((&finding["situation"], &finding["reconciliation"]), (&json!("drifted"), &json!(found.id)));
     assert!(!serde_json::to_string(&told).unwrap().contains("\"Mr\""), "no value is told");
 }
+
+/// A listing that leaves an account out, at a target that cannot search: a Create would make a second account.
+#[test]
+fn an_account_that_a_listing_does_not_show_is_read_before_another_is_made() {
+    let hidden = json!({"on": "list", "fault": "hidden", "user": "lost"});
+    let unread = json!({"on": "read", "fault": "unreachable"});
+    let cases = [
+        (json!([hidden]), false, ItemState::Reported, None),
+        (json!([hidden, unread]), false, ItemState::Refused, Some(Code::Unreachable)),
+        (json!([]), true, ItemState::Done, None),
+    ];
+    for (script, gone, state, fault) in cases {
+        let blind = json!({"connector": {"kind": "mock", "settings": {"search": false}}});
+        let world = World::new(&with(keys(&json!({"missing": "create"})), blind));
+        user(&world, "lost", &json!({}));
+        user(&world, "there", &json!({}));
+        world.run();
+        world.clock.advance(rollkeeper::Period::from_seconds(60));
+        let before = known(&world);
+        let lost = world.mock().accounts().remove(0);
+        assert_eq!(lost.username.as_deref(), Some("lost"));
+        if gone {
+            world.mock().remove_account(&lost.external_id);
+        }
+        world.script(&script);
+        let found = reconcile(&world);
+        assert_eq!(
+            (counts(&found.counts), found.verdict),
+            (vec!["confirmed 1".to_owned(), "missing 1".to_owned()], Some(SnapshotVerdict::Complete))
+        );
+        assert_eq!(commit(&world, &found).state, State::Completed);
+        let item = items(&world, &found).remove(0);
+        assert_eq!((item.state, item.fault.as_ref().map(|fault| fault.code)), (state, fault));
+        world.run();
+        assert_eq!(world.mock().accounts().len(), 2, "{:?}", world.mock().accounts());
+        match state {
+            ItemState::Done => assert!(world.mock().accounts().iter().all(|one| one.external_id != lost.external_id)),
+            _ => assert_eq!(known(&world), before, "the link is as it was"),
+        }
+        match state {
+            ItemState::Reported => {
+                assert!(item.why.last().unwrap().contains("it is there when it is read, and active"), "{:?}", item.why);
+                assert!(world.logged("reported", "it is there when it is read"));
+            }
+            ItemState::Refused => {
+                let message = item.fault.unwrap().message;
+                assert!(
+                    message.contains(&format!("the user `lost` and the account `{}`", lost.external_id)),
+                    "{message}"
+                );
+            }
+            _ => {}
+        }
+    }
+}

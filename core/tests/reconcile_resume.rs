@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockTarget;
-use rollkeeper::connector::{Capabilities, Connector, ConnectorError, Page, TargetAccount};
+use rollkeeper::connector::{Capabilities, Connector, ConnectorError, Outcome, Page, TargetAccount};
 use rollkeeper::model::{
     AccountFilter, App, ItemState, LogEntry, PlanFilter, Reconciliation, RequestFilter, State, User,
 };
@@ -404,4 +404,52 @@ fn the_link_that_a_person_manages_and_the_account_that_is_protected_stay_as_they
     assert_eq!(engine.accounts(&AccountFilter::default()).unwrap(), before);
     assert_eq!(done.state, State::Completed, "nobody can release what must be found again");
     assert_eq!(done.items.get(&ItemState::Expired), Some(&1));
+}
+
+/// A target whose places and errors are made of people's names.
+struct Telling {
+    file: PathBuf,
+    asked: Mutex<Vec<Option<String>>>,
+}
+
+const NAME: &str = "ann.person@example.org";
+
+impl Telling {
+    /// Whether the name stands in the file, or in what is written ahead of it.
+    fn is_told(&self) -> bool {
+        let log = PathBuf::from(format!("{}-wal", self.file.display()));
+        let files = [self.file.clone(), log].into_iter().filter_map(|file| std::fs::read(file).ok());
+        files.into_iter().any(|bytes| bytes.windows(NAME.len()).any(|one| one == NAME.as_bytes()))
+    }
+}
+
+impl Connector for Telling {
+    fn create(&self, _: &Attributes, _: &str) -> Result<TargetAccount, ConnectorError> {
+        Err(ConnectorError::unsupported("create"))
+    }
+
+    fn list(&self, cursor: Option<&str>, _: Option<&str>) -> Result<Page, ConnectorError> {
+        self.asked.lock().unwrap().push(cursor.map(str::to_owned));
+        match cursor {
+            None => Ok(Page { accounts: vec![account(1)], next: Some(NAME.to_owned()), ..Page::default() }),
+            Some(_) if self.is_told() => Err(ConnectorError::new(Outcome::Rejected, "internal", "told")),
+            Some(_) => Err(ConnectorError::new(Outcome::Rejected, "forbidden", format!("no more after {NAME}"))),
+        }
+    }
+}
+
+#[test]
+fn neither_the_place_of_the_next_page_nor_the_target_s_words_are_stored_in_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sealed.db");
+    let target = Arc::new(Telling { file: path.clone(), asked: Mutex::default() });
+    let engine = Engine::builder().path(&path).seed(11).open().unwrap();
+    engine.register_connector("target", Arc::clone(&target) as Arc<dyn Connector>).unwrap();
+    fill(&engine);
+    without_requests(&engine);
+    let failed = engine.reconcile("crm", Some("ann")).unwrap();
+    assert_eq!((failed.state, failed.faults[0].code), (State::Failed, Code::Forbidden), "{failed:?}");
+    assert_eq!(failed.faults[0].message, "the target's accounts cannot be listed");
+    assert_eq!(*target.asked.lock().unwrap(), [None, Some(NAME.to_owned())]);
+    assert!(!target.is_told());
 }

@@ -6,20 +6,26 @@ mod world;
 
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
-    ApprovalStatus, ItemState, PlanFilter, PlanItem, Reaction, Reconciliation, ReviewDecision, SnapshotVerdict, State,
-    User, WaitingFor,
+    ApprovalStatus, ItemState, LogEntry, PlanFilter, PlanItem, Reaction, Reconciliation, ReviewDecision,
+    SnapshotVerdict, State, User, WaitingFor,
 };
-use rollkeeper::{Code, Period};
+use rollkeeper::testing::VirtualClock;
+use rollkeeper::{Code, Engine, Period, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use world::World;
 
 /// So many users with accounts, of whom the first are not entitled any more without the engine having done anything.
 fn office(people: usize, leavers: usize, reconcile: &Value) -> World {
+    office_in(World::new(&json!({})), people, leavers, reconcile)
+}
+
+fn office_in(world: World, people: usize, leavers: usize, reconcile: &Value) -> World {
     let keys = json!({
         "matching": [{"all": [{"user": "username", "account": "userName", "normalize": ["casefold"]}]}],
         "reconcile": reconcile,
     });
-    let world = World::new(&keys);
+    world.put_app(&keys);
     for number in 0..people {
         put(&world, number, &json!({}));
     }
@@ -357,4 +363,54 @@ fn a_decision_about_somebody_who_changed_since_is_refused() {
     put(&world, 0, &json!({"profile": "Guests", "title": "Dr"}));
     let late = world.engine.review(found.id.as_str(), 1, &decide(Reaction::Deactivate, None), "eve").unwrap_err();
     assert!(matches!(late.code(), Code::ItemChanged | Code::InvalidArgument), "{late}");
+}
+
+/// A process that dies just after the release: whoever goes on does what was released, and not what somebody let through in
+/// the file.
+#[test]
+fn what_is_let_through_in_the_file_after_a_release_is_not_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let [path, left] = ["engine.db", "left.db"].map(|name| folder.path().join(name));
+    let (from, to) = (path.clone(), left.clone());
+    let log = move |entry: &LogEntry| {
+        if entry.kind == "released" {
+            for ending in ["", "-wal"] {
+                let [from, to] = [&from, &to].map(|path| format!("{}{ending}", path.display()));
+                std::fs::copy(from, to).unwrap();
+            }
+        }
+    };
+    let clock = VirtualClock::new(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
+    let builder = || Engine::builder().clock(Arc::new(clock.clone())).seed(7);
+    let engine = builder().path(&path).log(Arc::new(log)).open().unwrap();
+    let reactions = json!({"reactions": {"unqualified": "deactivate", "orphaned": "deactivate"}});
+    let world = office_in(World { engine, clock: clock.clone() }, 60, 6, &reactions);
+    reconcile(&world);
+    clock.advance(Period::from_seconds(600));
+    let stranger = json!({"external_id": "x", "username": "x", "active": true, "attributes": {"userName": "x"}});
+    world.mock().put_account_json(&stranger.to_string()).unwrap();
+    let found = reconcile(&world);
+    commit(&world, &found);
+    world.engine.release(found.id.as_str(), digest(&found), "bob").unwrap();
+    drop(world);
+    let changes = [
+        ("UPDATE plan_item SET why = why", 6),
+        ("UPDATE plan_item SET state = 'planned' WHERE state = 'held'", 0),
+        ("UPDATE plan_item SET digest = planned_for WHERE number = 1", 0),
+    ];
+    for (number, (change, done)) in changes.into_iter().enumerate() {
+        let copy = folder.path().join(format!("{number}.db"));
+        for ending in ["", "-wal"] {
+            let [from, to] = [&left, &copy].map(|path| format!("{}{ending}", path.display()));
+            std::fs::copy(from, to).unwrap();
+        }
+        assert!(rusqlite::Connection::open(&copy).unwrap().execute(change, []).unwrap() > 0);
+        let world = World { engine: builder().path(&copy).open().unwrap(), clock: clock.clone() };
+        world.run();
+        let after = world.engine.reconciliation(found.id.as_str()).unwrap();
+        let state = if done > 0 { State::Completed } else { State::Failed };
+        assert_eq!((after.state, count(&after, ItemState::Done)), (state, done), "{change}: {after:?}");
+        assert_eq!(count(&after, ItemState::Planned) + count(&after, ItemState::Held), 0, "nothing is left open");
+        assert_ne!(reconcile(&world).id, found.id, "the next does not wait for it");
+    }
 }

@@ -357,3 +357,48 @@ fn a_suspect_listing_of_which_nothing_is_held_is_accepted_by_the_person_who_comm
     assert_eq!(verdict("ann"), SnapshotVerdict::Suspect, "the clock accepts nothing");
     assert_eq!(verdict("ann"), SnapshotVerdict::Complete);
 }
+
+#[test]
+fn an_account_that_was_unfrozen_behind_our_back_is_frozen_again_where_the_app_says_so() {
+    let native = json!({"kind": "mock"});
+    let by_disabling = json!({"kind": "mock", "settings": {"freeze": false}});
+    for (reaction, connector, frozen, after) in [
+        ("update", &native, "ann frozen", "ann frozen"),
+        ("update", &by_disabling, "ann disabled", "ann disabled"),
+        ("report", &native, "ann frozen", "ann active"),
+    ] {
+        let mut keys = keys(&json!({"drifted": reaction}));
+        keys["connector"] = connector.clone();
+        let world = World::with_account(&keys);
+        world.put(&json!({"frozen": true}));
+        world.run();
+        assert_eq!(world.accounts(), [frozen]);
+        world.clock.advance(Period::from_seconds(60));
+        assert!(items(&world, &reconcile(&world)).is_empty(), "a frozen account is as it should be");
+        change(&world, |account| (account.active, account.frozen) = (true, false));
+        let found = reconcile(&world);
+        let item = items(&world, &found).pop().unwrap();
+        assert_eq!((item.finding.situation.name(), item.finding.drift.len()), ("drifted", 1));
+        let drift = serde_json::to_value(&item.finding.drift[0]).unwrap();
+        let expected =
+            json!({"attribute": "frozen", "last": true, "wanted": true, "actual": false, "verdict": "theirs"});
+        assert_eq!(drift, expected);
+        commit(&world, &found);
+        world.run();
+        assert_eq!(world.accounts(), [after], "{reaction}");
+        assert!(world.records()[0].ends_with(" frozen"), "{:?}", world.records());
+    }
+}
+
+#[test]
+fn at_a_target_that_is_not_to_freeze_nothing_is_frozen_again() {
+    let mut keys = keys(&json!({"drifted": "update"}));
+    keys["connector"] = json!({"kind": "mock", "settings": {"freeze": false}});
+    keys["freeze_fallback"] = json!("refuse");
+    let world = World::with_account(&keys);
+    world.put(&json!({"frozen": true}));
+    world.run();
+    world.clock.advance(Period::from_seconds(60));
+    let item = items(&world, &reconcile(&world)).pop().unwrap();
+    assert_eq!((item.finding.situation.name(), item.state), ("drifted", ItemState::Reported));
+}

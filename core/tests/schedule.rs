@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod world;
 
-use rollkeeper::model::{ItemState, Reconciliation, ReconciliationFilter, State, User};
+use rollkeeper::model::{ItemState, Reconciliation, ReconciliationFilter, SnapshotVerdict, State, User};
 use rollkeeper::{Clock, Period, Timestamp};
 use serde_json::{Value, json};
 use world::World;
@@ -205,4 +205,34 @@ fn a_target_that_cannot_be_read_fails_and_is_asked_again_at_the_next_time() {
     world.clock.set(next);
     world.run();
     assert_eq!(states(&world), ["Failed", "Completed"]);
+}
+
+/// The clock agrees to nothing, so that it calls the listing suspect until a person accepts it: by a commit of their own, or,
+/// where something is held, by a release of what the clock committed.
+#[test]
+fn a_target_that_became_smaller_is_suspect_to_the_clock_until_a_person_accepts_it() {
+    for reaction in ["report", "unlink"] {
+        let world = office(20, &json!({"every": "PT1H", "commit": true, "reactions": {"missing": reaction}}));
+        let next = || {
+            world.clock.set(due(&world).unwrap());
+            world.run();
+            all(&world).pop().unwrap()
+        };
+        assert_eq!(next().verdict, Some(SnapshotVerdict::Complete));
+        for account in world.mock().accounts().into_iter().take(5) {
+            world.mock().remove_account(&account.external_id);
+        }
+        assert_eq!(next().verdict, Some(SnapshotVerdict::Suspect));
+        let again = next();
+        assert_eq!(again.verdict, Some(SnapshotVerdict::Suspect), "the clock accepts nothing");
+        if reaction == "report" {
+            assert_eq!(again.state, State::Completed);
+            let own = world.engine.reconcile("crm", Some("ann")).unwrap();
+            world.engine.commit(own.id.as_str(), own.digest.as_deref().unwrap(), "ann").unwrap();
+        } else {
+            assert_eq!(again.items.get(&ItemState::Held), Some(&5));
+            world.engine.release(again.id.as_str(), again.digest.as_deref().unwrap(), "bob").unwrap();
+        }
+        assert_eq!(next().verdict, Some(SnapshotVerdict::Complete), "{reaction}");
+    }
 }

@@ -417,3 +417,21 @@ fn a_list_that_adds_users_while_records_are_withheld_is_not_accepted() {
     // Had it been, the next were a third shorter.
     assert_eq!(list(&world, 40).verdict, SnapshotVerdict::Complete);
 }
+
+#[test]
+fn leavers_who_are_held_are_taken_back_by_hand() {
+    let world = directory(40);
+    list(&world, 30);
+    wait(&world, MINUTES_10);
+    let snapshot = list(&world, 30);
+    let id = snapshot.reconciliation.unwrap();
+    assert_eq!(snapshot.held, 10);
+    let told = world.engine.cancel(id.as_str(), Some("ann")).unwrap();
+    assert_eq!((told.app.as_str(), told.state), ("", State::Completed));
+    assert_eq!(states(&world, id.as_str()), [ItemState::Expired; 10]);
+    let digest = world.engine.reconciliation(id.as_str()).unwrap().digest.unwrap();
+    let refused = world.engine.release(id.as_str(), &digest, "bob").unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidTransition);
+    assert_eq!(world.engine.cancel(id.as_str(), None).unwrap_err().code(), Code::InvalidTransition);
+    assert_eq!(active(&world), 40);
+}

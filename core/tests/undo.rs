@@ -438,3 +438,23 @@ fn an_undo_goes_through_the_brake_and_is_released_by_a_second_person() {
     let released = world.engine.release(undo.id.as_str(), digest, "ann").unwrap();
     assert_eq!((released.state, owners(&world).len()), (State::Completed, 10));
 }
+
+#[test]
+fn an_undo_that_was_not_committed_is_taken_back() {
+    let world = World::new(&keys(&json!({})));
+    user(&world, "ada", &json!({"title": "Dr"}));
+    world.run();
+    let create = world.all().remove(0);
+    let plan = world.engine.undo(create.id.as_str(), "ann").unwrap();
+    let told = world.engine.cancel(plan.id.as_str(), Some("ann")).unwrap();
+    assert_eq!((told.id.as_str(), told.app.as_str(), told.state), (plan.id.as_str(), "crm", State::Cancelled));
+    let row = world.engine.reconciliation(plan.id.as_str()).unwrap();
+    assert_eq!((row.state, row.items.get(&ItemState::Expired).copied()), (State::Cancelled, Some(1)));
+    let refused = world.engine.commit(plan.id.as_str(), plan.digest.as_deref().unwrap(), "ann").unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidTransition);
+    // It stands in nobody's way, and one that was committed is not taken back.
+    let plan = world.engine.undo(create.id.as_str(), "ann").unwrap();
+    assert_eq!(commit(&world, &plan, "ann").state, State::Completed);
+    assert_eq!(world.engine.cancel(plan.id.as_str(), None).unwrap_err().code(), Code::InvalidTransition);
+    assert_eq!(world.engine.cancel("nothing", None).unwrap_err().code(), Code::NotFound);
+}

@@ -210,8 +210,10 @@ def switches(account, user, link):
     frozen = user.get("frozen", False)
     if not account["active"] and not frozen:
         found.append(switch("active", True, link))
-    if account["frozen"] and not frozen:
-        found.append(switch("frozen", False, link))
+    # A target that cannot freeze disables instead.
+    lacks_freeze = frozen and account["active"] and not account["frozen"]
+    if lacks_freeze or (account["frozen"] and not frozen):
+        found.append(switch("frozen", frozen, link))
     return found
 
 

@@ -77,8 +77,9 @@ impl Rules<'_> {
         if !account.active && !claim.frozen {
             drift.push(flag("active", link.active, true, account.active));
         }
-        if account.frozen && !claim.frozen {
-            drift.push(flag("frozen", link.frozen, false, account.frozen));
+        // Who is frozen may have a disabled account instead.
+        if (claim.frozen && account.active && !account.frozen) || (!claim.frozen && account.frozen) {
+            drift.push(flag("frozen", link.frozen, claim.frozen, account.frozen));
         }
         let differs = drift.iter().any(|one| one.verdict != DriftVerdict::InStep);
         let situation = if differs { Situation::Drifted } else { Situation::Confirmed };

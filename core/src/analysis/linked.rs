@@ -178,7 +178,8 @@ fn compare(user: &Row, account: &Row) -> Option<Situation> {
         return Some(if is_active { Situation::Unqualified } else { Situation::Confirmed });
     }
     let is_frozen = account.flags & FROZEN != 0;
-    if user.flags & FROZEN == 0 && (!is_active || is_frozen) {
+    let is_usable = is_active && !is_frozen;
+    if is_usable == (user.flags & FROZEN != 0) {
         return Some(Situation::Drifted);
     }
     let is_comparable = user.flags & account.flags & COMPARABLE != 0 && user.flags & FAULTY == 0;

@@ -1,5 +1,6 @@
 //! What a target must offer: the [`Connector`] trait, what it answers, how it fails.
 
+mod caught;
 pub mod conformance;
 mod lines;
 pub mod mock;
@@ -7,6 +8,7 @@ pub mod mock;
 use crate::value::Attributes;
 use serde_json::Value;
 
+pub(crate) use caught::caught;
 pub use lines::{AttributeSelection, PageLines};
 
 pub use crate::model::{

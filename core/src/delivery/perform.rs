@@ -2,14 +2,13 @@
 
 use super::look_up::{Found, external_id_of, look_up};
 use super::probe::Probe;
-use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount};
+use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount, caught};
 use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::planning::inverse::still_has;
 use crate::time::{Clock, Moment};
 use crate::value::Attributes;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why values are not put back.
 pub(super) const CHANGED_SINCE: &str = "the account no longer has the values that were to be taken back";
@@ -203,7 +202,7 @@ impl Call<'_> {
             let message = "it was too late to send; nothing was sent";
             return Err(ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message));
         }
-        catch_unwind(AssertUnwindSafe(|| call(self.connector))).unwrap_or_else(|_| Err(panicked(Outcome::Ambiguous)))
+        caught(Outcome::Ambiguous, || call(self.connector))
     }
 
     /// A read: whatever goes wrong, nothing was changed. A conflict or refusal of a read is a failure like any other.
@@ -211,9 +210,7 @@ impl Call<'_> {
         &self,
         call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>,
     ) -> Result<T, ConnectorError> {
-        let result = catch_unwind(AssertUnwindSafe(|| call(self.connector)))
-            .unwrap_or_else(|_| Err(panicked(Outcome::NotApplied)));
-        result.map_err(|error| match error.outcome {
+        caught(Outcome::NotApplied, || call(self.connector)).map_err(|error| match error.outcome {
             Outcome::Ambiguous | Outcome::Conflict => ConnectorError { outcome: Outcome::NotApplied, ..error },
             Outcome::NotApplied | Outcome::Rejected => error,
         })
@@ -330,10 +327,6 @@ impl Call<'_> {
             Err(error) => Err(ConnectorError { outcome: Outcome::Ambiguous, ..error }),
         }
     }
-}
-
-fn panicked(outcome: Outcome) -> ConnectorError {
-    ConnectorError::new(outcome, Code::ConnectorFailed.name(), "the connector panicked")
 }
 
 fn report(found: Found) -> Report {

@@ -3,13 +3,12 @@
 use super::schema::connector_of;
 use super::{Engine, Error, Result, no_app};
 use crate::connector::mock::MockTarget;
-use crate::connector::{Connector, ConnectorError};
+use crate::connector::{Connector, Outcome, caught};
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
 use crate::intake::{self, LiveApp};
 use crate::model::{App, AppTest, Request};
 use crate::store::definition_text;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 impl Engine {
@@ -126,12 +125,8 @@ impl Engine {
                 return Ok(AppTest { passed: false, fault: Some(fault), capabilities: live.capabilities.clone() });
             }
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| (connector.test(), connector.capabilities())));
-        let (tested, capabilities) = outcome.unwrap_or_else(|_| {
-            let message = "the connector panicked";
-            let outcome = crate::connector::Outcome::NotApplied;
-            (Err(ConnectorError::new(outcome, Code::ConnectorFailed.name(), message)), live.capabilities.clone())
-        });
+        let asked = caught(Outcome::NotApplied, || Ok((connector.test(), connector.capabilities())));
+        let (tested, capabilities) = asked.unwrap_or_else(|panicked| (Err(panicked), live.capabilities.clone()));
         let fault = tested
             .err()
             .filter(|error| error.code != Code::Unsupported.name())

@@ -113,7 +113,9 @@ impl Engine {
             .map_err(|fault| Error::new("submit", fault).about("app", app).about("user", user))
     }
 
-    /// Cancels a request of which nothing was sent.
+    /// Cancels a request of which nothing was sent; a reconciliation or an undo whose plan was not committed; or what is held
+    /// of a list of all users, whose items expire. An undo and a list are told as a request of the operation `Reconcile`, that
+    /// of a list with an empty `app`.
     ///
     /// # Errors
     /// `not_found`; `invalid_transition` where it is finished, or was sent and may still take effect; store errors.

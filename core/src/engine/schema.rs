@@ -1,7 +1,7 @@
 //! What an app's target has: asking it, and proposing a mapping for it.
 
 use super::{Engine, Error, Result, no_app};
-use crate::connector::{Connector, ConnectorError, Outcome};
+use crate::connector::{Connector, ConnectorError, Outcome, caught};
 use crate::definition::Definition;
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
@@ -15,7 +15,6 @@ use crate::operation::Operation;
 use crate::scim::built_in_schema;
 use crate::store::{LogEvent, UserState};
 use serde_json::json;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How many users are looked at for a proposal.
@@ -41,9 +40,7 @@ impl Engine {
         }
         let connector = connector_of(&live).map_err(failed)?;
         // No transaction is open and no lock held while the target is asked.
-        let found = catch_unwind(AssertUnwindSafe(|| connector.discover())).unwrap_or_else(|_| {
-            Err(ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), "the connector panicked"))
-        });
+        let found = caught(Outcome::NotApplied, || connector.discover());
         let asked = &live.definition.app;
         let target = believed(asked, found.unwrap_or_else(unanswered), live.described.as_ref());
         let before = live.described.as_ref().map(|before| before.attributes.as_slice());

@@ -1,13 +1,13 @@
 //! What people do to requests: ask for one, agree, refuse, cancel, have it tried again, say that they did it themselves.
 
 use crate::fault::{Code, Fault};
-use crate::id::RequestId;
+use crate::id::{AppId, RequestId};
 use crate::intake::{
     LiveApp, LiveApps, NewRequest, Trigger, begin_reconciliation, cancel, decide_lane, elect, elect_for,
     end_reconciliation, insert, insert_for_account, wake,
 };
 use crate::lifecycle::Event;
-use crate::model::{Account, AccountStatus, ApprovalStatus, LinkState, Request, State};
+use crate::model::{Account, AccountStatus, ApprovalStatus, ItemState, LinkState, ReconciliationKind, Request, State};
 use crate::operation::Operation;
 use crate::scope::Standing;
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
@@ -76,7 +76,10 @@ fn may_have(
 
 /// Cancels a request that was not sent.
 pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Request, Fault> {
-    let row = find(tx, id)?;
+    let row = match tx.request(id)? {
+        Some(row) => row,
+        None => return cancel_plan(tx, id, by),
+    };
     if row.is_under_way() {
         let message = "the request was sent and may still take effect; it cannot be taken back";
         return Err(Fault::new(Code::InvalidTransition, message));
@@ -89,6 +92,43 @@ pub(crate) fn cancel_request(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Opt
     cancel(tx, row.clone(), by, "cancelled by hand")?;
     elect_again(tx, apps, &row)?;
     reload(tx, &id)
+}
+
+/// Takes a plan back that no request stands for: an undo that was not committed, or a list of users of which leavers are held.
+/// The answer is told as a request; that of a list is of no app.
+fn cancel_plan(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<Request, Fault> {
+    let missing = || Fault::new(Code::NotFound, "there is no such request");
+    let row = tx.reconciliation(id)?.ok_or_else(missing)?;
+    let (id, is_list) = (row.shown.id.clone(), row.shown.kind == ReconciliationKind::Source);
+    let has = |state| tx.next_items(&id, state, 1).map(|items| !items.is_empty());
+    let event = match row.shown.state {
+        // What is held of a list was committed by nobody: it ends as where a newer list takes its place.
+        State::Committing if is_list && has(ItemState::Held)? && !has(ItemState::Planned)? => Event::Complete,
+        _ => Event::Cancel,
+    };
+    end_reconciliation(tx, &id, event, by, "cancelled by hand")?;
+    let shown = tx.reconciliation(id.as_str())?.ok_or_else(missing)?.shown;
+    Ok(Request {
+        app: shown.app.unwrap_or_else(AppId::none),
+        id,
+        user: None,
+        operation: Operation::Reconcile,
+        state: shown.state,
+        approval: shown.approval,
+        waiting_for: None,
+        why: "cancelled by hand".to_owned(),
+        by: shown.by,
+        created_at: shown.created_at,
+        not_before: None,
+        due_at: None,
+        finished_at: shown.finished_at,
+        attempts: 0,
+        retry_count: 0,
+        parent_id: None,
+        external_id: None,
+        verified: None,
+        faults: shown.faults,
+    })
 }
 
 /// Agrees to a request, or refuses it.

@@ -164,7 +164,7 @@ pub(crate) fn let_leavers_go(
         }
         return Ok((0, true));
     }
-    if row.used_at.is_none() && !is_as_sealed(tx, &row)? {
+    if !is_as_sealed(tx, &row)? {
         let why = "the items are not those of the plan: somebody changed the database";
         end_reconciliation(tx, id, Event::Fail, None, why)?;
         return Ok((0, true));
@@ -190,8 +190,8 @@ pub(crate) fn let_leavers_go(
     Ok((left, false))
 }
 
-/// Whether the plan is the one that was sealed, by the digests of its items and by which of them are held. A release changes
-/// that, and looks at the whole plan before.
+/// Whether the plan is the one that was sealed, by the digests of its items and by which of them are held, or were until they
+/// were released.
 fn is_as_sealed(tx: &Tx<'_>, row: &ReconciliationRow) -> Result<bool, Fault> {
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
     let digest = plan_digest(tx, &row.shown.id, PlanDigest::of_users(verdict))?;

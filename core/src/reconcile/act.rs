@@ -24,6 +24,15 @@ pub(super) struct Acting<'a> {
 pub(super) struct Outcome {
     /// The request that was made.
     pub(super) request: Option<RequestId>,
+    /// Why nothing was done, where a look showed that nothing has to be.
+    pub(super) told: Option<String>,
+}
+
+impl Outcome {
+    /// The item is done, with the request that was made for it.
+    pub(super) fn done(request: Option<RequestId>) -> Self {
+        Self { request, told: None }
+    }
 }
 
 impl Acting<'_> {
@@ -59,7 +68,7 @@ impl Acting<'_> {
                 return Err(Fault::new(Code::Internal, "this reaction is not one to a situation"));
             }
         };
-        Ok(Outcome { request })
+        Ok(Outcome::done(request))
     }
 
     /// Nothing is done beside a request of the same user, but that one to make an account gives way to a link.
@@ -126,7 +135,7 @@ impl Acting<'_> {
         let gone = || Fault::new(Code::NotFound, "the user's record was erased");
         let (stored, seen) = (subject.stored.as_ref().ok_or_else(gone)?, self.seen()?);
         let mut row = as_seen(tx, self.live, &subject, seen);
-        let (switches, changes) = self.split(item, seen);
+        let (switches, changes) = self.split(item, seen, subject.is_frozen());
         // Only what is switched now is known as it was seen: a difference that is only told changes no decision.
         if !switches.is_empty() {
             (row.account.status, row.account.frozen) = (status_of(seen), seen.frozen);
@@ -146,15 +155,17 @@ impl Acting<'_> {
         Ok(made)
     }
 
-    /// The operations that make an account one that can be used, and what is left as an Update.
-    fn split(&self, item: &PlanItem, seen: &TargetAccount) -> (Vec<Operation>, Vec<Change>) {
+    /// The operations that make an account one that can be used, or none any more, and what is left as an Update.
+    fn split(&self, item: &PlanItem, seen: &TargetAccount, is_frozen: bool) -> (Vec<Operation>, Vec<Change>) {
         let mut operations = Vec::new();
         let mut changes = Vec::new();
-        let switches = super::compare::switches(self.live, seen);
+        let switches = super::compare::switches(self.live, seen, is_frozen);
         for change in &item.changes {
             match change.path.as_str() {
                 ACTIVE if switches.contains(change) => operations.push(Operation::Activate),
-                FROZEN if switches.contains(change) => operations.push(Operation::Unfreeze),
+                FROZEN if switches.contains(change) => {
+                    operations.push(if is_frozen { Operation::Freeze } else { Operation::Unfreeze });
+                }
                 _ => changes.push(change.clone()),
             }
         }
@@ -313,12 +324,16 @@ fn why(item: &PlanItem) -> String {
 }
 
 fn changed(item: &PlanItem, what: &str) -> Fault {
-    let about = match (&item.finding.user, &item.finding.account) {
+    Fault::new(Code::ItemChanged, format!("item {} is about {}: {what}", item.number, about(item)))
+}
+
+/// Whom an item is about, in words.
+pub(super) fn about(item: &PlanItem) -> String {
+    match (&item.finding.user, &item.finding.account) {
         (Some(user), Some(account)) => format!("the user `{user}` and the account `{account}`"),
         (Some(user), None) => format!("the user `{user}`"),
         (None, account) => format!("the account `{}`", account.as_deref().unwrap_or_default()),
-    };
-    Fault::new(Code::ItemChanged, format!("item {} is about {about}: {what}", item.number))
+    }
 }
 
 fn first(faults: Vec<Fault>) -> Fault {

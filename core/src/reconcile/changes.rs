@@ -3,12 +3,10 @@
 
 use super::Work;
 use super::schedule::SCHEDULE;
-use crate::connector::{Connector, ConnectorError, Outcome, Page, PageLines};
-use crate::fault::{Code, Fault};
+use crate::connector::{Outcome, Page, PageLines, caught};
+use crate::fault::Fault;
 use crate::intake::LiveApp;
-use crate::model::TargetAccount;
 use crate::time::Timestamp;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a reconciliation does with the target's token.
 pub(super) enum Token {
@@ -30,7 +28,7 @@ impl Work<'_> {
         else {
             return Ok(Token::Unused);
         };
-        let tells = catch_unwind(AssertUnwindSafe(|| connector.capabilities().changes)).unwrap_or(false);
+        let tells = caught(Outcome::NotApplied, || Ok(connector.capabilities().changes)).unwrap_or(false);
         if filtered || !tells {
             return Ok(Token::Unused);
         }
@@ -48,7 +46,7 @@ impl Work<'_> {
         let connector = live.connector.as_ref()?;
         let app = &live.definition.app;
         self.host.state().gates().begin(app, self.host.clock().now());
-        let answer = changes(connector.as_ref(), token);
+        let answer = caught(Outcome::NotApplied, || connector.changes(token));
         let now = self.host.clock().now();
         let health = answer.as_ref().map_or_else(crate::delivery::Health::of, |_| crate::delivery::Health::Good);
         let _ = self.host.state().gates().end(&app.id, &health, now);
@@ -57,9 +55,4 @@ impl Work<'_> {
         let read = super::collect::selection(&live.definition);
         PageLines::of(Page { accounts, ..Page::default() }, read.as_ref()).ok()
     }
-}
-
-fn changes(connector: &dyn Connector, token: Option<&str>) -> Result<(Vec<TargetAccount>, String), ConnectorError> {
-    let panicked = || ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), "the connector panicked");
-    catch_unwind(AssertUnwindSafe(|| connector.changes(token))).unwrap_or_else(|_| Err(panicked()))
 }

@@ -3,7 +3,7 @@
 
 use super::changes::Token;
 use super::{Work, definition_mark, read, start_over, write, write_ahead};
-use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines};
+use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines, caught};
 use crate::definition::Definition;
 use crate::delivery::Health;
 use crate::fault::{Code, Fault};
@@ -21,7 +21,6 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How often a page is asked for before the reconciliation fails.
 const PAGE_TRIES: u32 = 4;
@@ -167,12 +166,7 @@ impl Work<'_> {
             }
             self.host.state().gates().begin(app, self.host.clock().now());
             let cursor = self.row.cursor.as_deref();
-            let answer = catch_unwind(AssertUnwindSafe(|| connector.list_lines(cursor, filter, read.as_ref())));
-            let panicked = || {
-                let message = "the connector panicked";
-                Err(ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), message))
-            };
-            let answer = answer.unwrap_or_else(|_| panicked());
+            let answer = caught(Outcome::NotApplied, || connector.list_lines(cursor, filter, read.as_ref()));
             let now = self.host.clock().now();
             let health = answer.as_ref().map_or_else(Health::of, |_| Health::Good);
             if matches!(health, Health::Unauthorized) {
@@ -308,9 +302,10 @@ enum Asked {
     Stopped,
 }
 
+/// The failure in our own words: it is stored in clear, and what the target says may quote an account.
 fn fault_of(error: &ConnectorError, code: Option<Code>) -> Fault {
     let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::TargetFailed);
-    Fault::new(code, error.message.clone())
+    Fault::new(code, "the target's accounts cannot be listed")
 }
 
 /// The attributes of an account that matching and mapping read; all where an expression reads the account as a whole.

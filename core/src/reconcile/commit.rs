@@ -1,6 +1,7 @@
 //! Carrying a plan out, item by item: requests are made and links are noted. Nothing is sent from here.
 
 use super::act::{Acting, Outcome};
+use super::look::Look;
 use super::release::{same_definition, same_item, same_items, use_release};
 use super::schedule::SCHEDULE;
 use super::sources::Seeker;
@@ -9,7 +10,7 @@ use super::{Work, definition_mark, find, go_on, is_at_account, write};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{LiveApp, advance, expire_items, log_step};
+use crate::intake::{LiveApp, advance, end_reconciliation, expire_items, log_step};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, ItemState, ReconciliationKind, SnapshotVerdict, State, TargetAccount, WaitingFor};
 use crate::store::{PlanRow, ReconciliationRow, Remembered, Tx};
@@ -38,7 +39,6 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
         }
         match row.shown.state {
             State::Completed => return Ok(false),
-            State::Committing if row.used_at.is_some() => return Ok(true),
             State::Committing => return same_items(tx, &row, digest).map(|()| true),
             _ => {}
         }
@@ -58,10 +58,15 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
 impl Work<'_> {
     /// Does what is planned, notes what was seen, and ends where nothing is held.
     pub(super) fn commit(&mut self) -> Result<(), Fault> {
-        if self.row.used_at.is_none() {
-            // Whoever goes on does what was agreed to and nothing else.
-            let digest = self.row.shown.digest.clone().unwrap_or_default();
-            super::read(self.host, |tx| same_items(tx, &self.row, &digest))?;
+        // Whoever goes on does what was agreed to and nothing else.
+        let digest = self.row.shown.digest.clone().unwrap_or_default();
+        if let Err(fault) = super::read(self.host, |tx| same_items(tx, &self.row, &digest)) {
+            if fault.code == Code::PlanChanged {
+                // It will never be the plan again, and the next reconciliation is not to wait for it.
+                let id = self.row.shown.id.clone();
+                write(self.host, |tx, _| end_reconciliation(tx, &id, Event::Fail, None, &fault.message))?;
+            }
+            return Err(fault);
         }
         let mut seeker = Seeker::new(self);
         while !self.is_stopped() {
@@ -76,7 +81,8 @@ impl Work<'_> {
             for row in next {
                 let account = row.item.finding.account.as_deref().filter(|_| is_at_account(row.item.finding.situation));
                 let seen = account.map(|account| seeker.find(account)).transpose()?.flatten();
-                batch.push((row, seen));
+                let Some(look) = self.look(&row)? else { return Ok(()) };
+                batch.push((row, seen, look));
             }
             self.carry_out(&batch)?;
             self.tell();
@@ -84,20 +90,22 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn carry_out(&self, batch: &[(PlanRow, Option<TargetAccount>)]) -> Result<(), Fault> {
+    fn carry_out(&self, batch: &[(PlanRow, Option<TargetAccount>, Look)]) -> Result<(), Fault> {
         write(self.host, |tx, apps| {
             tx.save_reconciliation(&self.row)?;
             let live = find(apps, self.app.as_str())?;
             let changed = is_of_another(&self.row, live)?;
-            for (planned, seen) in batch {
+            for (planned, seen, look) in batch {
                 let mut row = planned.clone();
                 let acting = Acting { live, reconciliation: &self.row, seen: seen.as_ref() };
                 let outcome = match changed {
                     true => Err(Fault::new(Code::ItemChanged, "the app's definition changed since the plan was made")),
                     false => same_item(&row).and_then(|()| {
-                        tx.part(|tx| match self.is_undo() {
-                            true => put_back(tx, live, &self.row, &row),
-                            false => acting.carry_out(tx, &row),
+                        tx.part(|tx| match (look, self.is_undo()) {
+                            (Look::Unknown(fault), _) => Err(fault.clone()),
+                            (Look::There(told), _) => Ok(Outcome { request: None, told: Some(told.clone()) }),
+                            (Look::None | Look::Gone, true) => put_back(tx, live, &self.row, &row),
+                            (Look::None | Look::Gone, false) => acting.carry_out(tx, &row),
                         })
                     }),
                 };
@@ -116,7 +124,15 @@ impl Work<'_> {
         let mut details = json!({"item": item.number, "situation": item.finding.situation, "reaction": item.reaction,
             "external_id": item.finding.account});
         let kind = match outcome {
-            Ok(Outcome { request }) => {
+            Ok(Outcome { told: Some(told), .. }) => {
+                item.state = ItemState::Reported;
+                if let Some(details) = details.as_object_mut() {
+                    details.insert("why".to_owned(), json!(told));
+                }
+                item.why.push(told);
+                "reported"
+            }
+            Ok(Outcome { request, told: None }) => {
                 item.state = ItemState::Done;
                 item.request = request;
                 row.done_at = Some(tx.now);

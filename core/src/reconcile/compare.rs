@@ -10,8 +10,8 @@ use crate::id::AppId;
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
 use crate::model::{
-    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, ItemState, LinkState, PlanFilter, PlanItem,
-    Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
+    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, FreezeFallback, ItemState, LinkState, PlanFilter,
+    PlanItem, Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
 };
 use crate::operation::Operation;
 use crate::planning::brake::{Brake, Hold, Surroundings, Taken, can_be_released, is_confirmed};
@@ -481,22 +481,27 @@ impl Builder<'_> {
             Err(faults) => return Ok(Err(faults)),
         };
         let mut changes = if wanted.waits { Vec::new() } else { wanted.changes };
-        let frozen = subject.standing.as_ref().is_ok_and(|standing| standing.frozen);
-        if situation == Situation::Drifted && !frozen {
-            changes.extend(switches(self.live, seen));
+        if situation == Situation::Drifted {
+            changes.extend(switches(self.live, seen, subject.is_frozen()));
         }
         Ok(Ok(changes))
     }
 }
 
-/// What makes an account one that can be used, as changes. They are sent as Activate and Unfreeze.
-pub(super) fn switches(live: &LiveApp, seen: &TargetAccount) -> Vec<Change> {
+/// What makes an account one that can be used, or, where its user is frozen, one that cannot; as changes. They are sent as
+/// Activate, Unfreeze and Freeze.
+pub(super) fn switches(live: &LiveApp, seen: &TargetAccount, is_frozen: bool) -> Vec<Change> {
     let operations = &live.definition.app.operations;
     let change = |path: &str, value: bool| Change {
         kind: ChangeKind::Replace,
         path: path.to_owned(),
         value: Some(Value::Bool(value)),
     };
+    if is_frozen {
+        let freezes = live.capabilities.freeze || live.definition.app.freeze_fallback == FreezeFallback::Disable;
+        let freeze = seen.active && !seen.frozen && freezes && operations.allows(Operation::Freeze);
+        return freeze.then(|| change(FROZEN, true)).into_iter().collect();
+    }
     let activate = (!seen.active && operations.allows(Operation::Activate)).then(|| change(ACTIVE, true));
     let unfreeze = (seen.frozen && operations.allows(Operation::Unfreeze)).then(|| change(FROZEN, false));
     activate.into_iter().chain(unfreeze).collect()

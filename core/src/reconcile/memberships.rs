@@ -1,7 +1,7 @@
 //! Memberships of groups, compared for the notes of a reconciliation. Nothing is changed at the target.
 
 use super::{Work, read};
-use crate::connector::{Connector, ConnectorError, Outcome};
+use crate::connector::{Connector, ConnectorError, Outcome, caught};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{AccountFilter, AccountStatus, LinkState, ReconciliationKind, User};
@@ -11,7 +11,6 @@ use crate::planning::groups::{
 use crate::store::UserState;
 use crate::value::Attributes;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many rows are read at once.
 const PAGE: u32 = 500;
@@ -65,7 +64,7 @@ impl Work<'_> {
             if !self.wait_for_room(live)? {
                 return Ok(None);
             }
-            let (page, next) = match ask(connector, cursor.as_deref()) {
+            let (page, next) = match caught(Outcome::NotApplied, || connector.list_groups(cursor.as_deref())) {
                 Ok(page) => page,
                 Err(error) => return Ok(Some(Err(error))),
             };
@@ -132,13 +131,6 @@ impl Work<'_> {
             untouched.extend(page.into_iter().map(|account| account.external_id));
         }
     }
-}
-
-fn ask(connector: &dyn Connector, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
-    let answer = catch_unwind(AssertUnwindSafe(|| connector.list_groups(cursor)));
-    let panicked =
-        || Err(ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), "the connector panicked"));
-    answer.unwrap_or_else(|_| panicked())
 }
 
 /// What is told of a comparison.

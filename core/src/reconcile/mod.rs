@@ -10,6 +10,7 @@ mod collect;
 mod commit;
 mod compare;
 mod known;
+mod look;
 mod memberships;
 mod release;
 mod review;

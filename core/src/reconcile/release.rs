@@ -8,7 +8,7 @@ use crate::intake::{LiveApps, log_step, plan_digest};
 use crate::model::{ApprovalStatus, ItemState, LogEntry, PlanItem, ReconciliationKind, SnapshotVerdict, State};
 use crate::planning::brake::can_be_released;
 use crate::planning::digest::{PlanDigest, item_digest};
-use crate::store::{PlanRow, ReconciliationRow, Tx};
+use crate::store::{PlanRow, RELEASED, ReconciliationRow, Tx};
 use crate::time::Period;
 use serde_json::{Value, json};
 
@@ -224,7 +224,7 @@ fn let_through(tx: &mut Tx<'_>, apps: &LiveApps, row: &mut ReconciliationRow) ->
     each_held(tx, &id, |mut one| {
         if is_free(tx, apps, row, &one.item)? {
             one.item.state = ItemState::Planned;
-            one.item.why.push(format!("released by {by}"));
+            one.item.why.push(format!("{RELEASED}{by}"));
             tx.save_item(&id, &one)?;
         }
         Ok(())

@@ -55,6 +55,11 @@ impl Subject {
         self.standing.as_ref().map_or(true, Standing::wants_account)
     }
 
+    /// Whether the user is frozen.
+    pub(super) fn is_frozen(&self) -> bool {
+        self.standing.as_ref().is_ok_and(|standing| standing.frozen)
+    }
+
     /// Whether a person or the directory said of this very user that it leaves, and what is found is no more than that. That
     /// an account is active again after we disabled it is said by a listing alone: it is disabled at once where it looks like
     /// the account that we know, since the request looks before it sends ([`Subject::is_disabled`]). Everything else that a

@@ -18,8 +18,8 @@ pub(super) struct Wanted {
     pub(super) waits: bool,
 }
 
-/// Renders the mapping for an account with the attributes that were seen; `notes` also stores to whom the record refers. The inner fault list says what of the record
-/// cannot be rendered.
+/// Renders the mapping for an account with the attributes that were seen; `notes` also stores to whom the record refers. The
+/// inner fault list says what of the record cannot be rendered.
 pub(super) fn wanted(
     tx: &Tx<'_>,
     live: &LiveApp,

@@ -30,7 +30,7 @@ pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
 pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
-pub(crate) use plans::PlanRow;
+pub(crate) use plans::{PlanRow, RELEASED};
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 const COLUMNS: &str = "situation, reaction, state, user_id, external_id, planned_for, digest, why, fault, author,
     request_id, number, destructive, explicit, done_at, details";
 
+/// How the words begin that say who let an item through that was held.
+pub(crate) const RELEASED: &str = "released by ";
+
 /// An item with what only the engine needs.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanRow {
@@ -166,18 +169,26 @@ impl Tx<'_> {
         rows.into_iter().map(|row| self.item(id, key.as_ref(), row)).collect()
     }
 
-    /// Number and digest of each item, and whether it is held; what the plan's own digest is made of.
+    /// Number and digest of each item, and whether it is held, or was until it was released; what the plan's own digest is
+    /// made of.
     pub(crate) fn item_digests(
         &self,
         id: &RequestId,
         after: u64,
         limit: u32,
     ) -> Result<Vec<(u64, String, bool)>, Fault> {
+        let was_released = |why: &str| {
+            let why: Vec<String> = serde_json::from_str(why).unwrap_or_default();
+            why.iter().any(|one| one.starts_with(RELEASED))
+        };
         self.rows(
-            "SELECT number, digest, state = 'held' FROM plan_item
+            "SELECT number, digest, state = 'held', why FROM plan_item
              WHERE reconciliation_id = $1 AND number > $2 ORDER BY number LIMIT $3",
             params![id.as_str(), after.cast_signed(), i64::from(limit)],
-            |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, row.get(2)?)),
+            |row| {
+                let is_held = row.get::<_, bool>(2)? || was_released(&row.get::<_, String>(3)?);
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?, is_held))
+            },
         )
     }
 

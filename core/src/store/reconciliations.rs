@@ -193,18 +193,46 @@ fn parse(row: Raw) -> Result<ReconciliationRow, Fault> {
     })
 }
 
+/// Where the place of the next page is sealed: it may be a name.
+fn cursor_place(id: &RequestId) -> String {
+    format!("reconciliation/{id}/cursor")
+}
+
 impl Tx<'_> {
-    /// Stores a new reconciliation and makes its key.
+    /// A reconciliation with the place where reading goes on.
+    fn whole(&self, raw: Raw) -> Result<ReconciliationRow, Fault> {
+        let mut row = parse(raw)?;
+        let id = &row.shown.id;
+        if let Some(stored) = row.cursor.take()
+            && let Some(key) = self.reconciliation_key(id)?
+        {
+            let damaged = || Fault::new(Code::StoreDamaged, "the column `reconciliation.cursor` cannot be read");
+            let sealed = super::unhex(&stored).ok_or_else(damaged)?;
+            let plain = super::vault::unseal(&key, &cursor_place(id), &sealed)?;
+            row.cursor = Some(String::from_utf8(plain).map_err(|_| damaged())?);
+        }
+        Ok(row)
+    }
+
+    fn sealed_cursor(&mut self, row: &ReconciliationRow) -> Result<Option<String>, Fault> {
+        let Some(cursor) = &row.cursor else { return Ok(None) };
+        // One without a key is finished, and reads on nowhere.
+        let Some(key) = self.reconciliation_key(&row.shown.id)? else { return Ok(None) };
+        let sealed = self.vault.seal(&key, &cursor_place(&row.shown.id), cursor.as_bytes())?;
+        Ok(Some(crate::value::hex(&sealed)))
+    }
+
+    /// Stores a new reconciliation, of which nothing was read yet, and makes its key.
     pub(crate) fn insert_reconciliation(&mut self, row: &ReconciliationRow) -> Result<UserKey, Fault> {
         let shown = &row.shown;
         let key = self.vault.new_user_key()?;
         let stored = self.vault.wrap(&key_place(&shown.id)?, &key)?;
         self.execute(
             "INSERT INTO reconciliation (id, kind, app_id, state, approval, author, created_at, finished_at, key, takes,
-             began, partial, cursor, pages, collected, verdict, verdict_why, counts, digest, brake, notes, faults,
+             began, partial, pages, collected, verdict, verdict_why, counts, digest, brake, notes, faults,
              definition, accounts, token)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25)",
+             $23, $24)",
             params![
                 shown.id.as_str(),
                 shown.kind.name(),
@@ -218,7 +246,6 @@ impl Tx<'_> {
                 row.takes.cast_signed(),
                 row.began.cast_signed(),
                 row.partial,
-                row.cursor,
                 shown.pages.cast_signed(),
                 shown.collected.cast_signed(),
                 shown.verdict.map(SnapshotVerdict::name),
@@ -239,7 +266,7 @@ impl Tx<'_> {
     /// The reconciliation of that id.
     pub(crate) fn reconciliation(&self, id: &str) -> Result<Option<ReconciliationRow>, Fault> {
         let text = format!("SELECT {COLUMNS} FROM reconciliation WHERE id = $1");
-        self.row(&text, [id], raw)?.map(parse).transpose()
+        self.row(&text, [id], raw)?.map(|raw| self.whole(raw)).transpose()
     }
 
     /// The unfinished reconciliation of an app's target.
@@ -247,7 +274,7 @@ impl Tx<'_> {
         let text = format!(
             "SELECT {COLUMNS} FROM reconciliation WHERE app_id = $1 AND finished_at IS NULL AND kind = 'target'"
         );
-        self.row(&text, [app.as_str()], raw)?.map(parse).transpose()
+        self.row(&text, [app.as_str()], raw)?.map(|raw| self.whole(raw)).transpose()
     }
 
     /// Reconciliations of which the plan was being carried out.
@@ -261,7 +288,7 @@ impl Tx<'_> {
         ids.into_iter().map(RequestId::new).collect()
     }
 
-    /// Reconciliations by id, without what is counted of their items.
+    /// Reconciliations by id, without what is counted of their items and without the place where reading goes on.
     pub(crate) fn reconciliations(&self, filter: &ReconciliationFilter) -> Result<Vec<ReconciliationRow>, Fault> {
         let condition = if filter.app.is_some() { "app_id = $1" } else { "$1 IS NULL" };
         let text = format!(
@@ -279,7 +306,7 @@ impl Tx<'_> {
             ],
             raw,
         )?;
-        rows.into_iter().map(parse).collect()
+        rows.into_iter().map(|raw| parse(raw).map(|row| ReconciliationRow { cursor: None, ..row })).collect()
     }
 
     /// Stores everything of a reconciliation that may change. With one that is finished goes what it collected, the place where
@@ -289,6 +316,7 @@ impl Tx<'_> {
     /// `cancelled` where somebody else took the work up meanwhile.
     pub(crate) fn save_reconciliation(&mut self, row: &ReconciliationRow) -> Result<(), Fault> {
         let shown = &row.shown;
+        let cursor = self.sealed_cursor(row)?;
         let changed = self.execute(
             "UPDATE reconciliation SET state = $1, approval = $2, finished_at = $3, began = $4, partial = $5, cursor = $6,
              pages = $7, collected = $8, verdict = $9, verdict_why = $10, counts = $11, digest = $12, brake = $13,
@@ -301,7 +329,7 @@ impl Tx<'_> {
                 shown.finished_at.map(Timestamp::as_micros),
                 row.began.cast_signed(),
                 row.partial,
-                row.cursor,
+                cursor,
                 shown.pages.cast_signed(),
                 shown.collected.cast_signed(),
                 shown.verdict.map(SnapshotVerdict::name),

@@ -51,7 +51,7 @@ pub(in crate::reconcile) fn put_back(
             operation_of(reaction).map(|operation| request(tx, live, plan, item, &known, operation)).transpose()?
         }
     };
-    Ok(Outcome { request })
+    Ok(Outcome::done(request))
 }
 
 /// The account as it is known, as if it had been read.
