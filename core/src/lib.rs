@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod mapping;
 pub mod matching;
 pub mod planning;
+pub mod protocol;
 pub mod retry;
 pub mod scope;
 

@@ -14,7 +14,7 @@ const STEPS: &[(u8, &[&str])] = &[
     (0, &["id"]),
     (1, &["model"]),
     (2, &["expression", "lane", "lifecycle", "retry"]),
-    (2, &["mapping", "matching", "scope"]),
+    (2, &["mapping", "matching", "protocol", "scope"]),
     (2, &["planning"]),
     (2, &["definition"]),
     (2, &["analysis"]),

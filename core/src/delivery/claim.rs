@@ -2,14 +2,15 @@
 
 use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
-use super::{Gates, Job, SEND_WINDOW, SKEW, Work};
+use super::{Gates, Job, Work, doubt, means};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
+use crate::protocol::{After, Due, Guard, Step, Then, after_interruption, before_send, raises_access, window};
 use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
-use crate::time::{Period, Timestamp};
+use crate::time::Period;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -64,34 +65,39 @@ pub(super) fn claim(
 
 /// One due request: it is sent, or finished without sending, or waits for something else.
 fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bool) -> Result<Option<Job>, Fault> {
-    if row.sending {
-        let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now);
-        return interrupt(tx, app, row, last_send).map(|()| None);
-    }
     if row.request.approval == ApprovalStatus::Required {
         return expire(tx, app, row).map(|()| None);
-    }
-    if row.request.user.is_none() {
-        return take_up_unowned(tx, app, row);
     }
     let stored = match &row.request.user {
         Some(user) => tx.user(user.as_str())?,
         None => None,
     };
+    let step = step(tx, app, &row, stored.as_ref().map(|stored| &stored.key))?;
+    match step {
+        Step::Wait(left) => return wait(tx, app, row, left).map(|()| None),
+        Step::Interrupt => return interrupt(tx, app, row).map(|()| None),
+        Step::Uncertain | Step::Settle(_) | Step::Go if !app.definition.app.enabled => {
+            return elect_for(tx, &app.definition, &row).map(|()| None);
+        }
+        Step::Uncertain => {
+            let message =
+                "whether the account was made cannot be found out: the target can neither search nor take a key";
+            return fail(tx, app, row, vec![Fault::new(Code::Uncertain, message)]).map(|()| None);
+        }
+        Step::Settle(until) => {
+            row.retry = Some((until, WaitingFor::Settle));
+            tx.save(&row)?;
+            return elect_for(tx, &app.definition, &row).map(|()| None);
+        }
+        Step::Go => {}
+    }
+    if row.request.user.is_none() {
+        return take_up_unowned(tx, app, row);
+    }
     let Some(stored) = stored else {
         let fault = Fault::new(Code::NotFound, "the user's record was erased");
         return fail(tx, app, row, vec![fault]).map(|()| None);
     };
-    if !app.definition.app.enabled {
-        return elect(tx, &app.definition, &stored.user.id).map(|()| None);
-    }
-    let blind = row.unsettled
-        && row.request.operation == Operation::Create
-        && !(app.capabilities.search || app.capabilities.idempotency_key);
-    if blind {
-        let message = "whether the account was made cannot be found out: the target can neither search nor take a key";
-        return fail(tx, app, row, vec![Fault::new(Code::Uncertain, message)]).map(|()| None);
-    }
     match prepare(tx, app, &mut row, &stored, look_up)? {
         Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
         Prepared::NoAccount => {
@@ -120,11 +126,31 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     }
 }
 
+/// What is to be done with a due request, as [`before_send`] says.
+fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, key: Option<&UserKey>) -> Result<Step, Fault> {
+    let (operation, left) = (row.request.operation, row.left(tx.moment));
+    let waits = raises_access(operation) && !row.sending && left == Period::ZERO;
+    let doubt = if waits { doubt(tx, app, row)? } else { None };
+    let due = Due { operation, sending: row.sending, unsettled: row.unsettled, left, doubt };
+    Ok(before_send(&due, means(tx, app, row, key)?, tx.now))
+}
+
+/// What is due by the clock on the wall, and not by the one that nobody can set, waits on.
+fn wait(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, left: Period) -> Result<(), Fault> {
+    let whole = row.guard.map_or(left, |guard| guard.wait);
+    row.guard = Some(Guard { wait: whole, ..Guard::new(tx.moment, left) });
+    let at = tx.now.plus(left);
+    if row.sending {
+        row.request.due_at = Some(at);
+        return tx.save(&row);
+    }
+    row.retry = Some((at, WaitingFor::Settle));
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
 /// One due request for an account that nobody owns.
 fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Result<Option<Job>, Fault> {
-    if !app.definition.app.enabled {
-        return elect_for(tx, &app.definition, &row).map(|()| None);
-    }
     match prepare_unowned(tx, app, &row)? {
         Prepared::Work(work, _, before) => {
             let key = tx.app_key(&app.definition.app.id)?;
@@ -181,22 +207,25 @@ fn begin(
         Work::Update { unique, expected, .. } => unique.len() + usize::from(!expected.is_empty()),
         _ => 0,
     };
-    let window = (0..looks).fold(SEND_WINDOW, |window, _| window.plus(request_time));
-    let send_by = tx.now.plus(window);
+    let window = window(looks, request_time);
+    let doubt = if row.request.operation.reduces_access() { doubt(tx, app, &row)? } else { None };
+    let doubt = doubt.map(|until| tx.moment.plus(until.since(tx.now)));
     row.request.waiting_for = None;
     row.retry = None;
-    row.request.due_at = Some(send_by.plus(request_time).plus(request_time).plus(SKEW));
+    row.request.due_at = Some(tx.now.plus(window.lease));
+    row.guard = Some(Guard::new(tx.moment, window.lease));
+    row.fence = row.fence.saturating_add(1);
+    row.sending = true;
     if row.verifying {
         tx.save(&row)?;
     } else {
         row.request.attempts += 1;
-        row.sending = true;
         if row.request.state == State::New {
             tx.change(&mut row, Event::Send)?;
         } else {
             tx.save(&row)?;
         }
-        tx.open_attempt(&row, send_by, payload)?;
+        tx.open_attempt(&row, tx.now.plus(window.send), payload)?;
         let request = &row.request;
         let details = json!({"attempt": request.attempts, "operation": request.operation, "attributes": names(&work)});
         tx.log(LogEvent {
@@ -206,7 +235,7 @@ fn begin(
             ..LogEvent::new("sending", details)
         })?;
     }
-    Ok(Job { row, app: Arc::clone(app), work, send_by: tx.moment.plus(window) })
+    Ok(Job { row, app: Arc::clone(app), work, send_by: tx.moment.plus(window.send), doubt })
 }
 
 /// The names of the attributes that are sent.
@@ -222,23 +251,31 @@ fn names(work: &Work) -> Value {
     }
 }
 
-/// An attempt whose process died: nobody knows whether it was sent. `last_send` is the latest moment at which it can have
-/// been.
-pub(crate) fn interrupt(
-    tx: &mut Tx<'_>,
-    app: &LiveApp,
-    mut row: RequestRow,
-    last_send: Timestamp,
-) -> Result<(), Fault> {
-    tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
-    let settle = app.definition.app.settle.whole();
-    let creates = row.request.operation == Operation::Create;
+/// A call that never had an answer: its process died, or its worker never came back. Of an attempt nobody knows whether it
+/// was sent; a look whether access is gone is made again. Whoever made it is not believed any more.
+pub(crate) fn interrupt(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    let over = row.guard.and_then(|guard| tx.moment.since(guard.until)).unwrap_or_default();
+    let attempted = row.has_attempt();
     row.sending = false;
-    row.unsettled = true;
-    row.settle_at = Some(last_send.plus(settle));
-    let (wait, waiting_for) = if creates { (settle, WaitingFor::Settle) } else { (Period::ZERO, WaitingFor::Retry) };
-    let next = last_send.plus(wait).max(tx.now);
-    row.retry = Some((next, waiting_for));
+    row.fence = row.fence.saturating_add(1);
+    let mut next = tx.now;
+    if attempted {
+        tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
+        let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+        let means = means(tx, app, &row, stored.as_ref().map(|stored| &stored.key))?;
+        let settle = app.definition.app.settle.whole();
+        let after = after_interruption(row.request.operation, means, settle, over, tx.now);
+        let After { then, unsettled, settle_at } = after;
+        row.unsettled = unsettled;
+        row.settle_at = settle_at;
+        row.guard = settle_at.map(|at| Guard { wait: settle, ..Guard::new(tx.moment, at.since(tx.now)) });
+        if let Then::Again(at, waiting_for) = then {
+            row.retry = Some((at, waiting_for));
+            next = at;
+        }
+    } else {
+        row.guard = None;
+    }
     tx.save(&row)?;
     let request = &row.request;
     let details = json!({"attempt": request.attempts, "operation": request.operation, "next": next});

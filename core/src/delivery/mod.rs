@@ -4,6 +4,7 @@
 
 mod candidate;
 mod claim;
+mod clocks;
 mod gates;
 mod kept;
 mod look_up;
@@ -23,8 +24,12 @@ pub(crate) use run::{Host, RunState, lock, run, step};
 
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
-use crate::store::{RequestRow, Tx};
-use crate::time::{Moment, Period};
+use crate::operation::Operation;
+use crate::path::Path;
+use crate::protocol::{Means, doubtful_until, raises_access};
+use crate::store::{RequestRow, Tx, UserKey};
+use crate::time::{Moment, Timestamp};
+use crate::value::Attributes;
 use std::sync::Arc;
 
 /// One call to a target, with everything that is needed to make it and to settle it.
@@ -34,13 +39,33 @@ pub(crate) struct Job {
     pub(crate) work: Work,
     /// After that nothing may be sent any more: somebody else may have taken over.
     pub(crate) send_by: Moment,
+    /// Until when something else of its lane might take effect, as it was known when the job was made.
+    pub(crate) doubt: Option<Moment>,
 }
 
-/// How long after the intent a request may still be sent.
-const SEND_WINDOW: Period = Period::from_seconds(5);
+/// What the app's target offers against a second account for this request. A unique key counts where it is among what was
+/// sent, and matters only where nothing else helps.
+fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, key: Option<&UserKey>) -> Result<Means, Fault> {
+    let capabilities = &app.capabilities;
+    let (search, by_key) = (capabilities.search, capabilities.idempotency_key);
+    let matters = row.request.operation == Operation::Create && !search && !by_key;
+    let sent = match key.filter(|_| matters && !capabilities.unique_keys.is_empty()) {
+        Some(key) => tx.payload(&row.request.id, key)?,
+        None => None,
+    };
+    let has = |sent: &Attributes, path: &String| Path::parse(path).is_ok_and(|path| path.get(sent).is_some());
+    let refuses_second = sent.is_some_and(|sent| capabilities.unique_keys.iter().any(|path| has(&sent, path)));
+    Ok(Means { search, key: by_key, refuses_second })
+}
 
-/// What is added to a lease for clocks and schedulers.
-const SKEW: Period = Period::from_seconds(5);
+/// Until when something else of a request's lane may still take effect. What takes access away minds only what gives it.
+fn doubt(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Option<Timestamp>, Fault> {
+    let reduces = row.request.operation.reduces_access();
+    let others = tx.doubts(row, app.definition.app.settle.whole())?;
+    let counts = others.into_iter().filter(|(operation, _)| !reduces || raises_access(*operation));
+    let doubts: Vec<_> = counts.map(|(_, doubt)| doubt).collect();
+    Ok(doubtful_until(&doubts, tx.now, tx.moment))
+}
 
 /// How many attempts count against a request. One that found a unique value taken was not a failure.
 fn spent(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<u32, Fault> {

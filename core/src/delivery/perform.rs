@@ -7,6 +7,7 @@ use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::planning::inverse::still_has;
+use crate::protocol::may_send;
 use crate::time::{Clock, Moment};
 use crate::value::Attributes;
 
@@ -198,7 +199,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// A write: a panic may have come before or after the target did it.
     fn write<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
-        if self.deadline.clock.moment().is_after(self.deadline.send_by) {
+        if !may_send(self.deadline.clock.moment(), self.deadline.send_by) {
             let message = "it was too late to send; nothing was sent";
             return Err(ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message));
         }

@@ -2,6 +2,7 @@
 //! transaction, which is one commit to the disk.
 
 use super::claim::claim;
+use super::clocks;
 use super::gates::Health;
 use super::settle::settle_apart;
 use super::{Deadline, Gates, Job, Report, perform};
@@ -9,6 +10,7 @@ use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{LogEntry, Progress, Step};
+use crate::protocol::Reference;
 use crate::store::{LogEvent, Store, Tally, Tx};
 use crate::time::{Clock, Period, Timestamp};
 use std::collections::VecDeque;
@@ -57,6 +59,8 @@ pub(crate) struct RunState {
     /// Breakers that opened and were not logged yet.
     pauses: Mutex<Vec<(AppId, Timestamp)>>,
     turn: Mutex<usize>,
+    /// What both clocks showed when they were looked at last.
+    pub(super) clocks: Mutex<Option<Reference>>,
     cancelled: AtomicU64,
     /// Plans that a dead process was carrying out.
     left: Mutex<Vec<RequestId>>,
@@ -289,15 +293,17 @@ impl<'a> Run<'a> {
         let turn = *lock(&state.turn);
         let pauses = std::mem::take(&mut *lock(&state.pauses));
         let mut begun = Vec::new();
+        let was_set = clocks::was_set(state, self.host.clock());
         let written = self.host.store().write(now, |tx| {
             tx.moment = moment;
+            let kept = was_set.then(|| clocks::keep_time(tx)).transpose()?;
             for (app, until) in &pauses {
                 tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
             }
             for (job, report) in reports {
                 settle_apart(tx, &apps, job, report)?;
             }
-            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally };
+            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, kept };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
@@ -322,6 +328,9 @@ impl<'a> Run<'a> {
             }
         }
         let (turned, entries) = written?;
+        if turned.kept.is_some() {
+            *lock(&state.clocks) = turned.kept;
+        }
         self.note_health(reports, now);
         self.in_flight.extend(begun);
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
@@ -407,6 +416,9 @@ impl<'a> Run<'a> {
             }
             // The turn before did nothing: what is due now, another run is at.
             std::thread::sleep(NAP);
+            if clocks::was_set(self.host.state(), self.host.clock()) {
+                return Ok(true);
+            }
             match next_due(self.host)? {
                 None => return Ok(false),
                 Some(due) if due <= self.host.clock().now() => return Ok(true),
@@ -421,6 +433,8 @@ struct Turned {
     jobs: Vec<Job>,
     looked_at: u64,
     tally: Tally,
+    /// What both clocks showed, where they were looked at.
+    kept: Option<Reference>,
 }
 
 /// When something is due next.

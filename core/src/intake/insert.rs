@@ -6,6 +6,7 @@ use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
 use crate::operation::Operation;
+use crate::protocol::Guard;
 use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx};
 use crate::time::Timestamp;
 use serde_json::json;
@@ -29,8 +30,9 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) plan: Option<&'a RequestId>,
     /// The account is read before anything is sent: it may be disabled already.
     pub(crate) looks_first: bool,
-    /// An account may have been made before, and is not believed to be absent before that time.
-    pub(crate) settle_at: Option<Timestamp>,
+    /// An account may have been made before, and is not believed to be absent before that time; the same by the clock that
+    /// nobody can set.
+    pub(crate) settle: Option<(Timestamp, Option<Guard>)>,
 }
 
 /// Stores a new request at the end of its user's lane, and logs it. Who inserts elects.
@@ -179,13 +181,15 @@ pub(super) fn row_of(tx: &mut Tx<'_>, app: &AppId, new: &NewRequest<'_>) -> Resu
         head: false,
         by_hand: new.by_hand,
         sending: false,
-        unsettled: new.settle_at.is_some(),
+        unsettled: new.settle.is_some(),
         verifying: new.looks_first,
         given: new.given.is_some(),
         fingerprint: new.fingerprint.clone(),
         asked: new.asked.clone(),
         expires_at: None,
-        settle_at: new.settle_at,
-        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
+        settle_at: new.settle.map(|(at, _)| at),
+        retry: new.settle.map(|(at, _)| (at, WaitingFor::Settle)),
+        fence: 0,
+        guard: new.settle.and_then(|(_, guard)| guard),
     })
 }

@@ -4,7 +4,7 @@ use super::{NewRequest, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
-use crate::lane::{Place, effect_order, first, wait_of_first};
+use crate::lane::{Place, beside, effect_order, first, wait_of_first};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
@@ -344,7 +344,7 @@ pub(crate) fn elect_for(tx: &mut Tx<'_>, definition: &Definition, row: &RequestR
 }
 
 /// The unfinished requests of a request's lane, oldest first. One for neither a user nor an account is in no lane.
-pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
+fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
     let request = &row.request;
     match (&request.user, &request.external_id) {
         (Some(user), _) => tx.lane(&request.app, user),
@@ -353,11 +353,14 @@ pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, 
     }
 }
 
-fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>) -> Result<(), Fault> {
+/// What is being sent keeps its place; beside it goes what takes access away. Only what became of the others is stored: the
+/// first has to let go of its place before another takes it.
+fn elect_of(tx: &mut Tx<'_>, definition: &Definition, rows: Vec<RequestRow>) -> Result<(), Fault> {
     let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
-    let Some(index) = first(&places, tx.now) else { return Ok(()) };
-    let mut chosen = rows.remove(index);
-    for mut row in rows {
+    let chosen = [first(&places, tx.now), beside(&places, tx.now)];
+    let (chosen, rest): (Vec<_>, Vec<_>) =
+        rows.into_iter().enumerate().partition(|(index, row)| row.sending || chosen.contains(&Some(*index)));
+    for (_, mut row) in rest {
         if row.head || row.request.waiting_for != Some(WaitingFor::Lane) || row.request.due_at.is_some() {
             row.head = false;
             row.request.waiting_for = Some(WaitingFor::Lane);
@@ -365,9 +368,13 @@ fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>)
             tx.save(&row)?;
         }
     }
-    if chosen.sending {
-        return Ok(());
+    for (_, row) in chosen.into_iter().filter(|(_, row)| !row.sending) {
+        put_first(tx, definition, row)?;
     }
+    Ok(())
+}
+
+fn put_first(tx: &mut Tx<'_>, definition: &Definition, mut chosen: RequestRow) -> Result<(), Fault> {
     let before = (chosen.head, chosen.request.waiting_for, chosen.request.due_at);
     let (waiting_for, due_at) = wait_of_first(&chosen.place(), definition.app.enabled, tx.now);
     // What was due already keeps its turn.

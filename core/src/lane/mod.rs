@@ -11,7 +11,7 @@ pub struct Place {
     pub operation: Operation,
     /// Whether somebody has to agree.
     pub approval: ApprovalStatus,
-    /// An attempt is open.
+    /// A call is out: an attempt, or a look whether access is gone.
     pub sending: bool,
     /// Some attempt may still take effect.
     pub unsettled: bool,
@@ -21,6 +21,27 @@ pub struct Place {
     pub expires_at: Option<Timestamp>,
     /// When the next attempt is, and what it waits for until then.
     pub retry: Option<(Timestamp, WaitingFor)>,
+}
+
+impl Place {
+    /// Whether it waits for a person, for its time or for another user's account.
+    fn is_blocked(&self, now: Timestamp) -> bool {
+        self.approval == ApprovalStatus::Required
+            || self.not_before.is_some_and(|not_before| not_before > now)
+            || self.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now)
+    }
+
+    /// The lower goes first.
+    fn class(&self) -> u8 {
+        match self.operation {
+            Operation::Delete if self.unsettled => 0,
+            Operation::Create => 1,
+            Operation::Deactivate => 2,
+            Operation::Freeze => 3,
+            Operation::Delete => 4,
+            _ => 5,
+        }
+    }
 }
 
 /// Which of a lane's requests goes first; they are given oldest first. One that is being sent keeps its place. One that
@@ -36,21 +57,31 @@ pub struct Place {
 /// assert_eq!(first(&lane, Default::default()), Some(1));
 /// ```
 pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
-    let rank = |place: &Place| {
-        let blocked = place.approval == ApprovalStatus::Required
-            || place.not_before.is_some_and(|not_before| not_before > now)
-            || place.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now);
-        let class = match place.operation {
-            Operation::Delete if place.unsettled => 0,
-            Operation::Create => 1,
-            Operation::Deactivate => 2,
-            Operation::Freeze => 3,
-            Operation::Delete => 4,
-            _ => 5,
-        };
-        (!place.sending, blocked, class)
-    };
+    let rank = |place: &Place| (!place.sending, place.is_blocked(now), place.class());
     lane.iter().enumerate().min_by_key(|(index, place)| (rank(place), *index)).map(|(index, _)| index)
+}
+
+/// Who goes beside the first of a lane, which is being sent: what takes access away does not wait for a call that gives it or
+/// changes what it is for, and is looked at again when that one has settled. There is nothing to take away before an account is
+/// made.
+///
+/// ```
+/// use rollkeeper::{Operation, lane::{Place, beside}, model::ApprovalStatus};
+/// let place = |operation, sending| Place { operation, approval: ApprovalStatus::NotRequired, sending, unsettled: false,
+///     not_before: None, expires_at: None, retry: None };
+/// let lane = [place(Operation::Update, true), place(Operation::Deactivate, false)];
+/// assert_eq!(beside(&lane, Default::default()), Some(1));
+/// ```
+pub fn beside(lane: &[Place], now: Timestamp) -> Option<usize> {
+    let mut sent = lane.iter().filter(|place| place.sending);
+    let first = sent.next()?;
+    if sent.next().is_some() || first.operation.reduces_access() || first.operation == Operation::Create {
+        return None;
+    }
+    let rest = lane.iter().enumerate().filter(|(_, place)| place.operation.reduces_access());
+    rest.filter(|(_, place)| !place.is_blocked(now))
+        .min_by_key(|(index, place)| (place.class(), *index))
+        .map(|(index, _)| index)
 }
 
 /// What the first of a lane waits for, and when something happens next.
@@ -85,7 +116,7 @@ pub fn effect_order(operation: Operation, wanted: bool) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, effect_order, first, wait_of_first};
+    use super::{Place, beside, effect_order, first, wait_of_first};
     use crate::model::{ApprovalStatus, WaitingFor};
     use crate::operation::Operation::{self, *};
     use crate::time::{Period, Timestamp};
@@ -175,6 +206,22 @@ mod tests {
             assert_eq!(first(&[waiting, place(other)], NOW), Some(expected));
         }
         assert_eq!(first(&[], NOW), None);
+    }
+
+    #[test]
+    fn what_takes_access_away_goes_beside_a_call_that_does_not() {
+        let sending = |operation| Place { sending: true, ..place(operation) };
+        for one in OPERATIONS {
+            for other in OPERATIONS {
+                let goes = other.reduces_access() && !one.reduces_access() && one != Create;
+                assert_eq!(beside(&[sending(one), place(other)], NOW), goes.then_some(1), "{other} beside {one}");
+                assert_eq!(beside(&[place(one), place(other)], NOW), None, "nothing is being sent");
+                let asked = Place { approval: ApprovalStatus::Required, ..place(other) };
+                assert_eq!(beside(&[asked, sending(one)], NOW), None, "it waits for a person");
+            }
+        }
+        assert_eq!(beside(&[sending(Update), sending(Freeze), place(Deactivate)], NOW), None, "one beside another");
+        assert_eq!(beside(&[place(Freeze), sending(Update), place(Delete), place(Deactivate)], NOW), Some(3));
     }
 
     #[test]

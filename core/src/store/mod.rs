@@ -25,6 +25,7 @@ mod staging;
 mod undo;
 mod users;
 mod vault;
+mod waits;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
@@ -321,7 +322,7 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 20] = [
+    const SOURCES: [&str; 21] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -342,6 +343,7 @@ mod tests {
         include_str!("staging.rs"),
         include_str!("undo.rs"),
         include_str!("users.rs"),
+        include_str!("waits.rs"),
     ];
 
     /// The numbers of the parameters in order of first appearance.

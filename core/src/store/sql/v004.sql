@@ -9,6 +9,17 @@ ALTER TABLE request ADD COLUMN guard_boot {int};
 ALTER TABLE request ADD COLUMN guard_moment {int};
 ALTER TABLE request ADD COLUMN guard_wait {int};
 
+-- What takes access away goes out beside a call of its lane that is on its way: there may be one head, and one open attempt,
+-- of either kind.
+DROP INDEX request_head;
+CREATE UNIQUE INDEX request_head ON request (app_id, user_id, urgent) WHERE head = 1 AND finished_at IS NULL;
+ALTER TABLE attempt ADD COLUMN urgent {int} NOT NULL DEFAULT 0 CHECK (urgent IN (0, 1));
+DROP INDEX attempt_open;
+CREATE UNIQUE INDEX attempt_open ON attempt (app_id, user_id, urgent) WHERE ended_at IS NULL;
+
+-- What ended and may still take effect for a while.
+CREATE INDEX request_doubt ON request (app_id, user_id, settle_at) WHERE settle_at IS NOT NULL AND finished_at IS NOT NULL;
+
 -- What is known about an app's target, kept by every process on the file.
 CREATE TABLE gate (
     app_id TEXT NOT NULL PRIMARY KEY REFERENCES app (id),
