@@ -30,9 +30,9 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
     check(above_zero(app.timeouts.request), "timeouts.request", "must be longer than zero");
     if let Some(approval) = &app.approval {
         check(
-            !approval.operations.is_empty(),
+            !approval.operations.is_empty() || approval.reactivation,
             "approval.operations",
-            "must name an operation; leave `approval` out where nothing waits",
+            "must name an operation, or `reactivation` be true; leave `approval` out where nothing waits",
         );
         check(
             approval.expires.is_none_or(above_zero),

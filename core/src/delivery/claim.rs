@@ -68,12 +68,7 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     if row.request.approval == ApprovalStatus::Required {
         return expire(tx, app, row).map(|()| None);
     }
-    let stored = match &row.request.user {
-        Some(user) => tx.user(user.as_str())?,
-        None => None,
-    };
-    let step = step(tx, app, &row, stored.as_ref().map(|stored| &stored.key))?;
-    match step {
+    match step(tx, app, &row)? {
         Step::Wait(left) => return wait(tx, app, row, left).map(|()| None),
         Step::Interrupt => return interrupt(tx, app, row).map(|()| None),
         Step::Uncertain | Step::Settle(_) | Step::Go if !app.definition.app.enabled => {
@@ -91,10 +86,8 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
         }
         Step::Go => {}
     }
-    if row.request.user.is_none() {
-        return take_up_unowned(tx, app, row);
-    }
-    let Some(stored) = stored else {
+    let Some(user) = &row.request.user else { return take_up_unowned(tx, app, row) };
+    let Some(stored) = tx.user(user.as_str())? else {
         let fault = Fault::new(Code::NotFound, "the user's record was erased");
         return fail(tx, app, row, vec![fault]).map(|()| None);
     };
@@ -127,12 +120,12 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
 }
 
 /// What is to be done with a due request, as [`before_send`] says.
-fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, key: Option<&UserKey>) -> Result<Step, Fault> {
+fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Step, Fault> {
     let (operation, left) = (row.request.operation, row.left(tx.moment));
     let waits = raises_access(operation) && !row.sending && left == Period::ZERO;
     let doubt = if waits { doubt(tx, app, row)? } else { None };
     let due = Due { operation, sending: row.sending, unsettled: row.unsettled, left, doubt };
-    Ok(before_send(&due, means(tx, app, row, key)?, tx.now))
+    Ok(before_send(&due, means(tx, app, row)?, tx.now))
 }
 
 /// What is due by the clock on the wall, and not by the one that nobody can set, waits on.
@@ -216,7 +209,7 @@ fn begin(
     row.guard = Some(Guard::new(tx.moment, window.lease));
     row.fence = row.fence.saturating_add(1);
     row.sending = true;
-    if row.verifying {
+    if row.is_looked_at() {
         tx.save(&row)?;
     } else {
         row.request.attempts += 1;
@@ -261,8 +254,7 @@ pub(crate) fn interrupt(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> 
     let mut next = tx.now;
     if attempted {
         tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
-        let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
-        let means = means(tx, app, &row, stored.as_ref().map(|stored| &stored.key))?;
+        let means = means(tx, app, &row)?;
         let settle = app.definition.app.settle.whole();
         let after = after_interruption(row.request.operation, means, settle, over, tx.now);
         let After { then, unsettled, settle_at } = after;

@@ -27,7 +27,7 @@ use crate::intake::LiveApp;
 use crate::operation::Operation;
 use crate::path::Path;
 use crate::protocol::{Means, doubtful_until, raises_access};
-use crate::store::{RequestRow, Tx, UserKey};
+use crate::store::{RequestRow, Tx};
 use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
 use std::sync::Arc;
@@ -45,14 +45,15 @@ pub(crate) struct Job {
 
 /// What the app's target offers against a second account for this request. A unique key counts where it is among what was
 /// sent, and matters only where nothing else helps.
-fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, key: Option<&UserKey>) -> Result<Means, Fault> {
+fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Means, Fault> {
     let capabilities = &app.capabilities;
     let (search, by_key) = (capabilities.search, capabilities.idempotency_key);
-    let matters = row.request.operation == Operation::Create && !search && !by_key;
-    let sent = match key.filter(|_| matters && !capabilities.unique_keys.is_empty()) {
-        Some(key) => tx.payload(&row.request.id, key)?,
-        None => None,
-    };
+    let creates = row.request.operation == Operation::Create;
+    let mut sent = None;
+    if let (Some(user), true) = (&row.request.user, creates && !search && !by_key) {
+        let stored = if capabilities.unique_keys.is_empty() { None } else { tx.user(user.as_str())? };
+        sent = stored.map(|stored| tx.payload(&row.request.id, &stored.key)).transpose()?.flatten();
+    }
     let has = |sent: &Attributes, path: &String| Path::parse(path).is_ok_and(|path| path.get(sent).is_some());
     let refuses_second = sent.is_some_and(|sent| capabilities.unique_keys.iter().any(|path| has(&sent, path)));
     Ok(Means { search, key: by_key, refuses_second })

@@ -64,6 +64,11 @@ pub(crate) enum Work {
     Read {
         external_id: String,
     },
+    /// Is there more than one account of the user? They are known by this `externalId`, or by the rules.
+    Count {
+        user: Attributes,
+        external_id: String,
+    },
     /// Is the access really gone?
     Verify {
         external_id: String,
@@ -152,6 +157,13 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
         Work::Verify { external_id, by_disabling, first: false } => {
             let usable = |account: &TargetAccount| account.active && (*by_disabling || !account.frozen);
             call.confirm(external_id, usable)
+        }
+        Work::Count { user, external_id } => {
+            let wanted = Wanted { user, external_id, unique: &[], made: None };
+            look_up(&call, &wanted).map(|found| match found {
+                Found::Several(candidates) => Report::Several(candidates),
+                _ => Report::Applied(None),
+            })
         }
         Work::Read { external_id } => call
             .read(|connector| connector.read(external_id))

@@ -75,6 +75,11 @@ pub(super) fn prepare(
     let by_disabling = !app.capabilities.freeze;
     let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
     let work = match row.request.operation {
+        Operation::Read if row.verifying => {
+            let marked = account.applied.as_ref().and_then(|applied| applied.get("externalId")?.as_str());
+            let marked = marked.unwrap_or(stored.user.id.as_str()).to_owned();
+            Work::Count { user: stored.user.record.clone(), external_id: marked }
+        }
         _ if row.verifying => Work::Verify { external_id, by_disabling, first: row.looks_first() },
         Operation::Update => return update(tx, app, row, stored, &account, given),
         Operation::Activate => Work::Activate { external_id },

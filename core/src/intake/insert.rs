@@ -3,7 +3,7 @@
 use super::elect_for;
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
-use crate::id::{AppId, RequestId};
+use crate::id::{AppId, RequestId, UserId};
 use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
 use crate::operation::Operation;
 use crate::protocol::Guard;
@@ -19,6 +19,8 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) by: Option<&'a str>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) by_hand: bool,
+    /// It takes access from who was disabled or left, by the source's own word.
+    pub(crate) leaver: bool,
     pub(crate) fingerprint: Option<String>,
     pub(crate) asked: Option<String>,
     /// The failed request from which it takes over.
@@ -114,8 +116,29 @@ enum Subject<'a> {
     Account(&'a str),
 }
 
+/// Whether the operation gives an account back to who lost it because the source said that the user is disabled or left.
+fn gives_access_back(tx: &Tx<'_>, app: &App, user: &UserId, operation: Operation) -> Result<bool, Fault> {
+    if !matches!(operation, Operation::Activate | Operation::Create) {
+        return Ok(false);
+    }
+    let newest = |operations: [Operation; 2]| -> Result<Option<(RequestId, bool)>, Fault> {
+        let found = operations.map(|operation| tx.newest_of(&app.id, user, operation));
+        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().flatten().max())
+    };
+    let given = newest([Operation::Activate, Operation::Create])?;
+    let taken = newest([Operation::Deactivate, Operation::Delete])?;
+    Ok(taken.is_some_and(|(id, leaver)| leaver && given.is_none_or(|(given, _)| given < id)))
+}
+
 fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'_>) -> Result<RequestRow, Fault> {
-    let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
+    let back = match subject {
+        Subject::User(stored) if app.approval.as_ref().is_some_and(|approval| approval.reactivation) => {
+            gives_access_back(tx, app, &stored.user.id, new.operation)?
+        }
+        _ => false,
+    };
+    let approval = app.approval.as_ref().filter(|approval| back || approval.operations.contains(&new.operation));
     let mut row = row_of(tx, &app.id, &new)?;
     row.request.waiting_for = Some(WaitingFor::Lane);
     match subject {
@@ -126,7 +149,7 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         row.request.approval = ApprovalStatus::Required;
         row.expires_at = approval.expires.map(|expires| tx.now.plus(expires));
     }
-    tx.insert_request(&row)?;
+    tx.insert_request(&row, new.leaver)?;
     if let Some(plan) = new.plan {
         tx.note_plan(&row.request.id, plan)?;
     }

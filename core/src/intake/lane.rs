@@ -103,7 +103,8 @@ pub(crate) fn plan_lane(
     let raises = |row: &RequestRow| {
         matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze)
     };
-    loose.retain(|row| !(row.by_hand || row.given) || (raises(row) && !standing.wants_account()));
+    let looks = |row: &RequestRow| row.request.operation == Operation::Read;
+    loose.retain(|row| !(row.by_hand || row.given || looks(row)) || (raises(row) && !standing.wants_account()));
     loose.extend(outdated);
     Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
 }
@@ -308,6 +309,7 @@ impl Lane<'_> {
             why: decision.why,
             by: self.trigger.by,
             not_before: decision.not_before,
+            leaver: decision.leaver,
             fingerprint: Some(self.print.to_owned()),
             asked: Some(self.asked.to_owned()),
             ..NewRequest::default()

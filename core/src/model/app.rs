@@ -502,7 +502,12 @@ choice! {
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Names of operations, in any letter case.
+    #[serde(default)]
     pub operations: Vec<Operation>,
+    /// Whether giving access back waits as well: an Activate, or a Create, for who had lost the account since the source said
+    /// that the user is disabled or left.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reactivation: bool,
     /// `manager`, or names of principals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,

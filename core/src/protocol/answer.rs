@@ -159,6 +159,27 @@ pub fn ends_uncertain(operation: Operation, unsettled: bool, code: Option<Code>)
     operation == Operation::Create && unsettled && !clear
 }
 
+/// What a person can do about a request that was given up with this code.
+pub fn way_on(operation: Operation, code: Code) -> Option<&'static str> {
+    let way = match (operation, code) {
+        (Operation::Create, Code::Uncertain) => {
+            "look at the target, then `complete_manually` with the account's `external_id` where it is there, or `retry`"
+        }
+        (Operation::Create, Code::ConflictOwned) => {
+            "`complete_manually` with the `external_id` of the user's own account, or settle whose it is and `retry`"
+        }
+        (Operation::Create, Code::ConflictDuplicate | Code::ConflictCandidates) => {
+            "`complete_manually` with the `external_id` of the right one, or remove the others and `retry`"
+        }
+        (Operation::Create, Code::ConflictGhost) => {
+            "find it at the target, then `complete_manually` with its `external_id`, or remove it and `retry`"
+        }
+        (Operation::Read, Code::ConflictDuplicate) => "the linked one stays; remove the others at the target",
+        _ => return None,
+    };
+    Some(way)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +316,16 @@ mod tests {
             After { then: Then::Again(NOW, WaitingFor::Retry), unsettled: true, settle_at: Some(until) }
         );
         assert_eq!(of(Create, UNIQUE, Period::ZERO).then, Then::Again(NOW, WaitingFor::Retry));
+    }
+
+    #[test]
+    fn whatever_a_create_ends_with_unclear_tells_what_a_person_can_do() {
+        for code in Code::all() {
+            let unclear = code.name() == "uncertain" || code.name().starts_with("conflict_");
+            let way = way_on(Create, code);
+            assert_eq!(way.is_some(), unclear, "{code:?}");
+            assert!(way.is_none_or(|way| way.contains("`complete_manually`") && way.contains("`retry`")));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod removal;
 mod send;
 
 pub use answer::{
-    After, Answer, Facts, GHOST_LOOKS, GHOST_WAIT, Then, after_answer, after_interruption, ends_uncertain,
+    After, Answer, Facts, GHOST_LOOKS, GHOST_WAIT, Then, after_answer, after_interruption, ends_uncertain, way_on,
 };
 pub use clock::{Guard, Reference, Turn};
 pub use removal::{Confirmed, Doubt, after_removal, doubtful_until};

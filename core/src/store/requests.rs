@@ -29,7 +29,8 @@ pub(crate) struct RequestRow {
     pub(crate) sending: bool,
     /// Some attempt may still take effect: the payload is frozen, the request cannot be taken back.
     pub(crate) unsettled: bool,
-    /// It was sent and waits to be confirmed; before anything was sent, that it may be confirmed already.
+    /// It was sent and waits to be confirmed; before anything was sent, that it may be confirmed already. Of a Read: it counts
+    /// the user's accounts.
     pub(crate) verifying: bool,
     /// It sends what it was given and not what its mapping gives.
     pub(crate) given: bool,
@@ -57,7 +58,12 @@ impl RequestRow {
 
     /// Whether an attempt is open. A look whether access is gone is none.
     pub(crate) fn has_attempt(&self) -> bool {
-        self.sending && !self.verifying
+        self.sending && !self.is_looked_at()
+    }
+
+    /// Whether it is only looked whether access is gone.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.verifying && self.request.operation != Operation::Read
     }
 
     /// Whether nothing was sent yet, and the account is read before anything is.
@@ -263,6 +269,23 @@ impl Tx<'_> {
         self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
     }
 
+    /// The newest request of a lane with that operation that was done, or is to be done where it takes access away; and whether
+    /// it takes it from who was disabled or left.
+    pub(crate) fn newest_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        operation: Operation,
+    ) -> Result<Option<(RequestId, bool)>, Fault> {
+        let found = self.row(
+            "SELECT id, leaver FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3 AND state <> 'Cancelled'
+             AND (urgent = 1 OR state = 'Completed' OR state = 'ManuallyCompleted') ORDER BY id DESC LIMIT 1",
+            params![user.as_str(), app.as_str(), operation.name()],
+            |row| Ok((row.get::<_, String>(0)?, row.get(1)?)),
+        )?;
+        found.map(|(id, leaver)| Ok((RequestId::new(id)?, leaver))).transpose()
+    }
+
     /// How many requests of a lane with that operation failed since.
     pub(crate) fn failed_since(
         &self,
@@ -361,16 +384,16 @@ impl Tx<'_> {
         rows.into_iter().map(|row| parse(row).map(|row| row.request)).collect()
     }
 
-    /// Stores a new request.
-    pub(crate) fn insert_request(&self, row: &RequestRow) -> Result<(), Fault> {
+    /// Stores a new request. A `leaver` takes access from who was disabled or left, by the source's own word.
+    pub(crate) fn insert_request(&self, row: &RequestRow, leaver: bool) -> Result<(), Fault> {
         let request = &row.request;
         self.execute(
             "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
              unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
              finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked, retry_at,
-             retry_for, fence, guard_boot, guard_moment, guard_wait)
+             retry_for, fence, guard_boot, guard_moment, guard_wait, leaver)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)",
+             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
             params![
                 request.id.as_str(),
                 request.app.as_str(),
@@ -406,7 +429,8 @@ impl Tx<'_> {
                 row.fence,
                 row.guard.map(|guard| guard.until.boot.cast_signed()),
                 row.guard.map(|guard| guard.until.micros),
-                row.guard.map(|guard| guard.wait.as_micros())
+                row.guard.map(|guard| guard.wait.as_micros()),
+                leaver
             ],
         )?;
         Ok(())

@@ -4,7 +4,7 @@ use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::operation::Operation;
-use crate::protocol::{Confirmed, after_removal, ends_uncertain};
+use crate::protocol::{Confirmed, after_removal, ends_uncertain, way_on};
 use crate::store::{LogEvent, RequestRow, StoredUser, Tx};
 use crate::time::Moment;
 use serde_json::{Value, json};
@@ -107,6 +107,11 @@ pub(in crate::delivery) fn fail(
     if ends_uncertain(row.request.operation, row.unsettled, code) {
         let message = "whether the account was made is not known";
         row.request.faults.insert(0, Fault::new(Code::Uncertain, message));
+    }
+    for fault in &mut row.request.faults {
+        if let Some(way) = way_on(row.request.operation, fault.code) {
+            fault.message = format!("{}; {way}", fault.message);
+        }
     }
     if !row.unsettled {
         tx.release(&row.request.id)?;

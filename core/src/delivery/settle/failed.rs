@@ -70,7 +70,7 @@ pub(super) fn again(
     let jitter = tx.random_below(u64::MAX)?;
     let after = decide(tx, app, &row, answer, jitter)?;
     // What was not confirmed is sent again, not only looked at again.
-    let row = RequestRow { verifying: false, ..row };
+    let row = RequestRow { verifying: row.verifying && !row.is_looked_at(), ..row };
     follow(tx, app, row, after, |code| {
         let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::Rejected);
         Fault::new(code, message)
@@ -80,7 +80,6 @@ pub(super) fn again(
 /// What an answer means for a request.
 fn decide(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, answer: Answer<'_>, jitter: u64) -> Result<After, Fault> {
     let policy = &app.definition.app;
-    let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
     let facts = Facts {
         operation: row.request.operation,
         unsettled: row.unsettled,
@@ -89,7 +88,7 @@ fn decide(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, answer: Answer<'_>, jitt
         created_at: row.request.created_at,
         policy: &policy.retry,
         settle: policy.settle.whole(),
-        means: means(tx, app, row, stored.as_ref().map(|stored| &stored.key))?,
+        means: means(tx, app, row)?,
         now: tx.now,
     };
     Ok(after_answer(&facts, answer, jitter))

@@ -17,6 +17,9 @@ ALTER TABLE attempt ADD COLUMN urgent {int} NOT NULL DEFAULT 0 CHECK (urgent IN 
 DROP INDEX attempt_open;
 CREATE UNIQUE INDEX attempt_open ON attempt (app_id, user_id, urgent) WHERE ended_at IS NULL;
 
+-- It takes access from who was disabled or left, by the source's own word.
+ALTER TABLE request ADD COLUMN leaver {int} NOT NULL DEFAULT 0 CHECK (leaver IN (0, 1));
+
 -- What ended and may still take effect for a while.
 CREATE INDEX request_doubt ON request (app_id, user_id, settle_at) WHERE settle_at IS NOT NULL AND finished_at IS NOT NULL;
 
