@@ -354,7 +354,7 @@ pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, 
 }
 
 fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>) -> Result<(), Fault> {
-    let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
+    let places = rows.iter().map(|row| Ok(row.place(tx.is_held(row)?))).collect::<Result<Vec<Place>, Fault>>()?;
     let Some(index) = first(&places, tx.now) else { return Ok(()) };
     let mut chosen = rows.remove(index);
     for mut row in rows {
@@ -369,14 +369,32 @@ fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>)
         return Ok(());
     }
     let before = (chosen.head, chosen.request.waiting_for, chosen.request.due_at);
-    let (waiting_for, due_at) = wait_of_first(&chosen.place(), definition.app.enabled, tx.now);
+    let Some(place) = places.get(index) else { return Ok(()) };
+    let (waiting_for, due_at) = wait_of_first(place, definition.app.enabled, tx.now);
     // What was due already keeps its turn.
     let kept = before.2.filter(|due| before.0 && waiting_for.is_none() && *due <= tx.now);
     chosen.head = true;
     chosen.request.waiting_for = waiting_for;
     chosen.request.due_at = kept.or(due_at);
+    if before.1 != waiting_for {
+        tell_held(tx, &chosen)?;
+    }
     if before != (chosen.head, chosen.request.waiting_for, chosen.request.due_at) {
         tx.save(&chosen)?;
     }
     Ok(())
+}
+
+/// A hold keeps back removals of access too; each of them is told when it comes to wait.
+fn tell_held(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
+    let request = &row.request;
+    if request.waiting_for != Some(WaitingFor::Hold) || !request.operation.reduces_access() {
+        return Ok(());
+    }
+    tx.log(LogEvent {
+        app: Some(&request.app),
+        user: request.user.as_ref(),
+        request: Some(&request.id),
+        ..LogEvent::new("removal_held", json!({"operation": request.operation}))
+    })
 }

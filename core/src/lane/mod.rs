@@ -11,6 +11,8 @@ pub struct Place {
     pub operation: Operation,
     /// Whether somebody has to agree.
     pub approval: ApprovalStatus,
+    /// A person holds it.
+    pub held: bool,
     /// An attempt is open.
     pub sending: bool,
     /// Some attempt may still take effect.
@@ -30,14 +32,15 @@ pub struct Place {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
-/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, sending: false, unsettled: false,
-///     not_before: None, expires_at: None, retry: None };
+/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, held: false,
+///     sending: false, unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update), place(Operation::Deactivate)];
 /// assert_eq!(first(&lane, Default::default()), Some(1));
 /// ```
 pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
     let rank = |place: &Place| {
         let blocked = place.approval == ApprovalStatus::Required
+            || place.held
             || place.not_before.is_some_and(|not_before| not_before > now)
             || place.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now);
         let class = match place.operation {
@@ -57,6 +60,9 @@ pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
 pub fn wait_of_first(place: &Place, enabled: bool, now: Timestamp) -> (Option<WaitingFor>, Option<Timestamp>) {
     if place.approval == ApprovalStatus::Required {
         return (Some(WaitingFor::Approval), place.expires_at);
+    }
+    if place.held {
+        return (Some(WaitingFor::Hold), None);
     }
     if !enabled {
         return (Some(WaitingFor::Disabled), None);
@@ -113,6 +119,7 @@ mod tests {
         Place {
             operation,
             approval: ApprovalStatus::NotRequired,
+            held: false,
             sending: false,
             unsettled: false,
             not_before: None,
@@ -155,7 +162,8 @@ mod tests {
         let asked = |operation| Place { approval: ApprovalStatus::Required, ..place(operation) };
         let scheduled = |operation| Place { not_before: Some(LATER), ..place(operation) };
         for (one, other, expected) in pairs() {
-            for blocked in [asked(one), scheduled(one), Place { unsettled: true, ..scheduled(one) }] {
+            let held = Place { held: true, ..place(one) };
+            for blocked in [asked(one), scheduled(one), held, Place { unsettled: true, ..scheduled(one) }] {
                 assert_eq!(first(&[blocked, place(other)], NOW), Some(1), "blocked {one} before {other}");
                 assert_eq!(first(&[place(other), blocked], NOW), Some(0), "{other} before blocked {one}");
             }
@@ -187,6 +195,9 @@ mod tests {
             (free, true, (None, Some(NOW))),
             (free, false, (Some(WaitingFor::Disabled), None)),
             (asked, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..asked }, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..scheduled }, false, (Some(WaitingFor::Hold), None)),
+            (Place { held: true, ..free }, true, (Some(WaitingFor::Hold), None)),
             (asked, false, (Some(WaitingFor::Approval), Some(LATER))),
             (scheduled, true, (Some(WaitingFor::Schedule), Some(LATER))),
             (scheduled, false, (Some(WaitingFor::Disabled), None)),

@@ -3,10 +3,10 @@
 
 use super::Work;
 use super::schedule::SCHEDULE;
-use crate::connector::{Connector, ConnectorError, Outcome, Page, PageLines};
-use crate::fault::{Code, Fault};
+use crate::connector::{Page, PageLines};
+use crate::delivery::ask;
+use crate::fault::Fault;
 use crate::intake::LiveApp;
-use crate::model::TargetAccount;
 use crate::time::Timestamp;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -47,19 +47,10 @@ impl Work<'_> {
     pub(super) fn ask_changes(&mut self, live: &LiveApp, token: Option<&str>) -> Option<PageLines> {
         let connector = live.connector.as_ref()?;
         let app = &live.definition.app;
-        self.host.state().gates().begin(app, self.host.clock().now());
-        let answer = changes(connector.as_ref(), token);
-        let now = self.host.clock().now();
-        let health = answer.as_ref().map_or_else(crate::delivery::Health::of, |_| crate::delivery::Health::Good);
-        let _ = self.host.state().gates().end(&app.id, &health, now);
-        let (accounts, next) = answer.ok()?;
+        // Where it goes wrong, the whole is read.
+        let (accounts, next) = ask(self.host, app, || connector.changes(token)).ok()?.ok()?;
         self.row.token = Some(next);
         let read = super::collect::selection(&live.definition);
         PageLines::of(Page { accounts, ..Page::default() }, read.as_ref()).ok()
     }
-}
-
-fn changes(connector: &dyn Connector, token: Option<&str>) -> Result<(Vec<TargetAccount>, String), ConnectorError> {
-    let panicked = || ConnectorError::new(Outcome::NotApplied, Code::ConnectorFailed.name(), "the connector panicked");
-    catch_unwind(AssertUnwindSafe(|| connector.changes(token))).unwrap_or_else(|_| Err(panicked()))
 }

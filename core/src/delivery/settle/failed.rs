@@ -11,6 +11,7 @@ use crate::mapping::UniqueValue;
 use crate::model::WaitingFor;
 use crate::retry::{self, Facts, Next, after_failure};
 use crate::store::{RequestRow, Tx};
+use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -96,26 +97,40 @@ pub(super) fn again(
         let code = code.or_else(|| Code::from_name(&error.code)).unwrap_or(Code::Rejected);
         Fault::new(code, message)
     };
-    match after_failure(&facts, error, jitter) {
+    let (at, waiting_for) = match after_failure(&facts, error, jitter) {
         Next::Fail(code) => {
             // What it had reserved stays reserved where it may have come through.
             row.unsettled |= error.outcome == Outcome::Ambiguous;
-            fail(tx, app, row, vec![fault(code)])
+            return fail(tx, app, row, vec![fault(code)]);
         }
-        Next::Again(at, waiting_for) => {
-            if error.outcome == Outcome::Ambiguous {
-                row.unsettled = true;
-                row.settle_at = Some(tx.now.plus(facts.settle));
-            }
-            // What was not confirmed is sent again, not only looked at again.
-            row.verifying = false;
-            row.sending = false;
-            row.request.faults = vec![fault(None)];
-            row.retry = Some((at, waiting_for));
-            tx.save(&row)?;
-            elect_for(tx, &app.definition, &row)
+        Next::Again(at, waiting_for) => (at, waiting_for),
+        Next::Parked(at) => {
+            park(tx, &row, &error.code, at)?;
+            (at, WaitingFor::Retry)
         }
+    };
+    if error.outcome == Outcome::Ambiguous {
+        row.unsettled = true;
+        row.settle_at = Some(tx.now.plus(facts.settle));
     }
+    // What was not confirmed is sent again, not only looked at again.
+    row.verifying = false;
+    row.sending = false;
+    row.request.faults = vec![fault(None)];
+    row.retry = Some((at, waiting_for));
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
+/// Tells once that a removal of access has used up its attempts. It stays open.
+fn park(tx: &mut Tx<'_>, row: &RequestRow, code: &str, next: Timestamp) -> Result<(), Fault> {
+    if tx.last_logged_of(&row.request.id, "parked")?.is_some() {
+        return Ok(());
+    }
+    let details = json!({
+        "operation": row.request.operation, "attempts": row.request.attempts, "code": code, "next": next,
+    });
+    super::ended::log(tx, row, "parked", details)
 }
 
 /// A connector's message without what it quotes of a record: it is stored in clear.
