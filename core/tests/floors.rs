@@ -13,7 +13,7 @@ const STEPS: &[(u8, &[&str])] = &[
     (0, &["path", "time"]),
     (0, &["id"]),
     (1, &["model"]),
-    (2, &["expression", "lane", "lifecycle", "retry"]),
+    (2, &["expression", "lane", "lifecycle", "pacing", "retry"]),
     (2, &["mapping", "matching", "protocol", "scope"]),
     (2, &["planning"]),
     (2, &["definition"]),

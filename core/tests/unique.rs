@@ -241,7 +241,7 @@ fn what_a_failed_or_cancelled_create_had_reserved_is_free() {
     world.run();
     assert_eq!(names(&world), ["jsmith"]);
     // One that waits for its next attempt has its name until it is taken back.
-    world.script(&json!([{"on": "create", "fault": "rate_limited"}]));
+    world.script(&json!([{"on": "create", "fault": "unreachable"}]));
     john(&world, "u3", &json!({}));
     world.run();
     john(&world, "u4", &json!({}));

@@ -1,5 +1,6 @@
 //! Claiming: due requests get an intent, stored before anything is sent.
 
+use super::gates::{Calls, Fairness};
 use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
 use super::{Gates, Job, Work, doubt, means};
@@ -10,7 +11,7 @@ use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
 use crate::protocol::{After, Due, Guard, Step, Then, after_interruption, before_send, raises_access, window};
 use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
-use crate::time::Period;
+use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -24,43 +25,93 @@ pub(super) struct Claim {
     pub(super) looked_at: u64,
 }
 
-/// Takes up to `room` due requests, in turns over the apps, beginning after the app that was served last. A request that
-/// cannot even be read is given up alone.
+/// Which workers are free for whom.
+pub(super) struct Places<'a> {
+    pub(super) fairness: Fairness,
+    pub(super) calls: &'a Calls,
+    /// The app after which the turn begins.
+    pub(super) turn: usize,
+    /// How many workers are free.
+    pub(super) room: usize,
+}
+
+/// An app that may have calls, and how many more.
+struct Hungry<'a> {
+    app: &'a Arc<LiveApp>,
+    room: usize,
+    probes: bool,
+}
+
+/// Takes due requests for the workers that are free, evenly over the apps, beginning after the app that was served last. A
+/// request that cannot even be read is given up alone.
 pub(super) fn claim(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
     gates: &mut Gates,
-    turn: usize,
-    room: usize,
+    places: &Places<'_>,
     look_up: bool,
 ) -> Result<Claim, Fault> {
     let mut claim = Claim { jobs: Vec::new(), looked_at: 0 };
-    let count = apps.len();
-    for offset in 0..count {
-        if claim.jobs.len() >= room {
-            break;
-        }
-        let Some(app) = apps.values().nth((turn + offset) % count) else { continue };
-        // One app may take half of the room while others have work, so that a slow one leaves workers to them.
-        let left = room - claim.jobs.len();
-        let share = if offset + 1 < count { left.div_ceil(2) } else { left };
-        let open = gates.room(&app.definition.app, tx.now) as usize;
-        if app.connector.is_none() {
-            continue;
-        }
-        for row in tx.due(&app.definition.app.id, share.min(open))? {
-            claim.looked_at += 1;
-            let taken = tx.part(|tx| take_up(tx, app, row.clone(), look_up));
-            match taken {
-                Ok(job) => claim.jobs.extend(job),
-                Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
-                    fail(tx, app, row, vec![fault])?;
-                }
-                Err(fault) => return Err(fault),
+    gates.count(tx)?;
+    let mut hungry = hungry(apps, gates, places, tx.now);
+    // What an app leaves, the others may have in the next round.
+    while !hungry.is_empty() && claim.jobs.len() < places.room {
+        let mut left = Vec::new();
+        for (index, one) in std::mem::take(&mut hungry).into_iter().enumerate().rev() {
+            let free = places.room - claim.jobs.len();
+            let share = free.div_ceil(index + 1).min(one.room);
+            let rows = tx.due(&one.app.definition.app.id, share)?;
+            let room = if rows.len() == share { one.room - share } else { 0 };
+            claim.looked_at += rows.len() as u64;
+            let before = claim.jobs.len();
+            for row in rows {
+                claim.jobs.extend(take_up_apart(tx, one.app, row, look_up, one.probes)?);
+            }
+            let begun = u32::try_from(claim.jobs.len() - before).unwrap_or(u32::MAX);
+            gates.begin(&one.app.definition.app, begun, tx.now);
+            if room > 0 && share > 0 {
+                left.push(Hungry { room, ..one });
             }
         }
+        left.reverse();
+        hungry = left;
     }
     Ok(claim)
+}
+
+/// The apps that may have calls, the one whose turn it is last.
+fn hungry<'a>(apps: &'a LiveApps, gates: &Gates, places: &Places<'_>, now: Timestamp) -> Vec<Hungry<'a>> {
+    let count = apps.len();
+    let in_turn = apps.values().cycle().skip(if count == 0 { 0 } else { places.turn % count }).take(count);
+    let connected = in_turn.filter(|app| app.connector.is_some());
+    let mut hungry: Vec<_> = connected
+        .map(|app| {
+            let admission = gates.admit(&app.definition.app, places.calls, now);
+            let id = &app.definition.app.id;
+            let room = places.fairness.most(gates, places.calls, id, places.room, now);
+            Hungry { app, room: room.min(admission.room as usize), probes: admission.probes }
+        })
+        .filter(|one| one.room > 0)
+        .collect();
+    hungry.reverse();
+    hungry
+}
+
+/// One due request; one that cannot be read is given up alone.
+fn take_up_apart(
+    tx: &mut Tx<'_>,
+    app: &Arc<LiveApp>,
+    row: RequestRow,
+    look_up: bool,
+    probes: bool,
+) -> Result<Option<Job>, Fault> {
+    match tx.part(|tx| take_up(tx, app, row.clone(), look_up)) {
+        Ok(job) => Ok(job.map(|job| Job { probes, ..job })),
+        Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
+            fail(tx, app, row, vec![fault]).map(|()| None)
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// One due request: it is sent, or finished without sending, or waits for something else.
@@ -228,7 +279,7 @@ fn begin(
             ..LogEvent::new("sending", details)
         })?;
     }
-    Ok(Job { row, app: Arc::clone(app), work, send_by: tx.moment.plus(window.send), doubt })
+    Ok(Job { row, app: Arc::clone(app), work, probes: false, send_by: tx.moment.plus(window.send), doubt })
 }
 
 /// The names of the attributes that are sent.

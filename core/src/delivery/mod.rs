@@ -2,6 +2,7 @@
 //! and no lock held during a call; every outcome is stored before the next attempt. `core/docs/delivery.md` tells the
 //! protocol.
 
+mod ask;
 mod candidate;
 mod claim;
 mod clocks;
@@ -14,9 +15,10 @@ mod probe;
 mod run;
 mod settle;
 
+pub(crate) use ask::{admission, ask};
 pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
-pub(crate) use gates::{Gates, Health};
+pub(crate) use gates::{Gates, is_kept_back};
 pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Deadline, Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
@@ -37,6 +39,8 @@ pub(crate) struct Job {
     pub(crate) row: RequestRow,
     pub(crate) app: Arc<LiveApp>,
     pub(crate) work: Work,
+    /// It shows whether the target is back: the target is tried by a read first.
+    pub(crate) probes: bool,
     /// After that nothing may be sent any more: somebody else may have taken over.
     pub(crate) send_by: Moment,
     /// Until when something else of its lane might take effect, as it was known when the job was made.
@@ -57,6 +61,13 @@ fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Means, Fault> {
     let has = |sent: &Attributes, path: &String| Path::parse(path).is_ok_and(|path| path.get(sent).is_some());
     let refuses_second = sent.is_some_and(|sent| capabilities.unique_keys.iter().any(|path| has(&sent, path)));
     Ok(Means { search, key: by_key, refuses_second })
+}
+
+impl Job {
+    /// Whether the store knows of the call as an attempt; a look whether access is gone is none.
+    pub(crate) fn is_attempt(&self) -> bool {
+        self.row.sending
+    }
 }
 
 /// Until when something else of a request's lane may still take effect. What takes access away minds only what gives it.

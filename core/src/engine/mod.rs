@@ -10,6 +10,7 @@ mod error;
 mod explain;
 #[cfg(test)]
 mod given;
+mod holds;
 mod impact;
 mod options;
 mod plans;

@@ -1,5 +1,9 @@
 //! What people do to requests: ask for one, agree, refuse, cancel, have it tried again, say that they did it themselves.
 
+mod hold;
+
+pub(crate) use hold::{hold, resume, set_maintenance};
+
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{

@@ -358,7 +358,7 @@ fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
 /// What is being sent keeps its place; beside it goes what takes access away. Only what became of the others is stored: the
 /// first has to let go of its place before another takes it.
 fn elect_of(tx: &mut Tx<'_>, definition: &Definition, rows: Vec<RequestRow>) -> Result<(), Fault> {
-    let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
+    let places = rows.iter().map(|row| Ok(row.place(tx.is_held(row)?))).collect::<Result<Vec<Place>, Fault>>()?;
     let chosen = [first(&places, tx.now), beside(&places, tx.now)];
     let (chosen, rest): (Vec<_>, Vec<_>) =
         rows.into_iter().enumerate().partition(|(index, row)| row.sending || chosen.contains(&Some(*index)));
@@ -370,22 +370,40 @@ fn elect_of(tx: &mut Tx<'_>, definition: &Definition, rows: Vec<RequestRow>) -> 
             tx.save(&row)?;
         }
     }
-    for (_, row) in chosen.into_iter().filter(|(_, row)| !row.sending) {
-        put_first(tx, definition, row)?;
+    for (index, row) in chosen.into_iter().filter(|(_, row)| !row.sending) {
+        let Some(place) = places.get(index) else { continue };
+        put_first(tx, definition, place, row)?;
     }
     Ok(())
 }
 
-fn put_first(tx: &mut Tx<'_>, definition: &Definition, mut chosen: RequestRow) -> Result<(), Fault> {
+fn put_first(tx: &mut Tx<'_>, definition: &Definition, place: &Place, mut chosen: RequestRow) -> Result<(), Fault> {
     let before = (chosen.head, chosen.request.waiting_for, chosen.request.due_at);
-    let (waiting_for, due_at) = wait_of_first(&chosen.place(), definition.app.enabled, tx.now);
+    let (waiting_for, due_at) = wait_of_first(place, definition.app.enabled, tx.now);
     // What was due already keeps its turn.
     let kept = before.2.filter(|due| before.0 && waiting_for.is_none() && *due <= tx.now);
     chosen.head = true;
     chosen.request.waiting_for = waiting_for;
     chosen.request.due_at = kept.or(due_at);
+    if before.1 != waiting_for {
+        tell_held(tx, &chosen)?;
+    }
     if before != (chosen.head, chosen.request.waiting_for, chosen.request.due_at) {
         tx.save(&chosen)?;
     }
     Ok(())
+}
+
+/// A hold keeps back removals of access too; each of them is told when it comes to wait.
+fn tell_held(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
+    let request = &row.request;
+    if request.waiting_for != Some(WaitingFor::Hold) || !request.operation.reduces_access() {
+        return Ok(());
+    }
+    tx.log(LogEvent {
+        app: Some(&request.app),
+        user: request.user.as_ref(),
+        request: Some(&request.id),
+        ..LogEvent::new("removal_held", json!({"operation": request.operation}))
+    })
 }

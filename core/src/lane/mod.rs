@@ -11,6 +11,8 @@ pub struct Place {
     pub operation: Operation,
     /// Whether somebody has to agree.
     pub approval: ApprovalStatus,
+    /// A person holds it.
+    pub held: bool,
     /// A call is out: an attempt, or a look whether access is gone.
     pub sending: bool,
     /// Some attempt may still take effect.
@@ -27,6 +29,7 @@ impl Place {
     /// Whether it waits for a person, for its time or for another user's account.
     fn is_blocked(&self, now: Timestamp) -> bool {
         self.approval == ApprovalStatus::Required
+            || self.held
             || self.not_before.is_some_and(|not_before| not_before > now)
             || self.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now)
     }
@@ -51,8 +54,8 @@ impl Place {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
-/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, sending: false, unsettled: false,
-///     not_before: None, expires_at: None, retry: None };
+/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, held: false,
+///     sending: false, unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update), place(Operation::Deactivate)];
 /// assert_eq!(first(&lane, Default::default()), Some(1));
 /// ```
@@ -67,8 +70,8 @@ pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, beside}, model::ApprovalStatus};
-/// let place = |operation, sending| Place { operation, approval: ApprovalStatus::NotRequired, sending, unsettled: false,
-///     not_before: None, expires_at: None, retry: None };
+/// let place = |operation, sending| Place { operation, approval: ApprovalStatus::NotRequired, held: false, sending,
+///     unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update, true), place(Operation::Deactivate, false)];
 /// assert_eq!(beside(&lane, Default::default()), Some(1));
 /// ```
@@ -88,6 +91,9 @@ pub fn beside(lane: &[Place], now: Timestamp) -> Option<usize> {
 pub fn wait_of_first(place: &Place, enabled: bool, now: Timestamp) -> (Option<WaitingFor>, Option<Timestamp>) {
     if place.approval == ApprovalStatus::Required {
         return (Some(WaitingFor::Approval), place.expires_at);
+    }
+    if place.held {
+        return (Some(WaitingFor::Hold), None);
     }
     if !enabled {
         return (Some(WaitingFor::Disabled), None);
@@ -144,6 +150,7 @@ mod tests {
         Place {
             operation,
             approval: ApprovalStatus::NotRequired,
+            held: false,
             sending: false,
             unsettled: false,
             not_before: None,
@@ -186,7 +193,8 @@ mod tests {
         let asked = |operation| Place { approval: ApprovalStatus::Required, ..place(operation) };
         let scheduled = |operation| Place { not_before: Some(LATER), ..place(operation) };
         for (one, other, expected) in pairs() {
-            for blocked in [asked(one), scheduled(one), Place { unsettled: true, ..scheduled(one) }] {
+            let held = Place { held: true, ..place(one) };
+            for blocked in [asked(one), scheduled(one), held, Place { unsettled: true, ..scheduled(one) }] {
                 assert_eq!(first(&[blocked, place(other)], NOW), Some(1), "blocked {one} before {other}");
                 assert_eq!(first(&[place(other), blocked], NOW), Some(0), "{other} before blocked {one}");
             }
@@ -234,6 +242,9 @@ mod tests {
             (free, true, (None, Some(NOW))),
             (free, false, (Some(WaitingFor::Disabled), None)),
             (asked, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..asked }, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..scheduled }, false, (Some(WaitingFor::Hold), None)),
+            (Place { held: true, ..free }, true, (Some(WaitingFor::Hold), None)),
             (asked, false, (Some(WaitingFor::Approval), Some(LATER))),
             (scheduled, true, (Some(WaitingFor::Schedule), Some(LATER))),
             (scheduled, false, (Some(WaitingFor::Disabled), None)),

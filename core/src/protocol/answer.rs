@@ -74,6 +74,8 @@ pub enum Then {
     AtOnce,
     /// It is taken up again at that time.
     Again(Timestamp, WaitingFor),
+    /// Its attempts are used up, but it takes access away: it stays open and is tried at that time.
+    Parked(Timestamp),
 }
 
 /// What a request is after its call.
@@ -126,6 +128,7 @@ fn failed(facts: &Facts<'_>, error: &ConnectorError, jitter: u64) -> After {
         Next::Fail(code) => Then::Fail(code),
         Next::Again(at, WaitingFor::Settle) if !facts.means.must_settle() => Then::Again(at, WaitingFor::Retry),
         Next::Again(at, waiting_for) => Then::Again(at, waiting_for),
+        Next::Parked(at) => Then::Parked(at),
     };
     let settle_at = if ambiguous { Some(facts.now.plus(facts.settle)) } else { facts.settle_at };
     After { then, unsettled: facts.unsettled || ambiguous, settle_at }

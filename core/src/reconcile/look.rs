@@ -4,8 +4,7 @@
 use super::act::about;
 use super::release::same_item;
 use super::{Work, find};
-use crate::connector::{Outcome, caught};
-use crate::delivery::Health;
+use crate::delivery::ask;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{PlanItem, Reaction, Situation};
@@ -37,24 +36,17 @@ impl Work<'_> {
         if !self.wait_for_room(live)? {
             return Ok(None);
         }
-        Ok(Some(self.ask_for(live, item, account)))
+        self.ask_for(live, item, account).map(Some)
     }
 
-    fn ask_for(&self, live: &LiveApp, item: &PlanItem, account: &str) -> Look {
+    fn ask_for(&self, live: &LiveApp, item: &PlanItem, account: &str) -> Result<Look, Fault> {
         let app = &live.definition.app;
         let unknown = |code| {
             let what = "it cannot be read, so that nobody knows whether it is gone";
             Look::Unknown(Fault::new(code, format!("item {} is about {}: {what}", item.number, about(item))))
         };
-        let Some(connector) = &live.connector else { return unknown(Code::UnknownConnector) };
-        self.host.state().gates().begin(app, self.host.clock().now());
-        let answer = caught(Outcome::NotApplied, || connector.read(account));
-        let health = answer.as_ref().map_or_else(Health::of, |_| Health::Good);
-        if matches!(health, Health::Unauthorized) {
-            self.host.forget_credentials(&app.id);
-        }
-        let _ = self.host.state().gates().end(&app.id, &health, self.host.clock().now());
-        match answer {
+        let Some(connector) = &live.connector else { return Ok(unknown(Code::UnknownConnector)) };
+        Ok(match ask(self.host, app, || connector.read(account))? {
             Ok(None) => Look::Gone,
             Ok(Some(found)) => {
                 let state = if found.active { "active" } else { "disabled" };
@@ -66,6 +58,6 @@ impl Work<'_> {
                 Some(Code::AccountMissing) => Look::Gone,
                 code => unknown(code.unwrap_or(Code::TargetFailed)),
             },
-        }
+        })
     }
 }

@@ -8,7 +8,9 @@ mod attempts;
 #[cfg(test)]
 pub(crate) mod cost;
 mod dialect;
+mod gates;
 mod given;
+mod holds;
 mod log;
 mod metrics;
 mod not_kept;
@@ -29,6 +31,7 @@ mod waits;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
+pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::{PlanRow, RELEASED};
@@ -84,6 +87,7 @@ impl Store {
             head: None,
             entries: Vec::new(),
             tally: Tally::default(),
+            any_hold: None,
         };
         let result = work(&mut tx)?;
         let entries = tx.entries;
@@ -123,6 +127,7 @@ impl Store {
             head: None,
             entries: Vec::new(),
             tally: Tally::default(),
+            any_hold: None,
         };
         work(&mut tx)
     }
@@ -191,6 +196,8 @@ pub(crate) struct Tx<'a> {
     head: Option<(u64, String)>,
     entries: Vec<LogEntry>,
     pub(crate) tally: Tally,
+    /// Whether anything is held, once that was looked up.
+    any_hold: Option<bool>,
 }
 
 /// How many requests ended in a transaction.

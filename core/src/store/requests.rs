@@ -101,11 +101,12 @@ impl RequestRow {
         self.guard = if longer { self.guard } else { Some(Guard::new(moment, wait)) };
     }
 
-    /// Its place in its lane.
-    pub(crate) fn place(&self) -> Place {
+    /// Its place in its lane, where a person holds it or not.
+    pub(crate) fn place(&self, held: bool) -> Place {
         Place {
             operation: self.request.operation,
             approval: self.request.approval,
+            held,
             sending: self.sending,
             unsettled: self.unsettled,
             not_before: self.request.not_before,
@@ -343,6 +344,12 @@ impl Tx<'_> {
         self.rows(&text, [], raw)?.into_iter().map(parse).collect()
     }
 
+    /// The unfinished requests of a user, oldest first.
+    pub(crate) fn open_of_user(&self, user: &str) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM request WHERE user_id = $1 AND finished_at IS NULL ORDER BY id");
+        self.rows(&text, [user], raw)?.into_iter().map(parse).collect()
+    }
+
     /// The unfinished requests of an app, oldest first.
     pub(crate) fn open_of_app(&self, app: &AppId) -> Result<Vec<RequestRow>, Fault> {
         let text = format!("SELECT {COLUMNS} FROM request WHERE app_id = $1 AND finished_at IS NULL ORDER BY id");
@@ -358,6 +365,20 @@ impl Tx<'_> {
 
     /// Requests by id.
     pub(crate) fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+        self.requests_where(filter, filter.waiting_for, "1")
+    }
+
+    /// Requests by id that are not finished, whatever they wait for.
+    pub(crate) fn open_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+        self.requests_where(filter, None, "finished_at IS NULL")
+    }
+
+    fn requests_where(
+        &self,
+        filter: &RequestFilter,
+        waiting_for: Option<WaitingFor>,
+        also: &str,
+    ) -> Result<Vec<Request>, Fault> {
         let (condition, id) = match (&filter.user, &filter.app) {
             (Some(user), _) => ("user_id = $1", Some(user)),
             (None, Some(app)) => ("app_id = $1", Some(app)),
@@ -366,7 +387,7 @@ impl Tx<'_> {
         let text = format!(
             "SELECT {COLUMNS} FROM request WHERE {condition} AND id > $2 AND ($3 IS NULL OR app_id = $3)
              AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR operation = $5)
-             AND ($6 IS NULL OR waiting_for = $6) ORDER BY id LIMIT $7"
+             AND ($6 IS NULL OR waiting_for = $6) AND {also} ORDER BY id LIMIT $7"
         );
         let rows = self.rows(
             &text,
@@ -376,7 +397,7 @@ impl Tx<'_> {
                 filter.app,
                 filter.state.map(State::name),
                 filter.operation.map(Operation::name),
-                filter.waiting_for.map(WaitingFor::name),
+                waiting_for.map(WaitingFor::name),
                 limit_of(filter.limit)
             ],
             raw,

@@ -11,6 +11,7 @@ use crate::mapping::UniqueValue;
 use crate::model::WaitingFor;
 use crate::protocol::{After, Answer, Facts, Guard, Then, after_answer};
 use crate::store::{RequestRow, Tx};
+use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -121,9 +122,26 @@ fn follow(
             }
             row.request.faults = vec![fault(None)];
         }
+        Then::Parked(at) => {
+            let fault = fault(None);
+            park(tx, &row, fault.code.name(), at)?;
+            row.retry = Some((at, WaitingFor::Retry));
+            row.request.faults = vec![fault];
+        }
     }
     tx.save(&row)?;
     elect_for(tx, &app.definition, &row)
+}
+
+/// Tells once that a removal of access has used up its attempts. It stays open.
+fn park(tx: &mut Tx<'_>, row: &RequestRow, code: &str, next: Timestamp) -> Result<(), Fault> {
+    if tx.last_logged_of(&row.request.id, "parked")?.is_some() {
+        return Ok(());
+    }
+    let details = json!({
+        "operation": row.request.operation, "attempts": row.request.attempts, "code": code, "next": next,
+    });
+    super::ended::log(tx, row, "parked", details)
 }
 
 /// A connector's message without what it quotes of a record: it is stored in clear.

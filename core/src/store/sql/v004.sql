@@ -32,9 +32,10 @@ CREATE TABLE gate (
     -- What the target asked for: nothing before that; and the share of the rate that is used since, in thousandths.
     patience_until {int},
     share {int} NOT NULL CHECK (share >= 1 AND share <= 1000),
-    -- The breaker: failures in a row, calls and failures of the last minute, how often it opened without success between.
+    share_at {int} NOT NULL,
+    -- The breaker: failures in a row, calls and failures since a first one, how often it opened without success between.
     failures {int} NOT NULL,
-    window_at {int} NOT NULL,
+    window_at {int},
     window_calls {int} NOT NULL,
     window_failures {int} NOT NULL,
     openings {int} NOT NULL,
@@ -47,7 +48,8 @@ CREATE TABLE gate (
     -- Since when, by whom and why nothing is sent.
     maintenance_at {int},
     maintenance_by TEXT,
-    CHECK ((opened_at IS NULL) = (paused_until IS NULL))
+    CHECK ((opened_at IS NULL) = (paused_until IS NULL) AND (opened_at IS NULL) = (reason IS NULL)),
+    CHECK ((maintenance_at IS NULL) = (maintenance_by IS NULL))
 ) {strict};
 
 -- What a person holds: an app, a user, both, or one request. Nothing of it is sent until it is resumed.
