@@ -31,9 +31,10 @@ bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 	tests/bench/build.sh
 	ROLLKEEPER_PYTHON=.build/release/bin/python .build/release/bin/python tests/bench/bench.py $(if $(ONLY),--only $(ONLY))
 
-torture:                # kill -9 against a Python host; KILLS=n
+torture:                # kill -9 against hosts in Python, C and Go; KILLS=n in all
 	python/build.sh install
-	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)
+	tests/torture/build.sh
+	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),300)
 	.build/python/bin/python tests/torture/reconciliation.py --every
 
 fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
