@@ -16,6 +16,43 @@ pub(super) fn line_end(text: &[u8]) -> Option<usize> {
     Some(before + stretch.iter().position(|byte| *byte == b'\n')?)
 }
 
+/// Where the last whole line ends, with its line break.
+pub(super) fn last_line_end(text: &[u8]) -> Option<usize> {
+    text.iter().rposition(|byte| *byte == b'\n').map(|place| place + 1)
+}
+
+/// Shows the records of a text that has one a line and begins at `place`.
+///
+/// # Errors
+/// What `visit` gives.
+pub(super) fn lines(text: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let end = line_end(rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        let record = line.trim_ascii_start();
+        let blank = line.len() - record.len();
+        let record = record.trim_ascii_end();
+        if !record.is_empty() {
+            visit(place + (at + blank) as u64, record)?;
+        }
+        at += end + 1;
+    }
+    Ok(())
+}
+
+/// Shows the records of a text that has a page a line, or here and there a record.
+///
+/// # Errors
+/// As [`elements`].
+pub(super) fn lines_of_pages(text: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    lines(text, place, &mut |place, text| match page(text) {
+        Some(Page::List(start)) => elements(text, start, place, visit),
+        Some(Page::Empty) => Ok(()),
+        None => visit(place, text),
+    })
+}
+
 /// What kind of page an object is.
 #[derive(Debug, PartialEq)]
 pub(super) enum Page {
@@ -74,7 +111,7 @@ fn members(text: &[u8], mut visit: impl FnMut(&[u8], usize) -> bool) {
 ///
 /// # Errors
 /// `invalid_json` where the list does not end; and what `visit` gives.
-pub(super) fn elements(text: &[u8], start: usize, place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn elements(text: &[u8], start: usize, place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
     let mut at = start;
     loop {
         match text.get(at) {
