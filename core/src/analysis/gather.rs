@@ -202,7 +202,7 @@ impl Worker {
 enum Waiting {
     /// The worker of that number reads it.
     Given(usize),
-    Read(Chunk, Batch),
+    Read(Box<(Chunk, Batch)>),
 }
 
 /// Threads that read one input.
@@ -241,16 +241,16 @@ impl<R: Read> Team<'_, R> {
                 Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => given = back,
             }
         }
-        let (chunk, mut batch) = given;
-        batch.read_chunk(self.reader, &chunk);
-        self.waiting.push_back(Waiting::Read(chunk, batch));
+        let (chunk, batch) = &mut given;
+        batch.read_chunk(self.reader, chunk);
+        self.waiting.push_back(Waiting::Read(Box::new(given)));
     }
 
     /// Puts aside what is read, in the order of the input, until not more than so many chunks wait.
     fn put(&mut self, scratch: &mut dyn Scratch, most: usize) -> Result<(), Fault> {
         while let Some(first) = self.waiting.pop_front() {
             let (mut chunk, mut batch) = match first {
-                Waiting::Read(chunk, batch) => (chunk, batch),
+                Waiting::Read(read) => *read,
                 Waiting::Given(number) => {
                     let lost = || Fault::new(Code::Internal, "a thread that reads records ended");
                     let worker = self.workers.get(number).ok_or_else(lost)?;

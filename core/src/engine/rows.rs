@@ -91,21 +91,6 @@ impl Source {
             Self::Spooled(scratch, file) => scratch.read(*file, from, buffer),
         }
     }
-
-    /// Appends up to `wanted` bytes from that place on; gives how many there were.
-    fn append(&mut self, from: u64, wanted: usize, bytes: &mut Vec<u8>) -> Result<usize, Fault> {
-        if let Self::File(file) = self {
-            // Nothing is written to the new bytes before they are read.
-            bytes.reserve(wanted);
-            file.seek(SeekFrom::Start(from)).map_err(|error| unreadable(&error))?;
-            return file.take(wanted as u64).read_to_end(bytes).map_err(|error| unreadable(&error));
-        }
-        let known = bytes.len();
-        bytes.resize(known + wanted, 0);
-        let read = self.read(from, bytes.get_mut(known..).unwrap_or_default())?;
-        bytes.truncate(known + read);
-        Ok(read)
-    }
 }
 
 fn unreadable(error: &std::io::Error) -> Fault {
@@ -254,7 +239,12 @@ impl Window<'_> {
         self.at = 0;
         let known = self.bytes.len();
         let wanted = CHUNK.max(known);
-        let read = self.source.append(self.start + known as u64, wanted, &mut self.bytes)?;
+        self.bytes.resize(known + wanted, 0);
+        let read = match self.bytes.get_mut(known..) {
+            Some(free) => self.source.read(self.start + known as u64, free)?,
+            None => 0,
+        };
+        self.bytes.truncate(known + read);
         self.is_whole = read < wanted;
         Ok(read > 0)
     }

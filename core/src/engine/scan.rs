@@ -3,13 +3,17 @@
 use crate::analysis::Visit;
 use crate::fault::{Code, Fault};
 
+/// How many bytes are looked at together: without a way out the inner loop is done for all of them at once.
+const STRETCH: usize = 64;
+
+fn has_line_end(stretch: &[u8; STRETCH]) -> bool {
+    stretch.iter().fold(false, |found, byte| found | (*byte == b'\n'))
+}
+
 /// Where the first line ends.
 pub(super) fn line_end(text: &[u8]) -> Option<usize> {
-    // Without a way out the inner loop is done for many bytes at once.
-    const STRETCH: usize = 64;
-    let has_one = |stretch: &[u8; STRETCH]| stretch.iter().fold(false, |found, byte| found | (*byte == b'\n'));
-    let (stretches, tail) = text.as_chunks::<STRETCH>();
-    let (before, stretch) = match stretches.iter().position(has_one) {
+    let (stretches, tail) = text.as_chunks();
+    let (before, stretch) = match stretches.iter().position(has_line_end) {
         Some(number) => (number * STRETCH, stretches.get(number)?.as_slice()),
         None => (text.len() - tail.len(), tail),
     };
@@ -18,7 +22,12 @@ pub(super) fn line_end(text: &[u8]) -> Option<usize> {
 
 /// Where the last whole line ends, with its line break.
 pub(super) fn last_line_end(text: &[u8]) -> Option<usize> {
-    text.iter().rposition(|byte| *byte == b'\n').map(|place| place + 1)
+    let (head, stretches) = text.as_rchunks();
+    let (before, stretch) = match stretches.iter().rposition(has_line_end) {
+        Some(number) => (head.len() + number * STRETCH, stretches.get(number)?.as_slice()),
+        None => (0, head),
+    };
+    Some(before + stretch.iter().rposition(|byte| *byte == b'\n')? + 1)
 }
 
 /// Shows the records of a text that has one a line and begins at `place`.
@@ -194,6 +203,21 @@ fn quote_or_backslash(text: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_and_the_last_line_end_wherever_they_stand() {
+        for length in 0..200_usize {
+            for (first, last) in [(0, 0), (3, 70), (63, 64), (64, 129), (65, 199), (199, 199), (200, 200)] {
+                let mut text = vec![b'x'; length];
+                for at in [first, last] {
+                    text.get_mut(at).into_iter().for_each(|byte| *byte = b'\n');
+                }
+                assert_eq!(line_end(&text), text.iter().position(|byte| *byte == b'\n'), "{length} {first} {last}");
+                let expected = text.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+                assert_eq!(last_line_end(&text), expected, "{length} {first} {last}");
+            }
+        }
+    }
 
     #[test]
     fn the_first_of_both_is_found_wherever_it_stands() {

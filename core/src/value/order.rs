@@ -90,14 +90,15 @@ mod tests {
         order.restart();
         let names = text.split_inclusive(':').enumerate();
         let found = names.map(|(at, name)| {
-            let rest = &text[text.split_inclusive(':').take(at).map(str::len).sum::<usize>()..];
+            let start = text.split_inclusive(':').take(at).map(str::len).sum();
+            let (_, rest) = text.split_at(start);
             order.expected(rest.as_bytes()).map_or_else(
                 || {
                     order.learn(name.as_bytes(), name.len());
                     (name.len(), false)
                 },
                 |(what, length)| {
-                    assert_eq!(&rest[..length], name);
+                    assert_eq!(rest.split_at(length).0, name);
                     (what, true)
                 },
             )
