@@ -6,5 +6,6 @@ pub mod lossy_vfs;
 pub mod people;
 pub mod scenario;
 pub mod server;
+pub mod simulation;
 pub mod snapshots;
 pub mod stub;
