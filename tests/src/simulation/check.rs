@@ -4,7 +4,7 @@ use super::apps::APPS;
 use super::people::Wanted;
 use super::world::World;
 use rollkeeper::model::{Account, AccountFilter, LinkState, Request, State, WaitingFor};
-use rollkeeper::{Code, Operation};
+use rollkeeper::{Code, Engine, Operation};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a world is given to become quiet.
@@ -82,6 +82,15 @@ impl World {
         }
         for index in 0..self.people.len() {
             self.put(index, |_| {});
+        }
+        // Nothing is decided anew for somebody who left: whoever took the removal back asks for it again.
+        for (app, user) in self.taken_back.clone() {
+            let left = self.people.iter().any(|person| person.id == user && !person.present);
+            if left {
+                let removal =
+                    |engine: &Engine| engine.submit(&app, &user, Operation::Deactivate, Some("operator"), None);
+                self.ask("submit", removal);
+            }
         }
         for _ in 0..ROUNDS {
             self.retry_failed();
