@@ -4,7 +4,7 @@
 use super::act::about;
 use super::release::same_item;
 use super::{Work, find};
-use crate::delivery::ask;
+use crate::delivery::{ask, is_kept_back};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{PlanItem, Reaction, Situation};
@@ -36,17 +36,26 @@ impl Work<'_> {
         if !self.wait_for_room(live)? {
             return Ok(None);
         }
-        self.ask_for(live, item, account).map(Some)
+        Ok(Some(self.ask_for(live, item, account)))
     }
 
-    fn ask_for(&self, live: &LiveApp, item: &PlanItem, account: &str) -> Result<Look, Fault> {
+    fn ask_for(&self, live: &LiveApp, item: &PlanItem, account: &str) -> Look {
         let app = &live.definition.app;
         let unknown = |code| {
             let what = "it cannot be read, so that nobody knows whether it is gone";
             Look::Unknown(Fault::new(code, format!("item {} is about {}: {what}", item.number, about(item))))
         };
-        let Some(connector) = &live.connector else { return Ok(unknown(Code::UnknownConnector)) };
-        Ok(match ask(self.host, app, || connector.read(account))? {
+        let Some(connector) = &live.connector else { return unknown(Code::UnknownConnector) };
+        match super::read(self.host, |tx| is_kept_back(tx, &app.id)) {
+            Ok(false) => {}
+            Ok(true) => return unknown(Code::AppDisabled),
+            Err(fault) => return unknown(fault.code),
+        }
+        let answer = match ask(self.host, app, || connector.read(account)) {
+            Ok(answer) => answer,
+            Err(fault) => return unknown(fault.code),
+        };
+        match answer {
             Ok(None) => Look::Gone,
             Ok(Some(found)) => {
                 let state = if found.active { "active" } else { "disabled" };
@@ -58,6 +67,6 @@ impl Work<'_> {
                 Some(Code::AccountMissing) => Look::Gone,
                 code => unknown(code.unwrap_or(Code::TargetFailed)),
             },
-        })
+        }
     }
 }
