@@ -1,6 +1,7 @@
 //! The delivery protocol in a world where everything goes wrong that can: each state is looked at, and what decides is the
 //! engine's own (`core/src/protocol`, `lane`, `retry`). `ROLLKEEPER_STATES=4000000` looks at more than a test run has time for.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::print_stdout, reason = "how many states were looked at is what one wants to know")]
 #![allow(clippy::cast_possible_truncation, reason = "states are packed")]
 
 #[path = "model_check/create.rs"]

@@ -1,6 +1,6 @@
 //! The delivery protocol at work: removals beside a call on its way, answers that come too late, clocks that are set, access
 //! that is given back, and what people are told.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod world;
 
@@ -108,7 +108,7 @@ impl Scene {
 }
 
 fn newest(world: &World, operation: Operation) -> Request {
-    world.all().into_iter().filter(|request| request.operation == operation).next_back().unwrap()
+    world.all().into_iter().rfind(|request| request.operation == operation).unwrap()
 }
 
 const MINUTE: Period = Period::from_seconds(60);

@@ -108,7 +108,8 @@ pub struct Look {
 /// How a Create goes about it; none where there is nothing to be done. An account is never made without a look where there
 /// was an attempt before, and what is no longer wanted is only looked for.
 pub fn create_look(call: &Call) -> Option<Look> {
-    if !call.wanted && !(call.unsettled && call.can_look) {
+    let looks = call.unsettled && call.can_look;
+    if !(call.wanted || looks) {
         return None;
     }
     Some(Look { first: call.can_look && (call.again || call.unsettled || call.matches), make: call.wanted })
@@ -202,7 +203,8 @@ mod tests {
                 let may_exist = call.again || call.unsettled || call.matches;
                 assert_eq!(look.first, may_exist && call.can_look, "{call:?}");
             }
-            assert_eq!(look.is_none(), !call.wanted && !(call.unsettled && call.can_look), "{call:?}");
+            let looks = call.unsettled && call.can_look;
+            assert_eq!(look.is_some(), call.wanted || looks, "{call:?}");
         }
     }
 

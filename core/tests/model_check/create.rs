@@ -334,13 +334,11 @@ impl World for Creating {
                     next.deaths -= 1;
                     take(DIE, next);
                 }
-            } else if state.ended == 0 {
-                if let Some(mut next) = self.claim(&state) {
-                    if next.sending == state.sending {
-                        Self::begin(&mut next, worker);
-                    }
-                    take(CLAIM, next);
+            } else if let (0, Some(mut next)) = (state.ended, self.claim(&state)) {
+                if next.sending == state.sending {
+                    Self::begin(&mut next, worker);
                 }
+                take(CLAIM, next);
             }
         }
         // Who opens the file alone knows that nobody is sending.

@@ -68,8 +68,10 @@ impl Hasher for Mix {
         self.0
     }
 
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("states are numbers")
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u128(u128::from(*byte));
+        }
     }
 
     fn write_u128(&mut self, state: u128) {
