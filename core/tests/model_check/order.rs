@@ -163,6 +163,7 @@ fn heads(state: &State) -> [bool; 2] {
     let place = |row: &usize| Place {
         operation: operation(*row),
         approval: ApprovalStatus::NotRequired,
+        held: false,
         sending: state.rows[*row].sending == 1,
         unsettled: state.rows[*row].unsettled == 1,
         not_before: None,
