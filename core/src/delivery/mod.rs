@@ -4,6 +4,7 @@
 
 mod candidate;
 mod claim;
+mod exchange;
 mod gates;
 mod kept;
 mod look_up;
@@ -19,13 +20,18 @@ pub(crate) use gates::{Gates, Health};
 pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Deadline, Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
-pub(crate) use run::{Host, RunState, lock, run, step};
+pub(crate) use run::{Active, Bounds, Host, RunState, lock, run, step};
 
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::store::{RequestRow, Tx};
 use crate::time::{Moment, Period};
 use std::sync::Arc;
+
+/// What [`exchange`] waits with.
+mod sync {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+}
 
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {

@@ -169,7 +169,10 @@ impl Engine {
             })?;
             self.shared.tell(entries);
             match result {
-                Some(result) => return Ok(result),
+                Some(result) => {
+                    self.shared.run.announce();
+                    return Ok(result);
+                }
                 // Somebody changed an app meanwhile, here or in another process.
                 None => self.shared.refresh()?,
             }
