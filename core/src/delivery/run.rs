@@ -25,6 +25,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long it waits at least after it looked and found nothing to do: somebody else is at what is due.
 const NAP: Duration = Duration::from_millis(50);
 
+/// How many due requests are counted, and how often, for who is told how a run goes.
+const MOST_COUNTED: usize = 10_000;
+const COUNT: Duration = Duration::from_secs(1);
+
 /// How often a turn is begun again while another process holds the file, five seconds each.
 const BUSY_TURNS: u32 = 12;
 
@@ -231,6 +235,7 @@ struct Run<'a> {
     cancelled: bool,
     in_flight: Vec<AppId>,
     progress: Progress,
+    counted_at: Option<Instant>,
     own: Vec<Job>,
 }
 
@@ -256,6 +261,7 @@ impl<'a> Run<'a> {
             cancelled: false,
             in_flight: Vec::new(),
             progress: Progress::default(),
+            counted_at: None,
             own: Vec::new(),
         }
     }
@@ -275,7 +281,7 @@ impl<'a> Run<'a> {
             };
             busy = 0;
             reports.clear();
-            self.cancelled |= progress.is_some_and(|progress| !progress(&self.progress));
+            self.cancelled |= progress.map(|progress| self.tell(progress)).transpose()? == Some(false);
             if !self.in_flight.is_empty() {
                 reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports(worked) };
             } else if self.progress.stopped || (!worked && !self.wait_for_work()?) {
@@ -285,8 +291,32 @@ impl<'a> Run<'a> {
         // A run may also have been ended while it waited for work.
         self.progress.stopped |= self.stopped();
         self.progress.open = self.read(|tx| tx.open_count())?;
-        self.progress.next_due = next_due(self.host)?;
+        self.count()?;
         Ok(self.progress.clone())
+    }
+
+    /// Tells how the run goes, and whether it goes on.
+    fn tell(&mut self, progress: &ProgressFn<'_>) -> Result<bool, Fault> {
+        if self.counted_at.is_none_or(|at| at.elapsed() >= COUNT) {
+            self.count()?;
+        }
+        Ok(progress(&self.progress))
+    }
+
+    /// Counts what is due.
+    fn count(&mut self) -> Result<(), Fault> {
+        let (apps, _) = self.host.apps();
+        let due = self.read(|tx| {
+            let mut due = 0;
+            for app in apps.values().filter(|app| app.connector.is_some()) {
+                due += tx.due_count(&app.definition.app.id, MOST_COUNTED - due)?;
+            }
+            Ok(due)
+        })?;
+        self.progress.due = due as u64;
+        self.progress.next_due = next_due(self.host)?;
+        self.counted_at = Some(Instant::now());
+        Ok(())
     }
 
     fn stopped(&self) -> bool {

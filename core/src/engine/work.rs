@@ -51,7 +51,8 @@ impl Engine {
                 stopped.fetch_or(!goes_on, Ordering::SeqCst);
                 goes_on
             };
-            let progress = delivery::run(host, &active.hall, bounds, Some(&watch))?;
+            let watch = told.is_some().then_some(&watch as _);
+            let progress = delivery::run(host, &active.hall, bounds, watch)?;
             before = sum(&before, &progress);
             let ended = stopped.into_inner() || self.shared.run.epoch() != epoch;
             let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
