@@ -38,7 +38,10 @@ const MOST_WORKERS: usize = 256;
 /// What a run needs of the engine.
 pub(crate) trait Host: Sync {
     /// The store, for one transaction. Nothing else is locked while it is held but the gates, after it.
-    fn store(&self) -> MutexGuard<'_, Store>;
+    ///
+    /// # Errors
+    /// `forked` in a child of the process that opened it.
+    fn store(&self) -> Result<MutexGuard<'_, Store>, Fault>;
     /// Every app in use now, and the revision of the definitions that this is.
     fn apps(&self) -> (LiveApps, u64);
     /// Reads the apps again where another engine changed them, and connects those that could not be before.
@@ -328,7 +331,7 @@ impl<'a> Run<'a> {
 
     fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let now = self.host.clock().now();
-        self.host.store().read(now, work)
+        self.host.store()?.read(now, work)
     }
 
     /// One transaction: stores reports, lets validity begin and end, claims what is due. Whether there was anything to do.
@@ -341,7 +344,7 @@ impl<'a> Run<'a> {
         let turn = *lock(&state.turn);
         let pauses = std::mem::take(&mut *lock(&state.pauses));
         let mut begun = Vec::new();
-        let written = self.host.store().write(now, |tx| {
+        let written = self.host.store()?.write(now, |tx| {
             tx.moment = moment;
             for (app, until) in &pauses {
                 tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
@@ -477,7 +480,7 @@ struct Turned {
 pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
     let (apps, _) = host.apps();
     let now = host.clock().now();
-    let (validity, due) = host.store().read(now, |tx| {
+    let (validity, due) = host.store()?.read(now, |tx| {
         let mut due = Vec::new();
         for app in apps.values().filter(|app| app.connector.is_some()) {
             due.extend(tx.next_due(&app.definition.app.id)?.map(|at| (app, at)));

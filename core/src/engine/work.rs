@@ -97,10 +97,12 @@ impl Engine {
         self.shared.run.cancel();
     }
 
-    /// Ends every run and waits until the last has returned.
+    /// Ends every run and waits until the last has returned. In a child that was forked there is none.
     pub fn stop(&self) {
         self.cancel_run();
-        self.shared.run.wait_until_idle();
+        if !self.shared.owner.is_gone() {
+            self.shared.run.wait_until_idle();
+        }
     }
 
     /// Writes a consistent copy of the database to a file that does not exist yet; work may go on meanwhile.
@@ -108,10 +110,11 @@ impl Engine {
     /// # Errors
     /// `store_unwritable` where the file exists or cannot be written, `store_full`.
     pub fn backup(&self, path: &Path) -> Result<()> {
-        self.shared.store().backup(path).map_err(|fault| Error::new("backup", fault))
+        self.shared.store().and_then(|store| store.backup(path)).map_err(|fault| Error::new("backup", fault))
     }
 
     pub(super) fn writable(&self, operation: &'static str) -> Result<()> {
+        self.shared.owner.check().map_err(|fault| Error::new(operation, fault))?;
         if self.shared.read_only {
             let fault = Fault::new(Code::ReadOnly, "the engine was opened for reading only");
             return Err(Error::new(operation, fault));
