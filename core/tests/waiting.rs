@@ -1,18 +1,16 @@
 //! Runs that wait: what wakes them, and what whoever watches a run is told.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod world;
-
 use rollkeeper::connector::{Connector, ConnectorError, TargetAccount};
 use rollkeeper::model::{App, Progress, User};
+use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
-use rollkeeper::{Engine, Period, RunOptions};
+use rollkeeper::{Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
-use world::World;
 
 /// Whoever waits that long waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,13 +19,16 @@ fn waits(workers: usize) -> RunOptions {
     RunOptions { workers, timeout: Some(Period::from_seconds(3600)), ..RunOptions::default() }
 }
 
-/// A world in which one request is due in an hour, so that a run with a timeout has something to wait for.
-fn one_due_in_an_hour() -> World {
-    let world = World::new(&json!({"retry": {"first": "PT1H", "cap": "PT1H"}, "rate": {"concurrency": 8}}));
-    world.script(&json!([{"on": "create", "fault": "rate_limited", "retry_after": "PT1H"}]));
-    world.put(&json!({}));
-    assert!(world.run().next_due.is_some());
-    world
+/// An engine in which one request is due in an hour, so that a run with a timeout has something to wait for. Its clock stands
+/// still.
+fn one_due_in_an_hour() -> Engine {
+    let engine = Engine::builder().clock(Arc::new(VirtualClock::new(Timestamp::default()))).seed(7).open().unwrap();
+    engine.put_app(app("crm", &json!({"kind": "mock"})), None).unwrap();
+    let script = r#"[{"on": "create", "fault": "rate_limited", "retry_after": "PT1H"}]"#;
+    engine.mock_target("crm").unwrap().script_json(script).unwrap();
+    put(&engine, "u1");
+    assert!(engine.run(&RunOptions::default()).unwrap().next_due.is_some());
+    engine
 }
 
 /// Runs in the background, and tells each time how it goes.
@@ -71,36 +72,36 @@ fn put(engine: &Engine, id: &str) {
 #[test]
 fn a_user_who_is_put_wakes_a_run_that_waits() {
     for workers in [1, 4] {
-        let world = one_due_in_an_hour();
+        let engine = one_due_in_an_hour();
         // The clock stands still, so nothing but the put can wake it. What was held back belongs to the other app.
-        world.engine.put_app(app("hr", &json!({"kind": "mock"})), None).unwrap();
-        world.run();
-        let news = run_watched(&world.engine, waits(workers));
+        engine.put_app(app("hr", &json!({"kind": "mock"})), None).unwrap();
+        engine.run(&RunOptions::default()).unwrap();
+        let news = run_watched(&engine, waits(workers));
         assert_eq!(news.recv_timeout(PATIENCE).unwrap().completed, 0);
-        put(&world.engine, "u2");
+        put(&engine, "u2");
         while news.recv_timeout(PATIENCE).unwrap().completed == 0 {}
-        world.engine.cancel_run();
-        world.engine.stop();
+        engine.cancel_run();
+        engine.stop();
     }
 }
 
 #[test]
 fn a_run_that_waits_does_nothing_meanwhile() {
-    let world = one_due_in_an_hour();
-    let news = run_watched(&world.engine, waits(4));
+    let engine = one_due_in_an_hour();
+    let news = run_watched(&engine, waits(4));
     news.recv_timeout(PATIENCE).unwrap();
     // A run that looked all the time would say so after each look.
     assert!(news.recv_timeout(Duration::from_millis(300)).is_err());
-    world.engine.stop();
+    engine.stop();
 }
 
 #[test]
 fn cancelling_ends_a_wait_at_once() {
-    let world = one_due_in_an_hour();
-    let news = run_watched(&world.engine, waits(1));
+    let engine = one_due_in_an_hour();
+    let news = run_watched(&engine, waits(1));
     news.recv_timeout(PATIENCE).unwrap();
     let begun = Instant::now();
-    world.engine.stop();
+    engine.stop();
     assert!(begun.elapsed() < PATIENCE);
 }
 
@@ -123,10 +124,10 @@ fn a_free_worker_takes_up_what_is_put_while_a_call_hangs() {
 
 #[test]
 fn a_run_tells_what_is_done_what_is_due_and_when_the_next_is() {
-    let world = one_due_in_an_hour();
-    world.engine.put_app(app("hr", &json!({"kind": "mock"})), None).unwrap();
+    let engine = one_due_in_an_hour();
+    engine.put_app(app("hr", &json!({"kind": "mock"})), None).unwrap();
     for number in 0..20 {
-        put(&world.engine, &format!("v{number}"));
+        put(&engine, &format!("v{number}"));
     }
     let told: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let keep = Arc::clone(&told);
@@ -134,7 +135,7 @@ fn a_run_tells_what_is_done_what_is_due_and_when_the_next_is() {
         keep.lock().unwrap().push(progress.clone());
         true
     };
-    let ended = world.engine.run(&RunOptions { progress: Some(Arc::new(watch)), ..RunOptions::default() }).unwrap();
+    let ended = engine.run(&RunOptions { progress: Some(Arc::new(watch)), ..RunOptions::default() }).unwrap();
     let first = told.lock().unwrap()[0].clone();
     // One was claimed in the first transaction, and is no longer due.
     assert_eq!(
@@ -148,10 +149,11 @@ fn a_run_tells_what_is_done_what_is_due_and_when_the_next_is() {
 
 #[test]
 fn what_is_due_is_counted_no_further_than_ten_thousand() {
-    let world = World::new(&json!({}));
+    let engine = Engine::builder().open().unwrap();
+    engine.put_app(app("crm", &json!({"kind": "mock"})), None).unwrap();
     let user = |number| json!({"id": format!("u{number}"), "username": format!("n{number}"), "profile": "Employees"});
     let users: Vec<Value> = (0..10_050).map(user).collect();
-    world.engine.put_users(json!(users).to_string().as_bytes(), None).unwrap();
+    engine.put_users(json!(users).to_string().as_bytes(), None).unwrap();
     let options = RunOptions { progress: Some(Arc::new(|_| false)), ..RunOptions::default() };
-    assert_eq!(world.engine.run(&options).unwrap().due, 10_000);
+    assert_eq!(engine.run(&options).unwrap().due, 10_000);
 }

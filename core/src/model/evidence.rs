@@ -306,7 +306,7 @@ pub struct Progress {
     pub failed: u64,
     /// Requests that are not finished; counted when the run ends, and 0 until then.
     pub open: u64,
-    /// How many requests are due now. It is counted when the run ends, and for who is told meanwhile once a second; at
+    /// How many requests are due now, also those of a target that is left alone for a while. It is counted when the run ends, and for who is told meanwhile once a second; at
     /// 10,000 the counting ends, so that it costs the same however many there are.
     pub due: u64,
     /// When something is due next, where anything is; as of the last counting.
