@@ -445,7 +445,8 @@ typedef struct rollkeeper_run_options {
      */
     void *context;
     /**
-     * Is told how the run goes, as JSON text that lives until it returns; 0 goes on, anything else cancels the run. It
+     * Is told how the run goes, as JSON text that lives until it returns (`due` and `next_due` are counted once a second,
+     * `due` to 10,000 at the most, and `open` only at the end); 0 goes on, anything else cancels the run. It
      * may come from any thread, but not from two at once. NULL where nobody asks.
      */
     int32_t (*progress)(void *context, const char *progress, size_t progress_length);
@@ -585,6 +586,11 @@ typedef struct rollkeeper_run_options {
  * What was done cannot be undone.
  */
 #define ROLLKEEPER_CANNOT_BE_UNDONE 124
+
+/**
+ * The engine, or its file, was open when this process was forked.
+ */
+#define ROLLKEEPER_FORKED 125
 
 /**
  * A required attribute has no value.
@@ -929,7 +935,8 @@ ROLLKEEPER_API void rollkeeper_error_free(struct rollkeeper_error *error);
 /**
  * Frees an engine: ends an active run after the calls under way, waits for every function that is inside, then
  * closes the database. NULL is fine. Iterators that are left fail with ROLLKEEPER_CLOSED and are freed on their own.
- * Called from one of the engine's own callbacks it would wait for itself, so there it does nothing.
+ * Called from one of the engine's own callbacks it would wait for itself, so there it does nothing; nor does it in a child
+ * process that was forked after the engine was opened.
  *
  * # Safety
  * `engine` is NULL or valid; no other function is called with it from now on.
@@ -2420,7 +2427,7 @@ uint32_t rollkeeper_abi_version(void);
 
 /**
  * Does everything that is due and returns when nothing is, when the timeout has passed, or when the run was cancelled.
- * Gives JSON with `done`, `completed`, `failed`, `open`, `next_due` and `stopped`. `options` may be NULL.
+ * Gives JSON with `done`, `completed`, `failed`, `open`, `due`, `next_due` and `stopped`. `options` may be NULL.
  *
  * Fails with ROLLKEEPER_READ_ONLY, ROLLKEEPER_INVALID_TIME, ROLLKEEPER_INVALID_ARGUMENT or the codes of the store. What
  * fails at a target is not a failure of the run.

@@ -111,6 +111,8 @@ pub enum Code {
     ReconciliationOpen = 123,
     /// What was done cannot be undone.
     CannotBeUndone = 124,
+    /// The engine, or its file, was open when this process was forked.
+    Forked = 125,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -253,6 +255,7 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (DuplicateRecord, "duplicate_record", Caller, Never),
     (ReconciliationOpen, "reconciliation_open", Caller, Later),
     (CannotBeUndone, "cannot_be_undone", Caller, Never),
+    (Forked, "forked", Caller, Never),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

@@ -58,6 +58,8 @@ const (
 	ErrReconciliationOpen Code = "reconciliation_open"
 	// ErrCannotBeUndone: what was done cannot be undone.
 	ErrCannotBeUndone Code = "cannot_be_undone"
+	// ErrForked: the engine, or its file, was open when this process was forked.
+	ErrForked Code = "forked"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

@@ -360,9 +360,12 @@ type Progress struct {
 	Completed int `json:"completed"`
 	// Failed counts requests failed.
 	Failed int `json:"failed"`
-	// Open counts requests that are not finished.
+	// Open counts requests that are not finished; it is counted when the run ends.
 	Open int `json:"open"`
-	// NextDue is when something is due next, where anything is.
+	// Due counts requests that are due now, no further than 10,000; it is counted when the run ends, and for RunOptions.Progress
+	// once a second.
+	Due int `json:"due"`
+	// NextDue is when something is due next, where anything is; as of the last counting.
 	NextDue *time.Time `json:"next_due,omitempty"`
 	// Stopped says whether the run was cancelled or ran out of its time.
 	Stopped bool `json:"stopped"`

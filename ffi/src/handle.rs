@@ -14,6 +14,8 @@ pub struct EngineHandle(Arc<Shared>);
 /// What the handle, its iterators and the calls under way share.
 pub(crate) struct Shared {
     number: u64,
+    /// The process that opened the engine. In a child that was forked, nobody who is inside will ever leave.
+    process: u32,
     state: Mutex<State>,
     left: Condvar,
 }
@@ -34,7 +36,8 @@ pub(crate) fn next_number() -> u64 {
 impl EngineHandle {
     pub(crate) fn new(number: u64, engine: Engine) -> Self {
         let state = State { engine: Some(engine), inside: 0, panicked: false };
-        Self(Arc::new(Shared { number, state: Mutex::new(state), left: Condvar::new() }))
+        let process = std::process::id();
+        Self(Arc::new(Shared { number, process, state: Mutex::new(state), left: Condvar::new() }))
     }
 }
 
@@ -55,7 +58,15 @@ impl Shared {
         self.enter_from_anywhere()
     }
 
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     fn enter_from_anywhere(self: &Arc<Self>) -> Result<Entered, Fault> {
+        if self.is_forked() {
+            let message = "the engine was opened before this process was forked; open another one in this process";
+            return Err(Fault::new(Code::Forked, message));
+        }
         let mut state = self.state();
         if state.panicked {
             return Err(Fault::new(Code::Panic, "the engine panicked before and can only be freed"));
@@ -134,7 +145,8 @@ pub(crate) unsafe fn enter_from_anywhere(engine: *const EngineHandle) -> Result<
 
 /// Frees an engine: ends an active run after the calls under way, waits for every function that is inside, then
 /// closes the database. NULL is fine. Iterators that are left fail with ROLLKEEPER_CLOSED and are freed on their own.
-/// Called from one of the engine's own callbacks it would wait for itself, so there it does nothing.
+/// Called from one of the engine's own callbacks it would wait for itself, so there it does nothing; nor does it in a child
+/// process that was forked after the engine was opened.
 ///
 /// # Safety
 /// `engine` is NULL or valid; no other function is called with it from now on.
@@ -142,7 +154,8 @@ pub(crate) unsafe fn enter_from_anywhere(engine: *const EngineHandle) -> Result<
 pub unsafe extern "C" fn rollkeeper_engine_free(engine: *mut EngineHandle) {
     // SAFETY: the caller gives NULL or a valid engine.
     let Some(handle) = (unsafe { engine.as_ref() }) else { return };
-    if is_serving(handle.0.number) {
+    // In a child that was forked nothing is closed: that would touch the parent's file.
+    if is_serving(handle.0.number) || handle.0.is_forked() {
         return;
     }
     let shared = Arc::clone(&handle.0);

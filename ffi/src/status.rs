@@ -59,6 +59,8 @@ pub const ROLLKEEPER_DUPLICATE_RECORD: Status = 122;
 pub const ROLLKEEPER_RECONCILIATION_OPEN: Status = 123;
 /// What was done cannot be undone.
 pub const ROLLKEEPER_CANNOT_BE_UNDONE: Status = 124;
+/// The engine, or its file, was open when this process was forked.
+pub const ROLLKEEPER_FORKED: Status = 125;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

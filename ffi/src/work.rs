@@ -26,7 +26,8 @@ pub struct RunOptionsTable {
     pub timeout: *const c_char,
     /// Given to `progress`.
     pub context: *mut c_void,
-    /// Is told how the run goes, as JSON text that lives until it returns; 0 goes on, anything else cancels the run. It
+    /// Is told how the run goes, as JSON text that lives until it returns (`due` and `next_due` are counted once a second,
+    /// `due` to 10,000 at the most, and `open` only at the end); 0 goes on, anything else cancels the run. It
     /// may come from any thread, but not from two at once. NULL where nobody asks.
     pub progress:
         Option<unsafe extern "C" fn(context: *mut c_void, progress: *const c_char, progress_length: usize) -> i32>,
@@ -36,7 +37,7 @@ pub struct RunOptionsTable {
 unsafe impl Table for RunOptionsTable {}
 
 /// Does everything that is due and returns when nothing is, when the timeout has passed, or when the run was cancelled.
-/// Gives JSON with `done`, `completed`, `failed`, `open`, `next_due` and `stopped`. `options` may be NULL.
+/// Gives JSON with `done`, `completed`, `failed`, `open`, `due`, `next_due` and `stopped`. `options` may be NULL.
 ///
 /// Fails with ROLLKEEPER_READ_ONLY, ROLLKEEPER_INVALID_TIME, ROLLKEEPER_INVALID_ARGUMENT or the codes of the store. What
 /// fails at a target is not a failure of the run.

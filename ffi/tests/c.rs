@@ -87,6 +87,12 @@ fn the_host_is_called_back_and_an_engine_may_be_freed_while_it_runs() {
 }
 
 #[test]
+fn a_child_that_was_forked_is_refused_and_harms_nothing() {
+    let files = tempfile::tempdir().unwrap();
+    Installed::new().compile_and_run("fork.c", &[files.path().join("state.db")]);
+}
+
+#[test]
 fn bad_input_has_its_code_and_names_the_place() {
     let files = tempfile::tempdir().unwrap();
     Installed::new().compile_and_run("errors.c", &[files.path().to_owned()]);

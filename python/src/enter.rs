@@ -27,6 +27,8 @@ static CALL_ENDED: Condvar = Condvar::new();
 
 struct Call {
     serial: u64,
+    /// Calls of another process are a parent's: in a child that was forked they never end.
+    process: u32,
     owner: u64,
     engine: Option<rollkeeper::Engine>,
 }
@@ -111,7 +113,7 @@ impl Guard {
             return Err(Error::new(operation, Fault::new(Code::Closed, "the interpreter is ending")));
         }
         let serial = serial();
-        calls.push(Call { serial, owner: caller.owner, engine: caller.engine.clone() });
+        calls.push(Call { serial, process: std::process::id(), owner: caller.owner, engine: caller.engine.clone() });
         Ok(Self(serial))
     }
 }
@@ -288,7 +290,7 @@ pub(crate) fn wait_for_calls(py: Python<'_>, owner: u64, operation: &'static str
     refuse_reentry(operation, &[Inside::Nothing]).map_err(|error| errors::exception(py, &error))?;
     py.detach(|| {
         let mut calls = lock(&CALLS);
-        while calls.iter().any(|call| call.owner == owner) {
+        while calls.iter().any(|call| call.owner == owner && call.process == std::process::id()) {
             calls = CALL_ENDED.wait(calls).unwrap_or_else(PoisonError::into_inner);
         }
     });
@@ -303,6 +305,7 @@ pub(crate) fn _shutdown(py: Python<'_>) {
         STOPPING.store(true, Ordering::SeqCst);
         let end = Instant::now() + PATIENCE;
         let mut calls = lock(&CALLS);
+        calls.retain(|call| call.process == std::process::id());
         while !calls.is_empty() {
             let engines: Vec<_> = calls.iter().filter_map(|call| call.engine.clone()).collect();
             drop(calls);

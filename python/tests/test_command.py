@@ -224,7 +224,9 @@ def test_the_rows_of_many_batches_keep_their_lines(filled: Command, monkeypatch:
 def test_a_run_ends_with_1_where_requests_failed_in_it(filled: Command) -> None:
     ended = filled("run")
     assert (ended.code, ended.out) == (1, "1 request completed, 1 failed, 0 open\n")
-    assert filled("run", "--json").documents == [{"completed": 0, "done": 0, "failed": 0, "open": 0, "stopped": False}]
+    assert filled("run", "--json").documents == [
+        {"completed": 0, "done": 0, "due": 0, "failed": 0, "open": 0, "stopped": False}
+    ]
 
 
 def test_lists_are_filtered_and_limited(filled: Command) -> None:

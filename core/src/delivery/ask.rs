@@ -11,7 +11,7 @@ use crate::store::Tx;
 /// Whether a call to the app may start now.
 pub(crate) fn admission(host: &dyn Host, app: &App) -> Result<Admission, Fault> {
     let now = host.clock().now();
-    let mut store = host.store();
+    let mut store = host.store()?;
     let calls = host.state().calls();
     may_call(&mut store, app, &calls, now)
 }
@@ -24,7 +24,7 @@ pub(crate) fn ask<T>(
 ) -> Result<Result<T, ConnectorError>, Fault> {
     let now = host.clock().now();
     if app.rate.per_second.is_some() {
-        host.store().write_ahead(now, |tx| {
+        host.store()?.write_ahead(now, |tx| {
             let mut gates = Gates::read(tx)?;
             gates.begin(app, 1, tx.now);
             gates.store(tx)
@@ -47,7 +47,7 @@ fn learn(host: &dyn Host, app: &App, health: &Health) -> Result<(), Fault> {
         host.forget_credentials(&app.id);
     }
     let now = host.clock().now();
-    let known = host.store().read(now, |tx| Gates::read(tx))?;
+    let known = host.store()?.read(now, |tx| Gates::read(tx))?;
     if !known.learns_from(app, health, now) {
         return Ok(());
     }
@@ -56,7 +56,7 @@ fn learn(host: &dyn Host, app: &App, health: &Health) -> Result<(), Fault> {
         gates.answered(tx, app, health)?;
         gates.store(tx)
     };
-    let ((), entries) = host.store().write(now, store)?;
+    let ((), entries) = host.store()?.write(now, store)?;
     host.tell(entries);
     Ok(())
 }

@@ -6,6 +6,7 @@ mod ask;
 mod candidate;
 mod claim;
 mod clocks;
+mod exchange;
 mod gates;
 mod kept;
 mod look_up;
@@ -22,7 +23,7 @@ pub(crate) use gates::{Gates, is_kept_back};
 pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Deadline, Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;
-pub(crate) use run::{Host, RunState, lock, run, step};
+pub(crate) use run::{Active, Bounds, Host, RunState, lock, run, step};
 
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
@@ -33,6 +34,11 @@ use crate::store::{RequestRow, Tx};
 use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
 use std::sync::Arc;
+
+/// What [`exchange`] waits with.
+mod sync {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+}
 
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {

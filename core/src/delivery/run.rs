@@ -3,6 +3,7 @@
 
 use super::claim::{Places, claim};
 use super::clocks;
+use super::exchange::Exchange;
 use super::gates::{Calls, Fairness};
 use super::settle::settle_apart;
 use super::{Deadline, Gates, Job, Report, perform};
@@ -14,18 +15,24 @@ use crate::model::{LogEntry, Progress, Step};
 use crate::pacing::Health;
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
-use crate::time::{Clock, Period, Timestamp};
-use std::collections::VecDeque;
+use crate::time::{Clock, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many users' validity is looked at in one transaction.
 const VALIDITY_BATCH: u32 = 200;
 
-/// How long a run waits for work before it looks at the clock again.
+/// How long a run that waits goes without looking at the store: for what other processes did, and for a clock that was set.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long it waits at least after it looked and found nothing to do: somebody else is at what is due.
 const NAP: Duration = Duration::from_millis(50);
+
+/// How many due requests are counted, and how often, for who is told how a run goes.
+const MOST_COUNTED: usize = 10_000;
+const COUNT: Duration = Duration::from_secs(1);
 
 /// How often a turn is begun again while another process holds the file, five seconds each.
 const BUSY_TURNS: u32 = 12;
@@ -36,7 +43,10 @@ const MOST_WORKERS: usize = 256;
 /// What a run needs of the engine.
 pub(crate) trait Host: Sync {
     /// The store, for one transaction. Nothing else is locked while it is held but the calls, after it.
-    fn store(&self) -> MutexGuard<'_, Store>;
+    ///
+    /// # Errors
+    /// `forked` in a child of the process that opened it.
+    fn store(&self) -> Result<MutexGuard<'_, Store>, Fault>;
     /// Every app in use now, and the revision of the definitions that this is.
     fn apps(&self) -> (LiveApps, u64);
     /// Reads the apps again where another engine changed them, and connects those that could not be before.
@@ -65,14 +75,28 @@ pub(crate) struct RunState {
     cancelled: AtomicU64,
     /// Plans that a dead process was carrying out.
     left: Mutex<Vec<RequestId>>,
-    pub(crate) active: Mutex<u32>,
-    pub(crate) idle: Condvar,
+    active: Mutex<Vec<Arc<Hall>>>,
+    idle: Condvar,
 }
 
 impl RunState {
     /// Ends every run that is under way now.
     pub(crate) fn cancel(&self) {
         self.cancelled.fetch_add(1, Ordering::SeqCst);
+        self.announce();
+    }
+
+    /// Wakes the runs that wait: something in the store changed.
+    pub(crate) fn announce(&self) {
+        lock(&self.active).iter().for_each(|hall| hall.announce());
+    }
+
+    /// Waits until no run is active.
+    pub(crate) fn wait_until_idle(&self) {
+        let mut active = lock(&self.active);
+        while !active.is_empty() {
+            active = self.idle.wait(active).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// How often runs were ended. Whoever began before the last time stops.
@@ -105,54 +129,70 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Jobs on their way to workers, and reports on their way back.
-#[derive(Default)]
-struct Desk {
-    jobs: VecDeque<Job>,
-    reports: VecDeque<(Job, Report)>,
-    closed: bool,
+/// How a run and its workers meet.
+pub(crate) type Hall = Exchange<Job, (Job, Report)>;
+
+/// Counts a run as long as it lives, and lets it hear of what changes in the store.
+pub(crate) struct Active<'a> {
+    state: &'a RunState,
+    pub(crate) hall: Arc<Hall>,
 }
 
-struct Exchange {
-    desk: Mutex<Desk>,
-    job_ready: Condvar,
-    report_ready: Condvar,
+impl<'a> Active<'a> {
+    pub(crate) fn new(state: &'a RunState) -> Self {
+        let hall = Arc::new(Hall::new());
+        lock(&state.active).push(Arc::clone(&hall));
+        Self { state, hall }
+    }
+
+    /// Waits a moment where somebody else is at what is due.
+    pub(crate) fn pause(&self) {
+        self.hall.reports_or_news(NAP);
+    }
 }
 
-impl Exchange {
-    fn new() -> Self {
-        Self { desk: Mutex::new(Desk::default()), job_ready: Condvar::new(), report_ready: Condvar::new() }
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        lock(&self.state.active).retain(|hall| !Arc::ptr_eq(hall, &self.hall));
+        self.state.idle.notify_all();
     }
 }
 
 /// Sends the workers home, also where the run ends by a panic.
-struct Closing<'a>(&'a Exchange);
+struct Closing<'a>(&'a Hall);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        let mut desk = lock(&self.0.desk);
-        desk.closed = true;
-        desk.jobs.clear();
-        self.0.job_ready.notify_all();
+        self.0.close();
     }
 }
 
-/// Does everything that is due, with `workers` calls at the same time.
+/// How much a run does, and how long.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// So many calls at the same time.
+    pub(crate) workers: usize,
+    /// Until then what becomes due is waited for; without one, nothing is.
+    pub(crate) deadline: Option<Instant>,
+    /// A run that waits ends then, since its caller has something else to do.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// Does everything that is due.
 pub(crate) fn run(
     host: &dyn Host,
-    workers: usize,
-    timeout: Option<Period>,
+    hall: &Hall,
+    bounds: Bounds,
     progress: Option<&ProgressFn<'_>>,
 ) -> Result<Progress, Fault> {
-    let workers = workers.clamp(1, MOST_WORKERS);
-    let exchange = Exchange::new();
-    let mut run = Run::new(host, workers, timeout, &exchange);
+    let mut run = Run::new(host, bounds, hall);
     host.refresh()?;
+    hall.open();
     std::thread::scope(|scope| {
-        let _closing = Closing(&exchange);
-        if workers > 1 {
-            for _ in 0..workers {
-                scope.spawn(|| work(host.clock(), &exchange));
+        let _closing = Closing(hall);
+        if run.workers > 1 {
+            for _ in 0..run.workers {
+                scope.spawn(|| work(host.clock(), hall));
             }
         }
         run.drive(progress)
@@ -161,8 +201,8 @@ pub(crate) fn run(
 
 /// Does one unit of work.
 pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
-    let exchange = Exchange::new();
-    let mut run = Run::new(host, 1, None, &exchange);
+    let hall = Hall::new();
+    let mut run = Run::new(host, Bounds { workers: 1, deadline: None, until: None }, &hall);
     host.refresh()?;
     let worked = run.turn(&[])?;
     run.progress.stopped = true;
@@ -173,22 +213,10 @@ pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
 }
 
 /// A worker: takes a job, makes the call, puts the report back.
-fn work(clock: &dyn Clock, exchange: &Exchange) {
-    loop {
-        let mut desk = lock(&exchange.desk);
-        let job = loop {
-            if let Some(job) = desk.jobs.pop_front() {
-                break job;
-            }
-            if desk.closed {
-                return;
-            }
-            desk = exchange.job_ready.wait(desk).unwrap_or_else(PoisonError::into_inner);
-        };
-        drop(desk);
+fn work(clock: &dyn Clock, hall: &Hall) {
+    while let Some(job) = hall.next_job() {
         let report = call(clock, &job);
-        lock(&exchange.desk).reports.push_back((job, report));
-        exchange.report_ready.notify_one();
+        hall.report((job, report));
     }
 }
 
@@ -230,13 +258,14 @@ type ProgressFn<'p> = dyn Fn(&Progress) -> bool + Send + Sync + 'p;
 struct Run<'a> {
     host: &'a dyn Host,
     workers: usize,
-    deadline: Option<Instant>,
-    exchange: &'a Exchange,
+    bounds: Bounds,
+    hall: &'a Hall,
     epoch: u64,
     cancelled: bool,
     /// The calls that are out: to which app, and whether as an attempt.
     in_flight: Vec<(AppId, bool)>,
     progress: Progress,
+    counted_at: Option<Instant>,
     own: Vec<Job>,
     /// When an app may have its next call that had none left at its rate.
     wakes_at: Option<Timestamp>,
@@ -253,16 +282,17 @@ impl Drop for Run<'_> {
 }
 
 impl<'a> Run<'a> {
-    fn new(host: &'a dyn Host, workers: usize, timeout: Option<Period>, exchange: &'a Exchange) -> Self {
+    fn new(host: &'a dyn Host, bounds: Bounds, hall: &'a Hall) -> Self {
         Self {
             host,
-            workers,
-            deadline: timeout.map(|timeout| Instant::now() + timeout.to_std()),
-            exchange,
+            workers: bounds.workers.clamp(1, MOST_WORKERS),
+            bounds,
+            hall,
             epoch: host.state().cancelled.load(Ordering::SeqCst),
             cancelled: false,
             in_flight: Vec::new(),
             progress: Progress::default(),
+            counted_at: None,
             own: Vec::new(),
             wakes_at: None,
         }
@@ -283,9 +313,9 @@ impl<'a> Run<'a> {
             };
             busy = 0;
             reports.clear();
-            self.cancelled |= progress.is_some_and(|progress| !progress(&self.progress));
+            self.cancelled |= progress.map(|progress| self.tell(progress)).transpose()? == Some(false);
             if !self.in_flight.is_empty() {
-                reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports() };
+                reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports(worked) };
                 self.arrived(&reports);
             } else if self.progress.stopped || (!worked && !self.wait_for_work()?) {
                 break;
@@ -294,19 +324,44 @@ impl<'a> Run<'a> {
         // A run may also have been ended while it waited for work.
         self.progress.stopped |= self.stopped();
         self.progress.open = self.read(|tx| tx.open_count())?;
-        self.progress.next_due = next_due(self.host)?;
+        self.count()?;
         Ok(self.progress.clone())
+    }
+
+    /// Tells how the run goes, and whether it goes on.
+    fn tell(&mut self, progress: &ProgressFn<'_>) -> Result<bool, Fault> {
+        if self.counted_at.is_none_or(|at| at.elapsed() >= COUNT) {
+            self.count()?;
+        }
+        Ok(progress(&self.progress))
+    }
+
+    /// Counts what is due.
+    fn count(&mut self) -> Result<(), Fault> {
+        let (apps, _) = self.host.apps();
+        let due = self.read(|tx| {
+            let mut due = 0;
+            for app in apps.values().filter(|app| app.connector.is_some()) {
+                due += tx.due_count(&app.definition.app.id, MOST_COUNTED - due)?;
+            }
+            Ok(due)
+        })?;
+        self.progress.due = due as u64;
+        self.progress.next_due = next_due(self.host)?;
+        self.counted_at = Some(Instant::now());
+        Ok(())
     }
 
     fn stopped(&self) -> bool {
         self.cancelled
             || self.host.state().cancelled.load(Ordering::SeqCst) != self.epoch
-            || self.deadline.is_some_and(|deadline| Instant::now() > deadline)
+            || self.bounds.deadline.is_some_and(|deadline| Instant::now() > deadline)
+            || self.bounds.deadline.and(self.bounds.until).is_some_and(|until| self.host.clock().now() >= until)
     }
 
     fn read<T>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let now = self.host.clock().now();
-        self.host.store().read(now, work)
+        self.host.store()?.read(now, work)
     }
 
     /// One transaction: stores reports, lets validity begin and end, claims what is due. Whether there was anything to do.
@@ -319,7 +374,7 @@ impl<'a> Run<'a> {
         let turn = *lock(&state.turn);
         let mut begun = Vec::new();
         let was_set = clocks::was_set(state, self.host.clock());
-        let written = self.host.store().write(now, |tx| {
+        let written = self.host.store()?.write(now, |tx| {
             tx.moment = moment;
             let kept = was_set.then(|| clocks::keep_time(tx)).transpose()?;
             let mut gates = Gates::read(tx)?;
@@ -398,11 +453,7 @@ impl<'a> Run<'a> {
             self.own = jobs;
             return;
         }
-        let count = jobs.len();
-        lock(&self.exchange.desk).jobs.extend(jobs);
-        for _ in 0..count {
-            self.exchange.job_ready.notify_one();
-        }
+        self.hall.hand_out(jobs);
     }
 
     /// With one worker the calls are made on the caller's thread, one after the other.
@@ -415,45 +466,43 @@ impl<'a> Run<'a> {
         .collect()
     }
 
-    /// Waits for answers; not for long where a worker is free for what becomes due meanwhile.
-    fn wait_for_reports(&mut self) -> Reports {
-        let free = self.in_flight.len() < self.workers && !self.progress.stopped;
-        let mut desk = lock(&self.exchange.desk);
-        while desk.reports.is_empty() {
-            if !free {
-                desk = self.exchange.report_ready.wait(desk).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let nap = nap(self.wakes_at, self.host.clock().now());
-            let waited = self.exchange.report_ready.wait_timeout(desk, nap).unwrap_or_else(PoisonError::into_inner);
-            desk = waited.0;
-            break;
+    /// Waits for answers; where a worker is free, no longer than until something else may be done.
+    fn wait_for_reports(&self, worked: bool) -> Reports {
+        if self.in_flight.len() >= self.workers || self.progress.stopped {
+            return self.hall.reports();
         }
-        desk.reports.drain(..).collect()
+        // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
+        let due = next_due(self.host).unwrap_or(None);
+        self.hall.reports_or_news(self.wait_until(due, worked))
     }
 
     /// Waits until something is due, where the run may wait at all. False = there is nothing to wait for.
     fn wait_for_work(&self) -> Result<bool, Fault> {
-        if self.deadline.is_none() {
+        if self.bounds.deadline.is_none() {
             return Ok(false);
         }
         loop {
-            if self.stopped() {
+            let due = [next_due(self.host)?, self.bounds.until].into_iter().flatten().min();
+            if self.stopped() || due.is_none() {
                 return Ok(false);
             }
-            let Some(due) = next_due(self.host)? else { return Ok(false) };
-            // The turn before did nothing: what is due now, another run is at.
-            std::thread::sleep(nap(Some(due), self.host.clock().now()));
-            if due <= self.host.clock().now() || clocks::was_set(self.host.state(), self.host.clock()) {
+            self.hall.reports_or_news(self.wait_until(due, false));
+            self.host.refresh()?;
+            let is_due = next_due(self.host)?.is_some_and(|due| due <= self.host.clock().now());
+            if is_due || clocks::was_set(self.host.state(), self.host.clock()) {
                 return Ok(true);
             }
         }
     }
-}
 
-/// How long to wait for work: until it is due, where that is soon. What is due already, somebody else is at.
-fn nap(due: Option<Timestamp>, now: Timestamp) -> Duration {
-    due.map(|due| due.since(now)).filter(|wait| *wait > Period::ZERO).map_or(NAP, |wait| wait.to_std().min(NAP))
+    /// How long to wait for something that is due then. A run that has just worked may find more to do at once.
+    fn wait_until(&self, due: Option<Timestamp>, worked: bool) -> Duration {
+        let now = self.host.clock().now();
+        let least = if worked { Duration::ZERO } else { NAP };
+        let wait = due.map_or(LOOK, |due| due.since(now).to_std().clamp(least, LOOK));
+        let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        left.map_or(wait, |left| wait.min(left))
+    }
 }
 
 /// What one transaction of a run did.
@@ -479,7 +528,7 @@ fn health(report: &Report) -> Health {
 pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
     let (apps, _) = host.apps();
     let now = host.clock().now();
-    host.store().read(now, |tx| {
+    host.store()?.read(now, |tx| {
         let mut gates = Gates::read(tx)?;
         gates.count(tx)?;
         let mut next = tx.next_user_change()?;

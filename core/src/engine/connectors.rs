@@ -22,7 +22,7 @@ impl Shared {
     pub(super) fn refresh_apps(&self) -> Result<(), Fault> {
         let (known, revision) = self.apps();
         let now = self.clock.now();
-        let (apps, mut described, newest) = self.store().read(now, |tx| {
+        let (apps, mut described, newest) = self.store()?.read(now, |tx| {
             let newest = tx.apps_revision()?;
             let apps = if newest == revision { Vec::new() } else { tx.apps()? };
             let described = if apps.is_empty() { BTreeMap::new() } else { tx.target_schemas(&apps)? };
@@ -53,7 +53,10 @@ impl Shared {
     /// Checks a definition and finds its connector. Without `keep`, nothing of it stays.
     pub(super) fn make_live(&self, app: App, keep: bool) -> Result<LiveApp, Vec<Fault>> {
         let now = self.clock.now();
-        let described = self.store().read(now, |tx| tx.target_schema(&app)).map_err(|fault| vec![fault])?;
+        let described = self
+            .store()
+            .and_then(|mut store| store.read(now, |tx| tx.target_schema(&app)))
+            .map_err(|fault| vec![fault])?;
         let (connector, mut faults) = match self.connector(&app, keep) {
             Ok(connector) => (connector, Vec::new()),
             Err(fault) => (None, vec![fault]),

@@ -8,6 +8,7 @@ use crate::testing::VirtualClock;
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn engine(clock: &VirtualClock) -> Engine {
     let engine = Engine::builder().clock(Arc::new(clock.clone())).seed(1).open().unwrap();
@@ -90,4 +91,41 @@ fn what_lies_behind_costs_nothing() {
     };
     let (few, many) = (steps(1), steps(20_000));
     assert!(few > 1000 && many <= few + few / 100, "{few} steps with 2 finished requests, {many} with 40,000");
+}
+
+/// What the store's machine does for a user who is put and for the steps that bring their request to its end, with so many
+/// requests due behind it in each of so many apps, and how long that takes.
+fn a_turn_before(queued: u32, apps: usize) -> (i64, Duration) {
+    let clock = VirtualClock::new(Timestamp::default());
+    let engine = engine(&clock);
+    for number in 2..apps {
+        let app = json!({"id": format!("app-{number}"), "connector": {"kind": "mock"}, "mapping": []});
+        engine.put_app(App::from_json(app.to_string().as_bytes()).unwrap(), None).unwrap();
+    }
+    for id in ["crm", "tickets"] {
+        cost::put_queued(&lock(&engine.shared.store), id, 1, queued).unwrap();
+    }
+    engine.step().unwrap();
+    cost::take();
+    let begun = Instant::now();
+    put(&engine, &json!({}));
+    // Those behind are due from now on.
+    clock.advance(Period::from_seconds(1));
+    for _ in 0..4 {
+        assert!(engine.step().unwrap().worked);
+    }
+    let taken = begun.elapsed();
+    let accounts = |id| engine.mock_target(id).unwrap().accounts().len();
+    assert_eq!((accounts("crm"), accounts("tickets")), (1, 1));
+    (cost::take().steps, taken)
+}
+
+#[test]
+fn what_is_queued_behind_costs_a_turn_nothing() {
+    let queued = std::env::var("ROLLKEEPER_QUEUED").ok().and_then(|queued| queued.parse().ok()).unwrap_or(100_000);
+    let ((few, _), (many, taken)) = (a_turn_before(1000, 2), a_turn_before(queued, 2));
+    assert!(
+        few > 1000 && many <= few + few / 100,
+        "{few} steps before 1,000 queued, {many} before {queued}: {taken:?}"
+    );
 }

@@ -45,7 +45,7 @@ use crate::fault::{Code, Fault};
 use crate::id::{AppId, Random};
 use crate::intake::LiveApps;
 use crate::model::{Alert, LogEntry};
-use crate::store::{Store, Tx};
+use crate::store::{Owner, Store, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -79,7 +79,8 @@ struct Apps {
 }
 
 struct Shared {
-    store: Mutex<Store>,
+    owner: Owner,
+    store: Arc<Mutex<Store>>,
     clock: Arc<dyn Clock>,
     secrets: Option<SecretsCallback>,
     log: Option<LogCallback>,
@@ -107,7 +108,8 @@ impl Engine {
             Store::open_at(builder.path.as_deref(), builder.key, random, !builder.read_only).map_err(failed)?;
         let engine = Self {
             shared: Arc::new(Shared {
-                store: Mutex::new(store),
+                owner: Owner::here(),
+                store: Arc::new(Mutex::new(store)),
                 clock: builder.clock,
                 secrets: builder.secrets,
                 log: builder.log,
@@ -126,7 +128,7 @@ impl Engine {
         if alone && !engine.shared.read_only {
             engine.take_over().map_err(failed)?;
         }
-        engine.shared.store().share();
+        engine.shared.store().map_err(failed)?.share();
         Ok(engine)
     }
 
@@ -161,7 +163,7 @@ impl Engine {
         loop {
             let (apps, revision) = self.shared.apps();
             let (now, moment) = (self.now(), self.shared.clock.moment());
-            let (result, entries) = lock(&self.shared.store).write(now, |tx| {
+            let (result, entries) = self.shared.store()?.write(now, |tx| {
                 tx.moment = moment;
                 if tx.apps_revision()? != revision {
                     return Ok(None);
@@ -170,7 +172,10 @@ impl Engine {
             })?;
             self.shared.tell(entries);
             match result {
-                Some(result) => return Ok(result),
+                Some(result) => {
+                    self.shared.run.announce();
+                    return Ok(result);
+                }
                 // Somebody changed an app meanwhile, here or in another process.
                 None => self.shared.refresh()?,
             }
@@ -184,7 +189,7 @@ impl Engine {
     ) -> std::result::Result<T, Fault> {
         self.shared.refresh()?;
         let now = self.now();
-        lock(&self.shared.store).read(now, work)
+        self.shared.store()?.read(now, work)
     }
 }
 
@@ -192,9 +197,20 @@ fn no_app() -> Fault {
     Fault::new(Code::NotFound, "there is no such app")
 }
 
+/// In a child that was forked the store is never closed: closing would touch the file without its locks.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.owner.is_gone() {
+            std::mem::forget(Arc::clone(&self.store));
+        }
+    }
+}
+
 impl Host for Shared {
-    fn store(&self) -> MutexGuard<'_, Store> {
-        lock(&self.store)
+    fn store(&self) -> std::result::Result<MutexGuard<'_, Store>, Fault> {
+        // Asked before anything is locked: whoever held a lock at the fork does not exist in the child.
+        self.owner.check()?;
+        Ok(lock(&self.store))
     }
 
     fn apps(&self) -> (LiveApps, u64) {

@@ -1,8 +1,7 @@
 //! The verbs of plans.
 
-use super::work::Active;
 use super::{Engine, Error, Result};
-use crate::delivery::Host;
+use crate::delivery::{Active, Host};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::model::{PlanFilter, PlanItem, Reconciliation, ReconciliationKind, ReviewDecision, State};

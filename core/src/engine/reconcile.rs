@@ -1,7 +1,7 @@
 //! The verbs of reconciliation up to the plan.
 
-use super::work::Active;
 use super::{Engine, Error, Result};
+use crate::delivery::Active;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::model::{Reconciliation, ReconciliationFilter};

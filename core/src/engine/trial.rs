@@ -86,8 +86,9 @@ impl Shared {
         let known = apps.get(&app.id).filter(same).or_else(|| apps.values().find(same));
         let connector = known.and_then(|live| live.connector.clone());
         let capabilities = known.map(|live| live.capabilities.clone()).unwrap_or_default();
-        let described =
-            self.store().read(self.clock.now(), |tx| tx.target_schema(&app)).map_err(|fault| vec![fault])?;
+        let now = self.clock.now();
+        let described = self.store().and_then(|mut store| store.read(now, |tx| tx.target_schema(&app)));
+        let described = described.map_err(|fault| vec![fault])?;
         let attributes =
             known_attributes(&app, None, described.as_ref()).or_else(|| known.and_then(|live| live.attributes.clone()));
         let definition = Definition::compile(app, attributes.as_deref())?;

@@ -1,7 +1,7 @@
 //! The verb that takes back what was done.
 
-use super::work::Active;
 use super::{Engine, Error, Result};
+use crate::delivery::Active;
 use crate::model::Reconciliation;
 use crate::reconcile;
 

@@ -1,24 +1,13 @@
 //! The verbs that do what is due.
 
 use super::{Engine, Error, Result, RunOptions};
-use crate::delivery::{self, Host, lock};
+use crate::delivery::{self, Active, Bounds, Host};
 use crate::fault::{Code, Fault};
 use crate::model::{Progress, Step};
 use crate::reconcile;
-use crate::time::{Period, Timestamp};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// How long a run waits before it looks again whether a reconciliation is due.
-const NAP: Duration = Duration::from_millis(50);
-
-/// How long deliveries may be waited for: not beyond the next reconciliation.
-fn left(deadline: Instant, due: Option<Timestamp>, now: Timestamp) -> Period {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let left = Period::from_micros(i64::try_from(left.as_micros()).unwrap_or(i64::MAX));
-    due.map_or(left, |due| left.min(due.since(now)))
-}
+use std::time::Instant;
 
 /// What was done before and what is done now, together.
 fn sum(before: &Progress, now: &Progress) -> Progress {
@@ -27,23 +16,6 @@ fn sum(before: &Progress, now: &Progress) -> Progress {
         completed: before.completed + now.completed,
         failed: before.failed + now.failed,
         ..now.clone()
-    }
-}
-
-/// Counts a run as long as it lives.
-pub(super) struct Active<'a>(&'a delivery::RunState);
-
-impl<'a> Active<'a> {
-    pub(super) fn new(state: &'a delivery::RunState) -> Self {
-        *lock(&state.active) += 1;
-        Self(state)
-    }
-}
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        *lock(&self.0.active) -= 1;
-        self.0.idle.notify_all();
     }
 }
 
@@ -56,12 +28,12 @@ impl Engine {
     /// Store errors. What a target does is never an error here: it is in the requests.
     pub fn run(&self, options: &RunOptions) -> Result<Progress> {
         self.writable("run")?;
-        let _active = Active::new(&self.shared.run);
-        self.run_all(options).map_err(|fault| Error::new("run", fault))
+        let active = Active::new(&self.shared.run);
+        self.run_all(options, &active).map_err(|fault| Error::new("run", fault))
     }
 
     /// Deliveries and reconciliations in turn, until there is neither.
-    fn run_all(&self, options: &RunOptions) -> std::result::Result<Progress, Fault> {
+    fn run_all(&self, options: &RunOptions, active: &Active<'_>) -> std::result::Result<Progress, Fault> {
         let host = self.shared.as_ref();
         let epoch = self.shared.run.epoch();
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout.to_std());
@@ -70,8 +42,8 @@ impl Engine {
         self.go_on_with_leavers()?;
         loop {
             // What is due now is delivered first; what waits is waited for only where no reconciliation is due earlier.
-            let due = reconcile::next_due(host)?;
-            let timeout = deadline.map(|deadline| left(deadline, due, self.now()));
+            let until = reconcile::next_due(host)?;
+            let bounds = Bounds { workers: options.workers, deadline, until };
             let told = options.progress.as_deref();
             let stopped = AtomicBool::new(false);
             let watch = |now: &Progress| {
@@ -79,7 +51,8 @@ impl Engine {
                 stopped.fetch_or(!goes_on, Ordering::SeqCst);
                 goes_on
             };
-            let progress = delivery::run(host, options.workers.max(1), timeout, Some(&watch))?;
+            let watch = told.is_some().then_some(&watch as _);
+            let progress = delivery::run(host, &active.hall, bounds, watch)?;
             before = sum(&before, &progress);
             let ended = stopped.into_inner() || self.shared.run.epoch() != epoch;
             let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -93,7 +66,7 @@ impl Engine {
             before.next_due = [before.next_due, due].into_iter().flatten().min();
             before.stopped = ended || over;
             match deadline {
-                Some(_) if !ended && !over && before.next_due.is_some() => std::thread::sleep(NAP),
+                Some(_) if !ended && !over && before.next_due.is_some() => active.pause(),
                 _ => return Ok(before),
             }
         }
@@ -124,12 +97,11 @@ impl Engine {
         self.shared.run.cancel();
     }
 
-    /// Ends every run and waits until the last has returned.
+    /// Ends every run and waits until the last has returned. In a child that was forked there is none.
     pub fn stop(&self) {
         self.cancel_run();
-        let mut active = lock(&self.shared.run.active);
-        while *active > 0 {
-            active = self.shared.run.idle.wait(active).unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !self.shared.owner.is_gone() {
+            self.shared.run.wait_until_idle();
         }
     }
 
@@ -138,10 +110,11 @@ impl Engine {
     /// # Errors
     /// `store_unwritable` where the file exists or cannot be written, `store_full`.
     pub fn backup(&self, path: &Path) -> Result<()> {
-        self.shared.store().backup(path).map_err(|fault| Error::new("backup", fault))
+        self.shared.store().and_then(|store| store.backup(path)).map_err(|fault| Error::new("backup", fault))
     }
 
     pub(super) fn writable(&self, operation: &'static str) -> Result<()> {
+        self.shared.owner.check().map_err(|fault| Error::new(operation, fault))?;
         if self.shared.read_only {
             let fault = Fault::new(Code::ReadOnly, "the engine was opened for reading only");
             return Err(Error::new(operation, fault));

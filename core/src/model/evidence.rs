@@ -304,9 +304,12 @@ pub struct Progress {
     pub completed: u64,
     /// Requests failed.
     pub failed: u64,
-    /// Requests that are not finished.
+    /// Requests that are not finished; counted when the run ends, and 0 until then.
     pub open: u64,
-    /// When something is due next, where anything is.
+    /// How many requests are due now, also those of a target that is left alone for a while. It is counted when the run ends, and for who is told meanwhile once a second; at
+    /// 10,000 the counting ends, so that it costs the same however many there are.
+    pub due: u64,
+    /// When something is due next, where anything is; as of the last counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_due: Option<Timestamp>,
     /// Whether the run was cancelled or ran out of its time.

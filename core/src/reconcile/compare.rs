@@ -202,7 +202,7 @@ impl Work<'_> {
             after = last.item.number;
             let now = self.host.clock().now();
             // What is shown here logs nothing, and apps that change meanwhile make another plan necessary anyway.
-            self.host.store().write_ahead(now, |tx| {
+            self.host.store()?.write_ahead(now, |tx| {
                 tx.save_reconciliation(&self.row)?;
                 visit(tx, &mut page)
             })?;

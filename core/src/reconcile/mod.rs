@@ -309,7 +309,7 @@ fn find<'a>(apps: &'a LiveApps, id: &str) -> Result<&'a Arc<LiveApp>, Fault> {
 /// One writing transaction with the apps as they are in the store then; what it logged is told when it is durable.
 fn write<T>(host: &dyn Host, mut work: impl FnMut(&mut Tx<'_>, &LiveApps) -> Result<T, Fault>) -> Result<T, Fault> {
     with_apps(host, |now, revision, apps| {
-        let (result, entries) = host.store().write(now, |tx| match tx.apps_revision()? == revision {
+        let (result, entries) = host.store()?.write(now, |tx| match tx.apps_revision()? == revision {
             true => work(tx, apps).map(Some),
             false => Ok(None),
         })?;
@@ -325,7 +325,7 @@ fn write_ahead<T>(
     mut work: impl FnMut(&mut Tx<'_>, &LiveApps) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     with_apps(host, |now, revision, apps| {
-        host.store().write_ahead(now, |tx| match tx.apps_revision()? == revision {
+        host.store()?.write_ahead(now, |tx| match tx.apps_revision()? == revision {
             true => work(tx, apps).map(Some),
             false => Ok(None),
         })
@@ -349,5 +349,5 @@ fn with_apps<T>(
 /// One reading transaction.
 fn read<T>(host: &dyn Host, work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
     let now = host.clock().now();
-    host.store().read(now, work)
+    host.store()?.read(now, work)
 }

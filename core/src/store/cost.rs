@@ -65,3 +65,15 @@ pub(crate) fn put_finished(store: &super::Store, app: &str, user: &str, count: u
          SELECT (SELECT max(sequence) FROM log) + n, n, 'completed', '{app}', '{user}', {id}, '{{}}', 'long ago' FROM number;",
     ))
 }
+
+/// Puts `count` requests of as many users into the queue of an app, all due at `due`.
+pub(crate) fn put_queued(store: &super::Store, app: &str, due: i64, count: u32) -> rusqlite::Result<()> {
+    store.connection.execute_batch(&format!(
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {count})
+         INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
+             unsettled, verifying, why, created_at, due_at, attempts, retry_count, faults)
+         SELECT '{app}-queued-' || n, '{app}', 'queued-' || n, 'Update', 'New', 'NotRequired', 0, 1, 0, 0, 0, 0, 'queued', 0,
+             {due}, 0, 0, '[]'
+         FROM number;",
+    ))
+}

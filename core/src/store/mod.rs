@@ -17,6 +17,7 @@ mod not_kept;
 mod observations;
 mod open;
 mod plans;
+mod process;
 mod reconciliations;
 mod references;
 mod requests;
@@ -35,6 +36,7 @@ pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::{PlanRow, RELEASED};
+pub(crate) use process::Owner;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};
@@ -56,6 +58,8 @@ pub(crate) struct Store {
     connection: Connection,
     vault: Vault,
     lock: Option<open::Lock>,
+    /// Last, so that the file is closed before it counts as such.
+    _noted: Option<process::Noted>,
 }
 
 impl Store {

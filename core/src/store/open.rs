@@ -1,6 +1,7 @@
 //! Opening a database file: who may, which version, is it whole.
 
 use super::dialect::{schema_text, set_up, store_fault};
+use super::process::Noted;
 use super::{Store, Vault};
 use crate::fault::{Code, Fault};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -34,10 +35,11 @@ impl Store {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(Fault::new(Code::StoreFailed, "the system's SQLite is older than 3.51.3 and may damage files"));
         }
-        let (mut connection, lock, alone) = match path {
-            None => (Connection::open_in_memory().map_err(|error| store_fault(&error))?, None, true),
+        let (mut connection, lock, alone, noted) = match path {
+            None => (Connection::open_in_memory().map_err(|error| store_fault(&error))?, None, true, None),
             Some(path) => {
                 check_file(path, writes)?;
+                let noted = Noted::new(path)?;
                 let (lock, alone) = if writes { acquire(path)? } else { (None, false) };
                 let flags = if writes {
                     OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -49,12 +51,12 @@ impl Store {
                 if alone && left {
                     recover(&connection, path)?;
                 }
-                (connection, lock, alone)
+                (connection, lock, alone, Some(noted))
             }
         };
         set_up(&connection, writes).map_err(|error| store_fault(&error))?;
         migrate(&mut connection, writes)?;
-        let mut store = Self { connection, vault, lock };
+        let mut store = Self { connection, vault, lock, _noted: noted };
         store.check_key(writes)?;
         store.remember_ids()?;
         Ok((store, alone))

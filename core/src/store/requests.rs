@@ -320,6 +320,22 @@ impl Tx<'_> {
         found.into_iter().map(parse).collect()
     }
 
+    /// How many requests of the app are due; it is counted no further than `most`.
+    pub(crate) fn due_count(&self, app: &AppId, most: usize) -> Result<usize, Fault> {
+        let mut found = 0;
+        for urgent in [1, 0] {
+            let room = i64::try_from(most.saturating_sub(found)).unwrap_or(i64::MAX);
+            let rows = self.rows(
+                "SELECT 1 FROM request WHERE app_id = $1 AND urgent = $2 AND head = 1 AND finished_at IS NULL
+                 AND due_at IS NOT NULL AND due_at <= $3 LIMIT $4",
+                params![app.as_str(), urgent, self.now.as_micros(), room],
+                |_| Ok(()),
+            )?;
+            found += rows.len();
+        }
+        Ok(found)
+    }
+
     /// When a request of the app is due next.
     pub(crate) fn next_due(&self, app: &AppId) -> Result<Option<Timestamp>, Fault> {
         let mut next: Option<i64> = None;

@@ -576,16 +576,21 @@ class Tile(Record):
 
 
 class Progress(Record):
-    """How a run goes or went."""
+    """How a run goes or went.
+
+    ``due`` and ``next_due`` are counted when the run ends, and for ``progress`` once a second; ``due`` no further than
+    10,000. ``open`` is counted when the run ends, and 0 until then.
+    """
 
     __slots__ = ()
-    _shown = ("done", "completed", "failed", "open", "stopped")
+    _shown = ("done", "completed", "failed", "open", "due", "stopped")
     _readers = {"next_due": _time}
 
     done: int
     completed: int
     failed: int
     open: int
+    due: int
     next_due: Optional[datetime]
     stopped: bool
 

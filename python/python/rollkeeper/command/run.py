@@ -37,7 +37,7 @@ def run(workers: int, timeout: Optional[float], database: Database, as_json: boo
         def tell(progress: Progress) -> None:
             last[:] = [progress]
             finished = progress.completed + progress.failed
-            move(completed=finished, total=finished + progress.open)
+            move(completed=finished, total=finished + progress.due)
 
         try:
             last[:] = [engine.run(workers=workers, timeout=timeout, progress=tell)]
@@ -50,7 +50,7 @@ def run(workers: int, timeout: Optional[float], database: Database, as_json: boo
 
 
 def _summary(output: Output, progress: dict[str, Any], interrupted: bool) -> None:
-    progress = {"completed": 0, "done": 0, "failed": 0, "open": 0, **progress, "stopped": interrupted}
+    progress = {"completed": 0, "done": 0, "due": 0, "failed": 0, "open": 0, **progress, "stopped": interrupted}
     if output.json:
         output.emit(progress)
         return
