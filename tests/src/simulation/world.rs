@@ -196,8 +196,10 @@ impl World {
                     if attempt > 2 {
                         self.store.disk().mend();
                     }
-                    // What was read wrong may be remembered.
+                    // What was read wrong may be remembered. SQLite believes what it reads when it closes, and would write it
+                    // down: the disk is mended first.
                     if error.code() == Code::StoreDamaged {
+                        self.store.disk().mend();
                         self.open_again();
                     }
                 }
