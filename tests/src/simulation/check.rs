@@ -2,6 +2,7 @@
 
 use super::apps::APPS;
 use super::people::Wanted;
+use super::target::Held;
 use super::world::World;
 use rollkeeper::model::{Account, AccountFilter, LinkState, Request, State, WaitingFor};
 use rollkeeper::{Code, Engine, Operation};
@@ -36,19 +37,8 @@ impl World {
         let healed_from = self.heal();
         let requests = self.all_requests();
         self.explains(&requests);
-        // Where nobody can look, nobody can say whether an account was made for somebody who left since.
-        let blind = |request: &&Request| {
-            let target = self.targets.iter().find(|target| target.app == request.app.as_str());
-            target.is_some_and(|target| !target.can_search())
-        };
-        let in_doubt = |request: &&Request| {
-            let code = request.faults.first().map(|fault| fault.code);
-            request.state == State::Failed && code == Some(Code::Uncertain)
-        };
-        let doubts: Vec<Lane> = requests.iter().filter(in_doubt).filter(blind).map(lane).collect();
         let fresh = requests.into_iter().filter(|request| request.finished_at.is_some_and(|at| at >= healed_from));
-        let mut excused = self::troubled(&fresh.collect::<Vec<_>>());
-        excused.extend(doubts);
+        let excused = self::troubled(&fresh.collect::<Vec<_>>());
         self.counts.unhealed += excused.len() as u64;
         self.judge_all(&excused, &excused);
         self.keeps_its_word();
@@ -94,9 +84,29 @@ impl World {
         }
         for _ in 0..ROUNDS {
             self.retry_failed();
+            self.clear_doubts();
             self.drain(DAYS);
         }
         from
+    }
+
+    /// Whoever left or is suspended gets nothing tried again. Where nobody knows whether an account was made for them, a person
+    /// looks at the target, and says which it is.
+    fn clear_doubts(&mut self) {
+        for request in self.all_requests() {
+            let target = self.targets.iter().find(|target| target.app == request.app.as_str());
+            let (Some(target), State::Failed, Operation::Create) = (target, request.state, request.operation) else {
+                continue;
+            };
+            let is_theirs = |held: &&Held| held.gone.is_none() && held.ours && held.user() == Some(&lane(&request).1);
+            let Some(id) = target.accounts().iter().find(is_theirs).map(|held| held.account.external_id.clone()) else {
+                continue;
+            };
+            let note = "the account is there";
+            self.ask("complete_manually", |engine| {
+                engine.complete_manually(request.id.as_str(), "operator", note, Some(&id))
+            });
+        }
     }
 
     /// Compares what the targets have with what is wanted, but for lanes that may be otherwise: `lanes` in any way, `removals`
@@ -106,8 +116,8 @@ impl World {
         let filter = AccountFilter { link_state: Some(LinkState::Linked), ..AccountFilter::default() };
         let links = self.ask("accounts", |engine| engine.accounts(&filter)).unwrap_or_default();
         for target in self.targets.clone() {
-            let (accounts, wrongs) = target.look();
-            wrongs.into_iter().for_each(|wrong| self.wrong(wrong));
+            let accounts = target.accounts();
+            target.wrongs().into_iter().for_each(|wrong| self.wrong(wrong));
             for person in self.people.clone() {
                 let lane = (target.app.to_owned(), person.id.clone());
                 let excused = match person.wanted(target.app, now) {

@@ -25,6 +25,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "create, the reply is lost", shape: 0, play: |world| world.creates(Fate::ReplyLost) },
     Scenario { name: "create, it arrives late", shape: 1, play: |world| world.creates(Fate::Late) },
     Scenario { name: "update", shape: 0, play: World::updates },
+    Scenario { name: "update, an older one arrives late", shape: 0, play: World::updates_beside_doubt },
     Scenario { name: "deactivate beside an update in doubt", shape: 3, play: World::deactivates_beside_doubt },
     Scenario { name: "freeze and unfreeze", shape: 0, play: World::freezes },
     Scenario { name: "delete", shape: 1, play: World::deletes },
@@ -63,6 +64,20 @@ impl World {
         self.turns(1);
         self.put(1, |_| {});
         self.turns(1);
+    }
+
+    /// The first attempt at an Update arrives when the second and a newer Update are done.
+    fn updates_beside_doubt(&mut self) {
+        self.turns(0);
+        self.script(&[("update", Fate::Late)]);
+        self.put(0, |_| {});
+        self.run();
+        for _ in 0..3 {
+            self.time.pass(Period::from_seconds(2));
+            self.run();
+        }
+        self.put(0, |_| {});
+        self.turns(2);
     }
 
     fn deactivates_beside_doubt(&mut self) {

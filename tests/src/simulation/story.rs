@@ -46,7 +46,9 @@ impl World {
 
     /// Something in the directory, or somebody at the console.
     fn happens(&mut self) {
-        let index = self.chance.below(self.people.len());
+        // Often the same person again, as where somebody corrects a record.
+        let index = if self.chance.percent(50) { self.last } else { self.chance.below(self.people.len()) };
+        self.last = index;
         let until = self.time.wall().plus(Period::from_seconds(60 + 60 * self.chance.below(2_000) as u32));
         match self.chance.below(20) {
             0 | 1 if self.people.len() < MOST => {
@@ -146,7 +148,7 @@ impl World {
         if self.chance.percent(85) {
             self.run();
         }
-        let longest = self.chance.one(&[2, 30, 150, 600, 7_200, 86_400]).copied().unwrap_or(2);
+        let longest = self.chance.one(&[2, 10, 30, 60, 150, 150, 600, 7_200, 86_400]).copied().unwrap_or(2);
         self.pass_up_to(longest);
         if self.chance.percent(5) {
             self.open_again();

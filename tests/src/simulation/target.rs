@@ -142,11 +142,6 @@ impl Target {
         }
     }
 
-    /// Whether accounts can be looked for.
-    pub(super) fn can_search(&self) -> bool {
-        self.nature.search
-    }
-
     /// From now on so many of a hundred calls have trouble.
     pub(super) fn trouble(&self, percent: usize) {
         lock(&self.state).trouble = percent;
@@ -208,10 +203,14 @@ impl Target {
         lock(&self.entitled)
     }
 
-    /// Its accounts, and what it saw that must not be.
-    pub(super) fn look(&self) -> (Vec<Held>, Vec<String>) {
-        let mut state = self.settled();
-        (state.accounts.clone(), std::mem::take(&mut state.wrongs))
+    /// Its accounts.
+    pub(super) fn accounts(&self) -> Vec<Held> {
+        self.settled().accounts.clone()
+    }
+
+    /// What it saw that must not be, once.
+    pub(super) fn wrongs(&self) -> Vec<String> {
+        std::mem::take(&mut self.settled().wrongs)
     }
 
     /// How many calls there were.

@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) time: Time,
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) people: Vec<Person>,
+    /// The person to whom something happened last.
+    pub(super) last: usize,
     pub(super) wrongs: Vec<String>,
     pub(super) counts: Counts,
     pub(super) transcript: Arc<Mutex<Transcript>>,
@@ -65,6 +67,7 @@ impl World {
             time,
             targets: targets.to_vec(),
             people: (1..=BEGINNERS).map(Person::new).collect(),
+            last: 0,
             wrongs: Vec::new(),
             counts: Counts::default(),
             transcript,
@@ -193,8 +196,10 @@ impl World {
                     if attempt > 2 {
                         self.store.disk().mend();
                     }
-                    // What was read wrong may be remembered.
+                    // What was read wrong may be remembered. SQLite believes what it reads when it closes, and would write it
+                    // down: the disk is mended first.
                     if error.code() == Code::StoreDamaged {
+                        self.store.disk().mend();
                         self.open_again();
                     }
                 }

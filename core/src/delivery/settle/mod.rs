@@ -126,7 +126,7 @@ impl Settling<'_, '_> {
 
     fn applied(&mut self, row: RequestRow, work: Work, account: Option<TargetAccount>) -> Result<(), Fault> {
         match (work, account) {
-            (Work::Create { attributes, .. }, Some(account)) => {
+            (Work::Create { attributes, in_doubt, .. }, Some(account)) => {
                 if account.external_id.is_empty() {
                     let message = "the connector gave an account without an id";
                     let error = ConnectorError::new(Outcome::Ambiguous, Code::InvalidAnswer.name(), message);
@@ -135,7 +135,9 @@ impl Settling<'_, '_> {
                 if !self.may_link(&account.external_id)? {
                     return self.conflict(row, Code::ConflictOwned, "the target gave the account of another user");
                 }
-                self.link(row, account, Some(attributes), "created", false)
+                // Under the same key a target shows the account that an earlier request made, with what that one had sent.
+                let by_another = in_doubt && row.request.parent_id.is_some() && self.app.capabilities.idempotency_key;
+                self.link(row, account, Some(attributes).filter(|_| !by_another), "created", false)
             }
             (Work::Update { attributes, changes, .. }, account) => self.updated(row, attributes, &changes, account),
             (Work::Read { .. }, Some(account)) => self.seen(row, account),
