@@ -1,6 +1,6 @@
 # Thin: each target is a line or a few. Everything that is installed goes into .build/, which git ignores.
 comma := ,
-.PHONY: demo test check bench torture fuzz go readme
+.PHONY: demo test check bench torture fuzz go readme simulate
 
 demo:                   # joiners, movers, leavers and what somebody did by hand, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
@@ -31,10 +31,16 @@ bench:                  # ours beside the peers; ONLY=P7,P11 for some rows
 	tests/bench/build.sh
 	ROLLKEEPER_PYTHON=.build/release/bin/python .build/release/bin/python tests/bench/bench.py $(if $(ONLY),--only $(ONLY))
 
-torture:                # kill -9 against a Python host; KILLS=n
+torture:                # kill -9 against hosts in Python, C and Go; KILLS=n in all
 	python/build.sh install
-	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),200)
+	tests/torture/build.sh
+	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),300)
 	.build/python/bin/python tests/torture/reconciliation.py --every
+
+simulate:               # stories in simulated worlds; SEEDS=n, or SEED=7 to read one; EVERY=10 for a tenth of the mishaps in small ones
+	cargo build --release --locked -p rollkeeper-tests --bin simulate
+	target/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000))
+	$(if $(SEED),,target/release/simulate --every $(or $(EVERY),1))
 
 fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
 	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))

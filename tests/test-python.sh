@@ -3,10 +3,9 @@
 # `.build/python` and the servers in `.build/servers`, which `make test` installs first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+tests/torture/build.sh
 for folder in servers demo torture; do
   echo "tests/$folder"
   .build/servers/bin/python -m unittest discover -s "tests/$folder"
 done
-.build/python/bin/python tests/torture/torture.py --kills 200
-.build/python/bin/python tests/torture/torture.py --kills 60 --without-look-up
 .build/python/bin/python tests/torture/reconciliation.py --seconds 20

@@ -22,6 +22,11 @@ pub(crate) fn name_based(namespace: &str, name: &str) -> Option<String> {
     Some(uuid::Uuid::new_v5(&namespace, name.as_bytes()).to_string())
 }
 
+/// Whether a text can be an id: 1 to 256 bytes without control characters.
+pub(crate) fn is_sound(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control)
+}
+
 macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident, $word:literal) => {
         $(#[$doc])*
@@ -36,8 +41,7 @@ macro_rules! identifier {
             /// `invalid_id` where the text is empty, too long or holds a control character.
             pub fn new(text: impl Into<String>) -> Result<Self, Fault> {
                 let text = text.into();
-                let sound = !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control);
-                if sound {
+                if is_sound(&text) {
                     Ok(Self(text))
                 } else {
                     Err(Fault::new(

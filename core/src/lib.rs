@@ -18,7 +18,9 @@ pub mod lane;
 pub mod lifecycle;
 pub mod mapping;
 pub mod matching;
+mod pacing;
 pub mod planning;
+pub mod protocol;
 pub mod retry;
 pub mod scope;
 

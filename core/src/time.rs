@@ -241,9 +241,10 @@ struct Hands {
 }
 
 impl VirtualClock {
-    /// A clock that shows `start`.
+    /// A clock that shows `start`. Of two that begin at different times, the later one stands for the same machine later.
     pub fn new(start: Timestamp) -> Self {
-        Self(Arc::new(Hands { now: AtomicI64::new(start.0), boot: AtomicU64::new(1), running: AtomicI64::new(0) }))
+        let (now, running) = (AtomicI64::new(start.0), AtomicI64::new(start.0));
+        Self(Arc::new(Hands { now, boot: AtomicU64::new(1), running }))
     }
 
     /// Lets time pass.

@@ -4,9 +4,13 @@
 //! `serde_json` keeps object keys sorted unless somebody in the program switches on its `preserve_order` feature;
 //! [`canonical`] sorts by itself and is right in both cases.
 
+mod order;
 mod record;
 
-pub(crate) use record::{DEEPEST, Field, Keys, Raw, Reader, Record, each_item, each_member};
+pub(crate) use order::Order;
+pub(crate) use record::{
+    DEEPEST, Field, Keys, Raw, Reader, Record, RecordReader, each_item, each_member, each_member_in_order,
+};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

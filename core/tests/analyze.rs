@@ -174,13 +174,46 @@ fn what_fits_into_memory_and_what_does_not_come_to_the_same() {
         .map(|id| json!({"id": format!("a{id}"), "userName": format!("u{}@x.org", id + 200), "title": "t3"}))
         .collect();
     let links: Vec<Value> = (0..500).map(|id| json!({"user": format!("u{id}"), "account": format!("a{id}")})).collect();
-    let told_with = |memory: usize| {
-        let more = json!({"memory": memory, "links": links, "mapping": [{"target": "title", "source": "title"}]});
+    let told_with = |memory: usize, threads: usize| {
+        let mapping = json!([{"target": "title", "source": "title"}]);
+        let more = json!({"memory": memory, "threads": threads, "links": links, "mapping": mapping});
         told(run(users.clone(), accounts.clone(), &options(more)).unwrap())
     };
-    let (counts, findings) = told_with(0);
+    let (counts, findings) = told_with(0, 1);
     assert_eq!(counts["counts"]["drifted"], 429);
     let counted: u64 = counts["counts"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(findings.len() as u64, counted);
-    assert_eq!((counts, findings), told_with(1 << 28));
+    assert_eq!((counts, findings), told_with(1 << 28, 2));
+}
+
+#[test]
+fn what_is_found_is_the_same_with_any_number_of_threads() {
+    let record = |id: u32| match id % 997 {
+        7 => "nonsense".to_owned(),
+        11 => json!({"id": "a1", "userName": "twice"}).to_string(),
+        _ => {
+            json!({"id": format!("a{id}"), "userName": format!("u{}@x.org", id + 200), "x": "y".repeat(90)}).to_string()
+        }
+    };
+    let records: Vec<String> = (0..6000).map(record).collect();
+    let pages = records.chunks(700).map(|page| page.join(",").replace("nonsense", "{\"id\":[]}"));
+    let pages: Vec<String> = pages.map(|page| format!(r#"{{"totalResults":6000,"Resources":[{page}]}}"#)).collect();
+    let users: Vec<Value> =
+        (0..6000).map(|id| json!({"id": format!("u{}", id % 5990), "email": format!("U{id}@x.org")})).collect();
+    for accounts in [records.join("\n"), pages.join("\n"), format!("[{}]", pages[0])] {
+        let told_with = |threads: usize| {
+            told(run(users.clone(), accounts.as_str(), &options(json!({"threads": threads}))).unwrap())
+        };
+        let alone = told_with(1);
+        assert!(alone.0["unreadable"].as_u64() > Some(10), "{}", alone.0);
+        for threads in [0, 2, 3, 9] {
+            assert_eq!(told_with(threads), alone, "{threads}");
+        }
+        // A page that is cut off is told so, however many read it.
+        let cut = format!("{}\n{{\"totalResults\":9,\"Resources\":[{{\"id\":\"1\"}},{{\"id\":", pages[0]);
+        for threads in [1, 2] {
+            let faults = run(users.clone(), cut.as_str(), &options(json!({"threads": threads}))).err().unwrap();
+            assert_eq!((faults[0].code.name(), faults[0].attribute.as_deref()), ("invalid_json", Some("accounts")));
+        }
+    }
 }

@@ -342,7 +342,7 @@ fn patience_that_a_target_asked_for_is_kept_when_another_request_passes() {
     world.engine.submit("crm", "u1", Operation::Freeze, Some("op"), None).unwrap();
     world.run();
     assert_eq!(world.calls(), ["create", "update"]);
-    assert_eq!(world.requests(), ["Create Completed", "Update Requested lane rate_limited", "Freeze New"]);
+    assert_eq!(world.requests(), ["Create Completed", "Update Requested lane rate_limited", "Freeze New rate"]);
     world.clock.advance(Period::from_seconds(3602));
     world.run();
     assert_eq!(world.calls(), ["create", "update", "freeze", "read", "update"]);

@@ -373,7 +373,7 @@ fn an_account_that_may_be_the_users_is_neither_linked_nor_is_one_made_beside_it(
     assert_eq!(world.requests(), ["Create Failed conflict_candidates"]);
     let failed = &world.all()[0];
     let message = "no account matches for certain, and some may be the user's: `a0` (0.4), `a1` (0.4)";
-    assert_eq!(failed.faults[0].message, message);
+    assert!(failed.faults[0].message.starts_with(message), "{}", failed.faults[0].message);
     assert_eq!(world.accounts().len(), 2);
     assert!(world.records().is_empty());
     // It is for a person, who decides; by itself nothing goes on.
@@ -388,7 +388,8 @@ fn an_account_that_may_be_the_users_is_neither_linked_nor_is_one_made_beside_it(
 fn several_certain_accounts_are_named_and_left_alone() {
     let world = world_with(&[json!({"userName": "x", "badge": "B1"}), json!({"userName": "y", "badge": "B1"})]);
     assert_eq!(world.requests(), ["Create Failed conflict_duplicate"]);
-    assert_eq!(world.all()[0].faults[0].message, "several accounts match: `a0` (1), `a1` (1)");
+    let message = &world.all()[0].faults[0].message;
+    assert!(message.starts_with("several accounts match: `a0` (1), `a1` (1); "), "{message}");
     assert!(world.logged("matched", r#""decision":"ambiguous""#));
     assert!(world.records().is_empty());
 }

@@ -5,7 +5,7 @@ use rollkeeper::connector::{Capabilities, Connector, ConnectorError, TargetAccou
 use rollkeeper::model::{App, User, UserFilter};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
-use rollkeeper::{Engine, RunOptions, Timestamp};
+use rollkeeper::{Engine, Period, RunOptions, Timestamp};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -119,10 +119,12 @@ fn a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is
         let ended = workers.each_mut().map(|worker| worker.wait().unwrap().success());
         assert_eq!(ended, [dies_at.is_none(), true]);
         drop(engine);
-        // Late enough for every wait to be over.
+        // Another clock is another boot of the machine: every wait begins anew, and is over an hour later.
         let later = VirtualClock::new(Timestamp::parse("2066-01-01T00:00:00Z").unwrap());
-        let engine = Engine::builder().path(&state).clock(Arc::new(later)).open().unwrap();
+        let engine = Engine::builder().path(&state).clock(Arc::new(later.clone())).open().unwrap();
         engine.register_connector("shared", Arc::new(target(folder.path(), None)) as Arc<dyn Connector>).unwrap();
+        engine.run(&RunOptions::default()).unwrap();
+        later.advance(Period::from_seconds(3600));
         assert_eq!(engine.run(&RunOptions::default()).unwrap().open, 0);
         let users = engine.users(&UserFilter::default()).unwrap().len();
         let accounts = target(folder.path(), None).accounts();

@@ -241,7 +241,7 @@ fn what_a_failed_or_cancelled_create_had_reserved_is_free() {
     world.run();
     assert_eq!(names(&world), ["jsmith"]);
     // One that waits for its next attempt has its name until it is taken back.
-    world.script(&json!([{"on": "create", "fault": "rate_limited"}]));
+    world.script(&json!([{"on": "create", "fault": "unreachable"}]));
     john(&world, "u3", &json!({}));
     world.run();
     john(&world, "u4", &json!({}));
@@ -301,10 +301,10 @@ fn a_create_in_doubt_that_is_tried_again_by_hand_is_never_made_under_another_nam
     world.script(&json!([{"on": "create", "fault": "lost_reply"}]));
     john(&world, "u1", &json!({}));
     world.run_days(1);
-    assert_eq!(world.requests(), ["Create Failed uncertain"]);
+    assert_eq!(world.requests(), ["Create Failed conflict_ghost"]);
     world.engine.retry(world.all()[0].id.as_str(), "op").unwrap();
     world.run_days(1);
-    assert_eq!(world.requests(), ["Create Retried uncertain", "Create Failed conflict_ghost"]);
+    assert_eq!(world.requests(), ["Create Retried conflict_ghost", "Create Failed conflict_ghost"]);
     world.engine.retry(world.all()[1].id.as_str(), "op").unwrap();
     world.run_days(1);
     assert_eq!(names(&world), ["jsmith"]);

@@ -5,7 +5,7 @@ use rollkeeper::connector::{Capabilities, Connector, ConnectorError, TargetAccou
 use rollkeeper::model::{AccountFilter, App, RequestFilter, State, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
-use rollkeeper::{Code, Engine, RunOptions, Timestamp};
+use rollkeeper::{Code, Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -102,9 +102,12 @@ fn a_name_that_was_reserved_when_the_process_died_is_used_by_who_goes_on() {
             target.remove_account("1");
         }
         let later = VirtualClock::new(Timestamp::parse("2036-01-01T00:00:00Z").unwrap());
-        let engine = Engine::builder().path(&left).clock(Arc::new(later)).open().unwrap();
+        let engine = Engine::builder().path(&left).clock(Arc::new(later.clone())).open().unwrap();
         engine.register_connector("shared", Arc::new(target.clone()) as Arc<dyn Connector>).unwrap();
         put(&engine, "u2");
+        engine.run(&RunOptions::default()).unwrap();
+        // Another clock is another boot of the machine: every wait begins anew.
+        later.advance(Period::from_seconds(3600));
         engine.run(&RunOptions::default()).unwrap();
         let accounts = engine.accounts(&AccountFilter::default()).unwrap();
         let mut found: Vec<_> = accounts

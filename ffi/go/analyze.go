@@ -43,6 +43,8 @@ type AnalyzeOptions struct {
 	Partial bool
 	// Memory is how many bytes may be used before temporary files are; 0 for the default.
 	Memory int
+	// Threads is how many threads read the records; 0 for the default. What is found does not depend on it.
+	Threads int
 	// Findings are the situations that are gone through; all where it is nil.
 	Findings []string
 }
@@ -65,6 +67,9 @@ func (o AnalyzeOptions) document() map[string]any {
 	}
 	if o.Memory != 0 {
 		document["memory"] = o.Memory
+	}
+	if o.Threads != 0 {
+		document["threads"] = o.Threads
 	}
 	if o.Findings != nil {
 		document["findings"] = o.Findings

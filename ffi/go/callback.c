@@ -96,6 +96,7 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
         .seed = options->seed,
         .has_seed = options->has_seed,
         .read_only = options->read_only,
+        .without_look_up = options->without_look_up,
         .secrets = options->secrets == 0 ? NULL : &secrets,
         .log = options->log == 0 ? NULL : &log,
         .clock = options->clock == 0 ? NULL : &clock,

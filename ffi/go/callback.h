@@ -11,6 +11,7 @@ typedef struct {
     uint64_t seed;
     int32_t has_seed;
     int32_t read_only;
+    int32_t without_look_up;
     uintptr_t secrets;
     uintptr_t log;
     uintptr_t clock;

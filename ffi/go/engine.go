@@ -20,6 +20,8 @@ type Options struct {
 	Seed *uint64
 	// ReadOnly makes every verb that would change something fail with ErrReadOnly.
 	ReadOnly bool
+	// WithoutLookUp makes a create be sent again without a look-up. Only for showing that duplicates appear.
+	WithoutLookUp bool
 	// Secrets gives the secret of a name, and false where there is none.
 	Secrets func(name string) (secret string, ok bool)
 	// Log is told every log entry once it is durable.
@@ -65,6 +67,9 @@ func Open(path string, options Options) (*Engine, error) {
 		}
 		if options.ReadOnly {
 			given.read_only = 1
+		}
+		if options.WithoutLookUp {
+			given.without_look_up = 1
 		}
 		if options.Secrets != nil {
 			given.secrets = C.uintptr_t(cgo.NewHandle(options.Secrets))

@@ -3,6 +3,7 @@ package rollkeeper
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -410,6 +411,32 @@ func TestPureFunctionsNeedNoEngine(t *testing.T) {
 	rendering, err := Render(`[{"target": "name.givenName", "source": "first_name"}]`, user, nil, nil, time.Time{})
 	if err != nil || string(rendering.Attributes) != `{"name":{"givenName":"Zoë"}}` {
 		t.Errorf("%s %v", rendering.Raw, err)
+	}
+}
+
+func TestACreateInDoubtIsSentTwiceOnlyWithoutALookUp(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		clock, err := NewVirtualClock(start)
+		must(t, err)
+		engine := open(t, "", Options{VirtualClock: clock, WithoutLookUp: without})
+		target, err := NewMockTarget(`{"unique": false}`)
+		must(t, err)
+		must(t, target.Script(`[{"on": "create", "fault": "lost_reply"}]`))
+		must(t, engine.RegisterMockTarget("tolerant", target))
+		_, err = engine.PutApp(strings.Replace(crm, `{"kind": "mock"}`, `{"kind": "custom", "name": "tolerant"}`, 1), "")
+		must(t, err)
+		_, err = engine.PutUser(nurse("Nurse"), "")
+		must(t, err)
+		run(t, engine)
+		must(t, clock.Advance(time.Hour))
+		run(t, engine)
+		text, err := target.Accounts()
+		must(t, err)
+		var accounts []json.RawMessage
+		must(t, json.Unmarshal(text, &accounts))
+		if (len(accounts) == 2) != without || len(accounts) == 0 {
+			t.Errorf("without a look-up %t: %s", without, text)
+		}
 	}
 }
 

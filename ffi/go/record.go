@@ -45,6 +45,28 @@ const (
 	Cancelled         State = "Cancelled"
 )
 
+// Hold is what a person holds: nothing of what it names is sent until it is resumed.
+type Hold struct {
+	Record
+	HoldScope
+	// By says who holds it.
+	By string `json:"by"`
+	// Reason says why.
+	Reason string `json:"reason"`
+	// HeldAt says since when.
+	HeldAt time.Time `json:"held_at"`
+}
+
+// HoldScope names what is held: an app, a user, both for one user in one app, or a request alone.
+type HoldScope struct {
+	// App is the app's id.
+	App string `json:"app,omitempty"`
+	// User is the user's id.
+	User string `json:"user,omitempty"`
+	// Request is the request's id.
+	Request string `json:"request,omitempty"`
+}
+
 // Request is one provisioning action for one user and app.
 type Request struct {
 	Record

@@ -83,6 +83,8 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		_, err = p.engine.Submit(arguments.App, arguments.User, arguments.Operation, by, arguments.NotBefore)
 	case "cancel", "approve", "deny", "retry", "complete_manually":
 		err = p.decide(verb, arguments, by)
+	case "hold", "resume", "holds", "maintenance", "requests":
+		err = p.holding(verb, argument, by)
 	case "advance":
 		err = p.advance(plain)
 	case "run":
@@ -178,6 +180,63 @@ func (p *player) impact(argument json.RawMessage) error {
 	summary, err := impact.Summary()
 	p.answers = append(p.answers, string(summary.Raw))
 	return err
+}
+
+// holding performs a step that holds, resumes, or looks at what is held.
+func (p *player) holding(verb string, argument json.RawMessage, by string) error {
+	var given struct {
+		HoldScope
+		Request *int   `json:"request"`
+		Reason  string `json:"reason"`
+		On      bool   `json:"on"`
+	}
+	if err := json.Unmarshal(argument, &given); err != nil {
+		return err
+	}
+	if by == "" {
+		by = "operator"
+	}
+	if given.Request != nil {
+		requests, err := collect(p.engine.Requests(RequestFilter{}))
+		if err != nil {
+			return err
+		}
+		given.HoldScope.Request = requests[*given.Request].ID
+	}
+	switch verb {
+	case "hold":
+		hold, err := p.engine.Hold(given.HoldScope, by, given.Reason)
+		if err == nil {
+			p.answers = append(p.answers, string(hold.Raw))
+		}
+		return err
+	case "resume":
+		hold, err := p.engine.Resume(given.HoldScope, by)
+		if err == nil && hold == nil {
+			p.answers = append(p.answers, "null")
+		} else if err == nil {
+			p.answers = append(p.answers, string(hold.Raw))
+		}
+		return err
+	case "holds":
+		holds, err := collect(p.engine.Holds())
+		for _, hold := range holds {
+			p.answers = append(p.answers, string(hold.Raw))
+		}
+		return err
+	case "requests":
+		var filter RequestFilter
+		if err := json.Unmarshal(argument, &filter); err != nil {
+			return err
+		}
+		requests, err := collect(p.engine.Requests(filter))
+		for _, request := range requests {
+			p.answers = append(p.answers, string(request.Raw))
+		}
+		return err
+	default:
+		return p.engine.SetMaintenance(given.App, given.On, by)
+	}
 }
 
 func (p *player) decide(verb string, arguments stepArguments, by string) error {

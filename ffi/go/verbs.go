@@ -219,6 +219,46 @@ func (e *Engine) CompleteManually(id, by, note, externalID string) (Request, err
 	}))
 }
 
+// Hold holds what the scope names: nothing of it is sent until it is resumed, removals of access neither. What was held
+// already stays as it was. It fails with ErrInvalidArgument, ErrNotFound or ErrInvalidTransition.
+func (e *Engine) Hold(scope HoldScope, by, reason string) (Hold, error) {
+	return read[Hold](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_hold(engine, a.optional(scope.App), a.optional(scope.User), a.optional(scope.Request), a.name(by), a.name(reason), out, failure)
+	}))
+}
+
+// Resume ends the hold of exactly that scope and gives it, nil where that was not held. What another hold names stays
+// held. It fails as Hold does.
+func (e *Engine) Resume(scope HoldScope, by string) (*Hold, error) {
+	text, err := e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_resume(engine, a.optional(scope.App), a.optional(scope.User), a.optional(scope.Request), a.name(by), out, failure)
+	})
+	if err != nil || text == "null" {
+		return nil, err
+	}
+	hold, err := read[Hold](text, nil)
+	return &hold, err
+}
+
+// Holds goes through everything that is held, the longest held first.
+func (e *Engine) Holds() iter.Seq2[Hold, error] {
+	return records[Hold](e.texts(func(engine *cEngine, _ *arguments, out **cIterator, failure **cError) cStatus {
+		return C.rollkeeper_engine_holds(engine, out, failure)
+	}))
+}
+
+// SetMaintenance begins or ends the maintenance of an app's target; nothing is sent while it lasts. It fails with
+// ErrNotFound.
+func (e *Engine) SetMaintenance(app string, on bool, by string) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.leave()
+	return plainCall(func(a *arguments, failure **cError) cStatus {
+		return C.rollkeeper_engine_set_maintenance(e.pointer, a.name(app), C.bool(on), a.name(by), failure)
+	})
+}
+
 // AccountFilter says which accounts are asked for; what is empty does not matter.
 type AccountFilter struct {
 	// App is the app's id.

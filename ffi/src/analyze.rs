@@ -44,8 +44,8 @@ pub struct AnalysisHandle {
 ///
 /// `options` is NULL or a JSON object with any of `matching`, `mapping`, `assigned_to`, `scope`, `tables` and `protected`, as
 /// an app has them; `links`, a list instead of the argument; `now`, an RFC 3339 time; `complete`, false where the accounts are
-/// not all there are; `memory`, the number of bytes that may be used before temporary files are; and `findings`, the list of
-/// the situations that rollkeeper_analysis_next gives.
+/// not all there are; `memory`, the number of bytes that may be used before temporary files are; `threads`, the number of threads
+/// that read the records; and `findings`, the list of the situations that rollkeeper_analysis_next gives.
 ///
 /// Fails with one error that lists every fault of the options; with ROLLKEEPER_INVALID_ARGUMENT where a file cannot be read or
 /// a struct has both text and path or neither; with ROLLKEEPER_INVALID_JSON where a list does not end. A record that cannot be

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 use rollkeeper::connector::Connector;
 use rollkeeper::model::{
-    AccountFilter, AccountStatus, App, ImpactOptions, ItemState, LinkState, LogFilter, PlanFilter, Reaction,
+    AccountFilter, AccountStatus, App, HoldScope, ImpactOptions, ItemState, LinkState, LogFilter, PlanFilter, Reaction,
     ReconciliationFilter, ReconciliationKind, RequestFilter, ReviewDecision, Situation, User, UserFilter, WaitingFor,
 };
 use rollkeeper::{Code, Error, Fault, Result, RunOptions, StoredOr, UserId};
@@ -351,6 +351,39 @@ impl Engine {
         external_id: Option<&str>,
     ) -> PyResult<Object<'py>> {
         self.verb(py, "complete_manually", |engine| engine.complete_manually(id, by, note, external_id))
+    }
+
+    fn hold<'py>(
+        &self,
+        py: Python<'py>,
+        by: &str,
+        reason: &str,
+        app: Option<String>,
+        user: Option<String>,
+        request: Option<String>,
+    ) -> PyResult<Object<'py>> {
+        let scope = HoldScope { app, user, request };
+        self.verb(py, "hold", |engine| engine.hold(&scope, by, reason))
+    }
+
+    fn resume<'py>(
+        &self,
+        py: Python<'py>,
+        by: &str,
+        app: Option<String>,
+        user: Option<String>,
+        request: Option<String>,
+    ) -> PyResult<Object<'py>> {
+        let scope = HoldScope { app, user, request };
+        self.verb(py, "resume", |engine| engine.resume(&scope, by))
+    }
+
+    fn holds<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
+        self.verb(py, "holds", |engine| engine.holds())
+    }
+
+    fn set_maintenance<'py>(&self, py: Python<'py>, app: &str, on: bool, by: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "set_maintenance", |engine| engine.set_maintenance(app, on, by))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a filter; only our own package calls it")]

@@ -104,6 +104,26 @@ class _Stage:
         note, external_id = nth.get("note", ""), nth.get("external_id")
         self.engine.complete_manually(self.nth(nth), by=by or "operator", note=note, external_id=external_id)
 
+    def do_hold(self, held: dict[str, Any], by: Optional[str]) -> None:
+        hold = self.engine.hold(by=by or "operator", reason=held.get("reason", ""), **self.scope(held))
+        self.answers.append(hold)
+
+    def do_resume(self, held: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.append(self.engine.resume(by=by or "operator", **self.scope(held)))
+
+    def do_holds(self, _: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.extend(self.engine.holds())
+
+    def do_maintenance(self, asked: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.set_maintenance(asked["app"], asked["on"], by=by or "operator")
+
+    def do_requests(self, wanted: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.extend(self.engine.requests(**wanted))
+
+    def scope(self, held: dict[str, Any]) -> dict[str, Any]:
+        scope = {name: held[name] for name in ("app", "user") if name in held}
+        return scope | ({"request": self.nth({"nth": held["request"]})} if "request" in held else {})
+
     def do_advance(self, period: str, by: Optional[str]) -> None:
         self.clock.advance(period)
 

@@ -5,7 +5,7 @@
 mod reconciliation;
 
 use reconciliation as steps;
-use rollkeeper::model::{AccountFilter, Alert, App, ImpactOptions, LogFilter, RequestFilter, User};
+use rollkeeper::model::{AccountFilter, Alert, App, HoldScope, ImpactOptions, LogFilter, RequestFilter, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
 use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, StoredOr, Timestamp};
@@ -65,6 +65,11 @@ struct Step {
     deny: Option<Nth>,
     retry: Option<Nth>,
     complete_manually: Option<Nth>,
+    hold: Option<Holding>,
+    resume: Option<Holding>,
+    holds: Option<Value>,
+    maintenance: Option<Maintenance>,
+    requests: Option<RequestFilter>,
     advance: Option<String>,
     run: Option<Map<String, Value>>,
     script: Option<Script>,
@@ -105,6 +110,24 @@ struct Nth {
     nth: usize,
     note: Option<String>,
     external_id: Option<String>,
+}
+
+/// What is held or resumed; a request by its place.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Holding {
+    app: Option<String>,
+    user: Option<String>,
+    request: Option<usize>,
+    #[serde(default)]
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Maintenance {
+    app: String,
+    on: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -253,6 +276,23 @@ impl Stage {
             let note = nth.note.as_deref().unwrap_or("");
             self.engine.complete_manually(&self.nth(nth)?, person, note, nth.external_id.as_deref())?;
         }
+        if let Some(holding) = &step.hold {
+            let hold = self.engine.hold(&self.scope(holding)?, person, &holding.reason)?;
+            self.answers.push(json!(hold));
+        }
+        if let Some(holding) = &step.resume {
+            let ended = self.engine.resume(&self.scope(holding)?, person)?;
+            self.answers.push(json!(ended));
+        }
+        if step.holds.is_some() {
+            self.answers.extend(self.engine.holds()?.iter().map(|hold| json!(hold)));
+        }
+        if let Some(maintenance) = &step.maintenance {
+            self.engine.set_maintenance(&maintenance.app, maintenance.on, person)?;
+        }
+        if let Some(filter) = &step.requests {
+            self.answers.extend(self.engine.requests(filter)?.iter().map(|request| json!(request)));
+        }
         if let Some(by) = &step.advance {
             self.clock.advance(Period::parse(by).map_err(|fault| Error::new("advance", fault))?);
         }
@@ -330,6 +370,11 @@ impl Stage {
         let operation = Operation::from_name(&submit.operation).ok_or_else(unknown)?;
         let not_before = submit.not_before.as_deref().map(Timestamp::parse).transpose().map_err(failed)?;
         self.engine.submit(&submit.app, &submit.user, operation, by, not_before).map(|_| ())
+    }
+
+    fn scope(&self, holding: &Holding) -> Result<HoldScope, Error> {
+        let request = holding.request.map(|nth| self.nth_request(nth)).transpose()?;
+        Ok(HoldScope { app: holding.app.clone(), user: holding.user.clone(), request })
     }
 
     fn nth(&self, nth: &Nth) -> Result<String, Error> {

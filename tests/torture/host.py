@@ -1,11 +1,4 @@
-"""A Python host that is killed: opens the file, puts users, runs. One JSON line in, JSON lines out.
-
-    host.py STATE PORT < {"users": […], "die": {"at": boundary, "call": n} or null, "look_up": bool, "finish": bool}
-
-Boundaries lie around the n-th create: `before_send` (the intent is durable, no byte has gone out), `after_send` (the
-target has it, its answer is unread), `before_settle` (the answer is in hand, the engine has not heard it). There the
-host kills itself with SIGKILL; at any other moment its parent does.
-"""
+"""The host of the torture in Python: opens the file, puts users, runs and is killed, as `life.py` says."""
 
 import json
 import os
@@ -14,28 +7,19 @@ import socket
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import rollkeeper
-
-FINISH_LIMIT = 120.0
-APP = {
-    "id": "target",
-    "connector": {"kind": "custom", "name": "target"},
-    "assigned_to": {"profiles": ["Everyone"]},
-    "mapping": [{"target": "userName", "source": "username", "required": True}],
-    "matching": [{"all": [{"user": "username", "account": "userName"}]}],
-    "retry": {"attempts": 100, "first": "PT0.05S", "cap": "PT0.2S"},
-    "settle": {"life": "PT0.1S", "visible": "PT0.1S"},
-}
 
 
 class Target(rollkeeper.Connector):
     """The connector over the target's line protocol, with the boundaries at which the host dies."""
 
-    def __init__(self, port, die):
+    def __init__(self, port, die, life=None):
         super().__init__()
         self._port = port
         self._die = die or {"at": None, "call": 0}
+        self._life = life
         self._creates = 0
         self._lock = threading.Lock()
 
@@ -56,23 +40,25 @@ class Target(rollkeeper.Connector):
         with self._lock:
             self._creates += 1
             boundary = self._die["at"] if self._creates == self._die["call"] else None
-        return account_of(self.ask({"do": "create", "attributes": attributes}, boundary)[0])
+        question = {"do": "create", "attributes": attributes, "key": idempotency_key}
+        return account_of(self.ask(self._signed(question), boundary)[0])
 
     def update(self, external_id, changes, version):
         attributes = {change["path"]: change.get("value") for change in changes}
         return self._must_exist({"do": "change", "id": external_id, "attributes": attributes})
 
     def activate(self, external_id):
-        self._must_exist({"do": "set_active", "id": external_id, "active": True})
+        self._must_exist(self._signed({"do": "set_active", "id": external_id, "active": True}))
 
     def deactivate(self, external_id):
-        self._must_exist({"do": "set_active", "id": external_id, "active": False})
+        self._must_exist(self._signed({"do": "set_active", "id": external_id, "active": False}))
 
     def ask(self, question, boundary=None):
         """The accounts that the target answers with. Dies at the boundary, where one is given."""
         with socket.create_connection(("127.0.0.1", self._port), timeout=10) as connection:
             die_if(boundary == "before_send")
             connection.sendall(json.dumps(question).encode() + b"\n")
+            die_if(boundary == "on_its_way")
             with connection.makefile("rb") as answers:
                 if boundary == "after_send":
                     connection.recv(1, socket.MSG_PEEK)  # it has done it; we have not read what it says
@@ -82,6 +68,10 @@ class Target(rollkeeper.Connector):
             raise ConnectionError("the target did not answer")
         die_if(boundary == "before_settle")
         return json.loads(answer)["accounts"]
+
+    def _signed(self, question):
+        """A write with the life that sends it and the time; the target drops it once it is too old."""
+        return question if self._life is None else question | {"life": self._life, "sent": time.time_ns() // 1000}
 
     def _must_exist(self, question):
         found = self.ask(question)
@@ -109,40 +99,18 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 
-def sent_and_not_settled(engine, target):
-    """The creates that the target has done and the file does not know of."""
-    requests = [one for one in engine.requests(state="Requested") if one.operation == "Create"]
-    if not requests:
-        return []
-    there = {one["attributes"].get("externalId") for one in target.ask({"do": "all"})}
-    return [str(one.id) for one in requests if one.user in there]
-
-
-def finish(engine):
-    """Runs until no request is open, though some wait for their settle window."""
-    limit = time.monotonic() + FINISH_LIMIT
-    while any(engine.requests(state="Requested", limit=1)) or any(engine.requests(state="New", limit=1)):
-        if time.monotonic() > limit:
-            break
-        engine.run(workers=2)
-        time.sleep(0.02)
-
-
 def main():
     state, port = sys.argv[1], int(sys.argv[2])
-    told = json.loads(sys.stdin.readline())
-    target = Target(port, told["die"])
-    with rollkeeper.Engine.open(state, look_up=told["look_up"]) as engine:
-        engine.register_connector("target", target)
-        engine.put_app(APP)
-        say(opened=True, sent_and_not_settled=sent_and_not_settled(engine, target))
-        if told["users"]:
-            engine.put_users(told["users"])
-            say(acknowledged=[user["id"] for user in told["users"]])
-        if told["finish"]:
-            finish(engine)
-            engine.verify_log()
-            say(finished=[[one.user, one.operation, one.state] for one in engine.requests()])
+    story = json.loads(sys.stdin.readline())
+    with rollkeeper.Engine.open(state, look_up=story["look_up"]) as engine:
+        engine.register_connector("target", Target(port, story["die"], story["life"]))
+        engine.put_app(story["app"])
+        say(opened=[one.to_dict() for one in engine.requests(state="Requested")])
+        if story["users"]:
+            say(acknowledged=engine.put_users(story["users"]).to_dict())
+        if story["finish"]:
+            engine.run(workers=2, timeout=timedelta(seconds=story["finish"]))
+            say(finished=[one.to_dict() for one in engine.requests()], log=engine.verify_log().to_dict())
             return
         engine.run(workers=2)
         say(idle=True)

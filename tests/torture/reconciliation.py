@@ -21,7 +21,7 @@ from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from torture import HERE, PATIENCE, Host, TortureFailed, ask
+from life import HERE, PATIENCE, Host, TortureFailed, ask
 
 START = datetime(2026, 1, 5, 8, tzinfo=timezone.utc)
 LIFE = timedelta(minutes=30)
@@ -117,7 +117,7 @@ class Killer:
 
     def _host(self, state, task, at, die=None, **more):
         told = {"task": task, "at": at.isoformat(), "die": die, "observed": getattr(self, "observed", None), **more}
-        return Host(state, self._port, "reconciling.py", **told)
+        return Host([sys.executable, str(HERE / "reconciling.py")], state, self._port, **told)
 
     def _live(self, state, task, at, **more):
         host = self._host(state, task, at, **more)

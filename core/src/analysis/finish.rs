@@ -5,11 +5,10 @@ use super::detail::references_of;
 use super::outcome::Analysis;
 use super::partition::{PARTS, Parts, Row};
 use super::record::{Link, again, read_account, user};
-use super::settled::{Kind, Settled};
+use super::settled::Settled;
 use super::{Inputs, Rules, Scratch, Terms};
 use crate::fault::{Code, Fault};
-use crate::model::{Situation, SituationCounts};
-use std::collections::BTreeMap;
+use crate::model::SituationCounts;
 
 pub(super) fn finish(
     inputs: &mut Inputs<'_>,
@@ -18,7 +17,7 @@ pub(super) fn finish(
     scratch: &mut dyn Scratch,
     (mut collected, settled, close): (Collected, Settled, Parts),
 ) -> Result<Analysis, Fault> {
-    for parts in collected.user_keys.iter_mut().chain(&mut collected.account_keys) {
+    for parts in collected.users.keys.iter_mut().chain(&mut collected.accounts.keys) {
         parts.close(scratch);
     }
     let mut troubles = collected.troubles;
@@ -29,9 +28,9 @@ pub(super) fn finish(
         troubles,
         terms: *terms,
         settled,
-        user_places: collected.user_places,
-        account_places: collected.account_places,
-        link_places: collected.link_places,
+        user_places: collected.users.places,
+        account_places: collected.accounts.places,
+        link_places: collected.links.places,
         links_of: collected.links_of,
     };
     analysis.look_closely(close, inputs, rules, scratch)?;
@@ -72,15 +71,7 @@ impl Analysis {
 
     /// Counts, and checks that every account is in one finding.
     fn count(&mut self) -> Result<(), Fault> {
-        let mut counts: BTreeMap<Situation, u64> = Situation::ALL.iter().map(|one| (*one, 0)).collect();
-        let mut gone = 0;
-        for account in 0..self.settled.accounts() {
-            match self.settled.kind(account) {
-                Kind::Decided(situation) => *counts.entry(situation).or_default() += 1,
-                Kind::Gone => gone += 1,
-                _ => return Err(lost()),
-            }
-        }
+        let (mut counts, gone) = self.settled.counted().ok_or_else(lost)?;
         let accounts: u64 = counts.values().sum();
         let mut mentioned = 0;
         for user in 0..self.settled.users() {

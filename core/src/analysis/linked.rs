@@ -1,9 +1,9 @@
 //! Accounts, links and users put together by their ids: what is decided without matching.
 
 use super::Scratch;
-use super::collect::{Collected, IGNORED, LINKED, user_flags};
+use super::collect::{Collected, user_flags};
 use super::partition::{NOBODY, PARTS, Parts, Row};
-use super::read::{ACTIVE, COMPARABLE, FAULTY, FROZEN, PROTECTED, WANTS};
+use super::read::{ACTIVE, COMPARABLE, FAULTY, FROZEN, IGNORED, LINKED, PROTECTED, WANTS};
 use super::record::Side;
 use super::settled::Settled;
 use crate::fault::{Code, Fault};
@@ -18,8 +18,8 @@ pub(super) fn link(
     // What is linked, by the hash of its user.
     let mut linked = Parts::new();
     for part in 0..PARTS {
-        let mut accounts: Vec<Row> = collected.accounts.take(scratch, part)?;
-        let mut links: Vec<Row> = collected.links.take(scratch, part)?;
+        let mut accounts: Vec<Row> = collected.accounts.rows.take(scratch, part)?;
+        let mut links: Vec<Row> = collected.links.rows.take(scratch, part)?;
         sort(&mut accounts);
         sort(&mut links);
         let mut link_at = 0;
@@ -120,7 +120,7 @@ fn by_user(
 ) -> Result<Parts, Fault> {
     let mut close = Parts::new();
     for part in 0..PARTS {
-        let mut users: Vec<Row> = collected.users.take(scratch, part)?;
+        let mut users: Vec<Row> = collected.users.rows.take(scratch, part)?;
         let mut rows: Vec<Row> = linked.take(scratch, part)?;
         sort(&mut users);
         sort(&mut rows);

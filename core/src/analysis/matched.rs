@@ -43,6 +43,35 @@ struct Group<'g> {
     accounts: &'g [Key],
 }
 
+/// Bits by hashes: whether a hash can be among those that were put in.
+struct Sieve {
+    bits: Vec<u64>,
+}
+
+impl Sieve {
+    fn of(keys: &[Key]) -> Self {
+        // A power of two, with sixteen bits and more for each key.
+        let mut sieve = Self { bits: vec![0; (keys.len() / 4 + 1).next_power_of_two()] };
+        for key in keys {
+            let (word, bit) = sieve.place(key.hash);
+            if let Some(word) = sieve.bits.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        sieve
+    }
+
+    fn may_have(&self, hash: u128) -> bool {
+        let (word, bit) = self.place(hash);
+        self.bits.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn place(&self, hash: u128) -> (usize, u64) {
+        let low = usize::try_from(hash & 0xffff_ffff).unwrap_or_default();
+        (low >> 6 & (self.bits.len() - 1), 1 << (low & 63))
+    }
+}
+
 /// Shows every key that both sides have, with its users and those of its accounts that take part.
 fn groups(
     mut users: Vec<Key>,
@@ -52,7 +81,9 @@ fn groups(
     visit: &mut dyn FnMut(Group<'_>, &mut Settled) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     accounts.retain(|key| takes_part(settled, key.number));
-    users.retain(|key| !settled.has(key.number, user_flags::GONE));
+    // Few accounts take part where most have links, and what can meet none of them need not be sorted.
+    let sieve = Sieve::of(&accounts);
+    users.retain(|key| sieve.may_have(key.hash) && !settled.has(key.number, user_flags::GONE));
     for keys in [&mut users, &mut accounts] {
         keys.sort_unstable_by_key(|key| (key.hash, key.number));
     }
@@ -75,7 +106,7 @@ fn plain(
     settled: &mut Settled,
     scratch: &mut dyn Scratch,
 ) -> Result<(), Fault> {
-    let (Some(users), Some(accounts)) = (collected.user_keys.get_mut(rule), collected.account_keys.get_mut(rule))
+    let (Some(users), Some(accounts)) = (collected.users.keys.get_mut(rule), collected.accounts.keys.get_mut(rule))
     else {
         return Ok(());
     };
@@ -142,7 +173,7 @@ impl Weighing<'_, '_, '_> {
         settled: &mut Settled,
         scratch: &mut dyn Scratch,
     ) -> Result<(), Fault> {
-        let (Some(users), Some(accounts)) = (collected.user_keys.get(rule), collected.account_keys.get(rule)) else {
+        let (Some(users), Some(accounts)) = (collected.users.keys.get(rule), collected.accounts.keys.get(rule)) else {
             return Ok(());
         };
         let most = self.rules.matching.rule_confidence(rule);
@@ -217,12 +248,12 @@ impl Weighing<'_, '_, '_> {
         let matching = self.rules.matching;
         let mut sums = BTreeMap::new();
         let Some(account) = pairs.first().map(|pair| pair.account) else { return Ok(sums) };
-        let place = collected.account_places.get(scratch, account)?;
+        let place = collected.accounts.places.get(scratch, account)?;
         let account = again(self.inputs.accounts, place, read_account)?.named();
         let last = (0..matching.tiers()).map(|tier| matching.tier(tier)).find(|tier| tier.end == count);
         let last = last.map_or(0, |tier| tier.start);
         for pair in pairs {
-            let place = collected.user_places.get(scratch, pair.user)?;
+            let place = collected.users.places.get(scratch, pair.user)?;
             let user: User = again(self.inputs.users, place, user)?;
             let (mut sum, mut first) = (Confidence::default(), None);
             for rule in 0..count {
@@ -266,7 +297,7 @@ impl Weighing<'_, '_, '_> {
         }
         crowds.sort_unstable();
         for (rule, part) in std::mem::take(&mut self.crowded) {
-            let (Some(users), Some(accounts)) = (collected.user_keys.get(rule), collected.account_keys.get(rule))
+            let (Some(users), Some(accounts)) = (collected.users.keys.get(rule), collected.accounts.keys.get(rule))
             else {
                 continue;
             };

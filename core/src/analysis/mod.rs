@@ -7,6 +7,7 @@
 mod collect;
 mod detail;
 mod finish;
+mod gather;
 mod hash;
 mod linked;
 mod matched;
@@ -25,7 +26,7 @@ mod whole;
 pub use outcome::{Analysis, Findings, Found};
 pub use record::{Side, Unreadable};
 
-use settled::{Kind, Settled};
+use settled::Settled;
 
 use crate::fault::Fault;
 use crate::mapping::Mapping;
@@ -38,6 +39,23 @@ use std::collections::BTreeSet;
 /// What is shown of each record: its place and its JSON.
 pub type Visit<'v> = dyn FnMut(u64, &[u8]) -> Result<(), Fault> + 'v;
 
+/// Text with records in it, some or one.
+#[derive(Clone, Copy)]
+pub struct Piece<'t> {
+    /// The place of its first byte.
+    pub place: u64,
+    /// The text.
+    pub text: &'t [u8],
+    /// How the records in it are found.
+    pub split: Split,
+}
+
+/// Shows every record of a text that begins at that place. Faults of its own say that the text is out of order.
+pub type Split = fn(&[u8], u64, &mut Visit<'_>) -> Result<(), Fault>;
+
+/// What is shown of a piece.
+pub type VisitPiece<'v> = dyn FnMut(Piece<'_>) -> Result<(), Fault> + 'v;
+
 /// Records as JSON objects, one after the other, and any one of them again.
 pub trait Records {
     /// Shows every record in its order. The number says where it stands; [`Records::again`] takes it.
@@ -46,11 +64,25 @@ pub trait Records {
     /// What reading comes to, and what `visit` gives.
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault>;
 
+    /// Shows the same in pieces in which the records are yet to be found; so somebody else can find them. A piece is one
+    /// record where nobody knows better.
+    ///
+    /// # Errors
+    /// As [`Records::each`].
+    fn pieces(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
+        self.each(&mut |place, text| visit(Piece { place, text, split: whole_piece }))
+    }
+
     /// Shows one record again.
     ///
     /// # Errors
     /// As [`Records::each`].
     fn again(&mut self, place: u64, visit: &mut dyn FnMut(&[u8]) -> Result<(), Fault>) -> Result<(), Fault>;
+}
+
+/// A piece that is one record.
+pub(crate) fn whole_piece(text: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    visit(place, text)
 }
 
 /// Room for what does not fit in memory: files that are written to their end and then read.
@@ -97,7 +129,7 @@ pub struct Inputs<'i> {
 }
 
 /// Tells where a user stands with the app, as [`crate::scope`] has it.
-pub type StandingOf<'r> = dyn Fn(&User) -> Result<Standing, Fault> + 'r;
+pub type StandingOf<'r> = dyn Fn(&User) -> Result<Standing, Fault> + Sync + 'r;
 
 /// By what is compared: what an app's definition says, compiled.
 #[derive(Clone, Copy)]
@@ -130,6 +162,8 @@ pub struct Terms {
     pub now: Timestamp,
     /// About how many bytes of memory may be used, beyond some bytes for each record.
     pub memory: usize,
+    /// How many threads read records; what is found does not depend on it. Each but the first takes about 2 MiB of memory.
+    pub threads: usize,
     /// What makes hashes of keys unforeseeable: random bytes in earnest, any in tests.
     pub key: [u8; 32],
 }
@@ -146,11 +180,7 @@ pub fn analyze(
     scratch: &mut dyn Scratch,
 ) -> Result<Analysis, Fault> {
     let mut collected = collect::collect(inputs, rules, terms, scratch)?;
-    let flags = std::mem::take(&mut collected.user_flags);
-    let mut settled = Settled::new(collected.account_count, flags, terms.memory);
-    for account in std::mem::take(&mut collected.bad_accounts) {
-        settled.set(account, Kind::Gone);
-    }
+    let mut settled = Settled::new(&mut collected, terms.memory);
     let close = linked::link(&mut collected, &mut settled, scratch)?;
     matched::by_rules(inputs, rules, &mut collected, &mut settled, scratch)?;
     finish::finish(inputs, rules, terms, scratch, (collected, settled, close))

@@ -17,6 +17,13 @@ pub(super) trait Part: Sized {
     fn write(&self, bytes: &mut Vec<u8>);
 
     fn read(bytes: &mut Reader<'_>) -> Self;
+
+    /// Counts the number in a written record on from `first`; it stands at its end.
+    fn count_from(record: &mut [u8], first: u32) {
+        if let Some(number) = record.last_chunk_mut() {
+            *number = (u32::from_le_bytes(*number) + first).to_le_bytes();
+        }
+    }
 }
 
 /// Takes numbers out of bytes; zeros where there are no more.
@@ -61,21 +68,23 @@ pub(super) struct Row {
 impl Part for Row {
     const SIZE: usize = 41;
 
+    #[inline]
     fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(Self::SIZE);
         bytes.extend_from_slice(&self.hash.to_le_bytes());
         bytes.extend_from_slice(&self.other.to_le_bytes());
-        bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&self.link.to_le_bytes());
         bytes.push(self.flags);
+        bytes.extend_from_slice(&self.number.to_le_bytes());
     }
 
     fn read(bytes: &mut Reader<'_>) -> Self {
         Self {
             hash: bytes.hash(),
             other: bytes.hash(),
-            number: bytes.number(),
             link: bytes.number(),
             flags: bytes.byte(),
+            number: bytes.number(),
         }
     }
 }
@@ -90,7 +99,9 @@ pub(super) struct Key {
 impl Part for Key {
     const SIZE: usize = 20;
 
+    #[inline]
     fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(Self::SIZE);
         bytes.extend_from_slice(&self.hash.to_le_bytes());
         bytes.extend_from_slice(&self.number.to_le_bytes());
     }
@@ -110,7 +121,9 @@ pub(super) struct Pair {
 impl Part for Pair {
     const SIZE: usize = 8;
 
+    #[inline]
     fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(Self::SIZE);
         bytes.extend_from_slice(&self.account.to_le_bytes());
         bytes.extend_from_slice(&self.user.to_le_bytes());
     }
@@ -133,14 +146,39 @@ impl Parts {
     }
 
     /// The part of a hash. Hashes of names that are counted stand in a row; stirred, they are in all parts alike.
+    #[inline]
     pub(super) fn part(hash: u128) -> usize {
-        let [low, high] = [hash, hash >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default());
-        let stirred = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let half = |half: u128| u64::try_from(half & u128::from(u64::MAX)).unwrap_or_default();
+        let stirred = (half(hash) ^ half(hash >> 64).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         usize::try_from(stirred >> 58).unwrap_or_default()
     }
 
     /// Adds a record to a part.
     pub(super) fn push(&mut self, scratch: &mut dyn Scratch, part: usize, record: &impl Part) -> Result<(), Fault> {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        record.write(&mut bytes);
+        let pushed = self.put(scratch, part, &bytes);
+        self.bytes = bytes;
+        pushed
+    }
+
+    /// Adds gathered records, whose numbers are counted on from `first`; afterwards nothing is gathered.
+    pub(super) fn append<P: Part>(
+        &mut self,
+        scratch: &mut dyn Scratch,
+        pieces: &mut Pieces,
+        first: u32,
+    ) -> Result<(), Fault> {
+        for (part, bytes) in pieces.0.iter_mut().enumerate().filter(|(_, bytes)| !bytes.is_empty()) {
+            bytes.chunks_exact_mut(P::SIZE).for_each(|record| P::count_from(record, first));
+            self.put(scratch, part, bytes)?;
+            bytes.clear();
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, scratch: &mut dyn Scratch, part: usize, bytes: &[u8]) -> Result<(), Fault> {
         let Some(file) = self.files.get_mut(part) else {
             return Err(Fault::new(Code::Internal, "there is no such part"));
         };
@@ -148,9 +186,7 @@ impl Parts {
             Some(file) => *file,
             none => *none.insert(scratch.open()?),
         };
-        self.bytes.clear();
-        record.write(&mut self.bytes);
-        scratch.append(file, &self.bytes)
+        scratch.append(file, bytes)
     }
 
     /// All records of a part; afterwards it is empty.
@@ -182,6 +218,25 @@ impl Parts {
     /// Drops what is left.
     pub(super) fn close(&mut self, scratch: &mut dyn Scratch) {
         self.files.iter_mut().filter_map(Option::take).for_each(|file| scratch.close(file));
+    }
+}
+
+/// Records gathered by their parts.
+#[derive(Debug)]
+pub(super) struct Pieces([Vec<u8>; PARTS]);
+
+impl Default for Pieces {
+    fn default() -> Self {
+        Self([const { Vec::new() }; PARTS])
+    }
+}
+
+impl Pieces {
+    #[inline]
+    pub(super) fn push(&mut self, part: usize, record: &impl Part) {
+        if let Some(bytes) = self.0.get_mut(part) {
+            record.write(bytes);
+        }
     }
 }
 

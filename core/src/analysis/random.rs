@@ -189,11 +189,12 @@ proptest! {
         links in listed(link()),
         complete in any::<bool>(),
         tells_reads in any::<bool>(),
+        threads in 1..4_usize,
         key in any::<[u8; 32]>(),
     ) {
         let mut case = Case::new(app, json!([]), json!([]), json!([]));
         (case.users, case.accounts, case.links) = (users, accounts, links);
-        (case.terms.complete, case.terms.key) = (complete, key);
+        (case.terms.complete, case.terms.threads, case.terms.key) = (complete, threads, key);
         if !tells_reads {
             case.definition.scope_reads = None;
         }

@@ -20,6 +20,17 @@ pub enum Side {
     Links,
 }
 
+impl Side {
+    /// The name, as an argument has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Users => "users",
+            Self::Accounts => "accounts",
+            Self::Links => "links",
+        }
+    }
+}
+
 /// A record that takes no part: it cannot be read, or it is there twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unreadable {

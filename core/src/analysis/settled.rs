@@ -1,9 +1,11 @@
 //! What is decided so far, some bytes for each record.
 
-use super::collect::user_flags;
+use super::collect::{Collected, user_flags};
 use super::partition::{NOBODY, PARTS};
+use super::read::{FAULTY, UNREADABLE, WANTS};
 use crate::fault::{Code, Fault};
 use crate::model::Situation;
+use std::collections::BTreeMap;
 
 /// What is known of an account besides a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +23,31 @@ pub(super) enum Kind {
     Decided(Situation),
 }
 
+impl Kind {
+    /// What a byte stands for.
+    fn of(code: u8) -> Self {
+        match code {
+            0 => Self::Unknown,
+            GONE => Self::Gone,
+            2 => Self::Unmatched(false),
+            3 => Self::Unmatched(true),
+            4 => Self::One(false),
+            5 => Self::One(true),
+            6 => Self::Several,
+            other => Situation::ALL.get(usize::from(other - 7)).copied().map_or(Self::Unknown, Self::Decided),
+        }
+    }
+}
+
 /// A candidate that is told in a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Told {
     pub(super) account: u32,
     pub(super) user: u32,
 }
+
+/// The code of what takes no part.
+const GONE: u8 = 1;
 
 /// No rule.
 const NO_RULE: u16 = u16::MAX;
@@ -52,11 +73,24 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    pub(super) fn new(accounts: u32, user_flags: Vec<u8>, memory: usize) -> Self {
-        let count = usize::try_from(accounts).unwrap_or_default();
+    /// Takes over the flags of what was collected.
+    pub(super) fn new(collected: &mut Collected, memory: usize) -> Self {
+        let mut kinds = std::mem::take(&mut collected.accounts.flags);
+        for flags in &mut kinds {
+            *flags = if *flags == UNREADABLE { GONE } else { 0 };
+        }
+        let mut user_flags = std::mem::take(&mut collected.users.flags);
+        for flags in &mut user_flags {
+            *flags = match *flags {
+                UNREADABLE => user_flags::GONE,
+                // Nothing is taken away for a mistake in a scope.
+                flags if flags & (WANTS | FAULTY) != 0 => user_flags::WANTS,
+                _ => 0,
+            };
+        }
         Self {
-            kinds: vec![0; count],
-            users: vec![NOBODY; count],
+            users: vec![NOBODY; kinds.len()],
+            kinds,
             links: Vec::new(),
             rules: Vec::new(),
             user_flags,
@@ -119,23 +153,32 @@ impl Settled {
         (usize::try_from(account).unwrap_or_default() * PARTS / count).min(PARTS - 1)
     }
 
-    pub(super) fn kind(&self, account: u32) -> Kind {
-        match get(&self.kinds, account).unwrap_or(0) {
-            0 => Kind::Unknown,
-            1 => Kind::Gone,
-            2 => Kind::Unmatched(false),
-            3 => Kind::Unmatched(true),
-            4 => Kind::One(false),
-            5 => Kind::One(true),
-            6 => Kind::Several,
-            other => Situation::ALL.get(usize::from(other - 7)).copied().map_or(Kind::Unknown, Kind::Decided),
+    /// How many accounts are in each situation, and how many take no part; nothing where one was not decided on.
+    pub(super) fn counted(&self) -> Option<(BTreeMap<Situation, u64>, u64)> {
+        let mut by_code = [0; 256];
+        for code in &self.kinds {
+            *by_code.get_mut(usize::from(*code))? += 1;
         }
+        let mut counts: BTreeMap<Situation, u64> = Situation::ALL.iter().map(|one| (*one, 0)).collect();
+        let mut gone = 0;
+        for (code, count) in (0..=u8::MAX).zip(by_code).filter(|(_, count)| *count != 0) {
+            match Kind::of(code) {
+                Kind::Decided(situation) => *counts.entry(situation).or_default() += count,
+                Kind::Gone => gone += count,
+                _ => return None,
+            }
+        }
+        Some((counts, gone))
+    }
+
+    pub(super) fn kind(&self, account: u32) -> Kind {
+        Kind::of(get(&self.kinds, account).unwrap_or(0))
     }
 
     pub(super) fn set(&mut self, account: u32, kind: Kind) {
         let code = match kind {
             Kind::Unknown => 0,
-            Kind::Gone => 1,
+            Kind::Gone => GONE,
             Kind::Unmatched(is_active) => 2 + u8::from(is_active),
             Kind::One(is_active) => 4 + u8::from(is_active),
             Kind::Several => 6,

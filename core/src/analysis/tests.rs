@@ -114,7 +114,7 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn new(app: Value, users: Value, accounts: Value, links: Value) -> Self {
-        let terms = Terms { complete: true, now: Timestamp::default(), memory: 1 << 20, key: [7; 32] };
+        let terms = Terms { complete: true, now: Timestamp::default(), memory: 1 << 20, threads: 1, key: [7; 32] };
         Self {
             definition: Definition::new(app),
             users: Listed::new(&users),

@@ -1,7 +1,9 @@
 //! What is wrong with the plain settings of a definition: numbers and times out of range, texts that cannot be meant.
 
-use crate::fault::{Code, Fault};
-use crate::model::{App, BrakeSettings, ConnectorDefinition, DeprovisionAction, Reaction, ReconcileSettings};
+use crate::fault::{Blame, Code, Fault};
+use crate::model::{
+    App, BrakeSettings, ConnectorDefinition, DeprovisionAction, Reaction, ReconcileSettings, RetryPolicy,
+};
 use crate::planning::reaction::allowed_reactions;
 use crate::time::Period;
 
@@ -16,23 +18,13 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
         }
     };
     let above_zero = |period: Period| period > Period::ZERO;
-    check((1..=100).contains(&app.retry.attempts), "retry.attempts", "must be from 1 to 100");
-    check(above_zero(app.retry.first), "retry.first", "must be longer than zero");
-    check(app.retry.first <= app.retry.cap, "retry.first", "must be at most `retry.cap`; shorten it or raise the cap");
-    check((1..=256).contains(&app.rate.concurrency), "rate.concurrency", "must be from 1 to 256");
-    let rate = app.rate.per_second;
-    check(
-        rate.is_none_or(|rate| rate > 0.0 && rate.is_finite()),
-        "rate.per_second",
-        "must be above 0; leave it out for no limit",
-    );
     check(app.pilot.as_ref().is_none_or(|pilot| pilot.percent <= 100), "pilot.percent", "must be from 0 to 100");
     check(above_zero(app.timeouts.request), "timeouts.request", "must be longer than zero");
     if let Some(approval) = &app.approval {
         check(
-            !approval.operations.is_empty(),
+            !approval.operations.is_empty() || approval.reactivation,
             "approval.operations",
-            "must name an operation; leave `approval` out where nothing waits",
+            "must name an operation, or `reactivation` be true; leave `approval` out where nothing waits",
         );
         check(
             approval.expires.is_none_or(above_zero),
@@ -66,6 +58,8 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
         }
         ConnectorDefinition::Mock { .. } => {}
     }
+    retry_faults(&app.retry, &mut faults);
+    pace_faults(app, &mut faults);
     if let Some(reconcile) = &app.reconcile {
         reconcile_faults(reconcile, &mut faults);
     }
@@ -77,6 +71,63 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
 
 fn wrong(place: &str, message: &str) -> Fault {
     Fault::new(Code::InvalidArgument, format!("`{place}` {message}")).at(place)
+}
+
+fn retry_faults(policy: &RetryPolicy, faults: &mut Vec<Fault>) {
+    let attempts = "must be from 1 to 100";
+    let first = "must be at most `retry.cap`; shorten it or raise the cap";
+    if !(1..=100).contains(&policy.attempts) {
+        faults.push(wrong("retry.attempts", attempts));
+    }
+    if policy.first == Period::ZERO {
+        faults.push(wrong("retry.first", "must be longer than zero"));
+    }
+    if policy.first > policy.cap {
+        faults.push(wrong("retry.first", first));
+    }
+    for (name, other) in &policy.by_code {
+        let place = format!("retry.by_code.{name}");
+        // What is not the target's doing is never tried again by itself.
+        let Some(code) = Code::from_name(name).filter(|code| code.blame() == Blame::Target) else {
+            faults.push(wrong(&place, "must be a code of a failure of the target, such as `rate_limited`"));
+            continue;
+        };
+        if other.attempts.is_some_and(|attempts| !(1..=100).contains(&attempts)) {
+            faults.push(wrong(&format!("{place}.attempts"), attempts));
+        }
+        if other.first == Some(Period::ZERO) {
+            faults.push(wrong(&format!("{place}.first"), "must be longer than zero"));
+        }
+        let whole = policy.after(Some(code));
+        if whole.first > whole.cap {
+            faults.push(wrong(&place, "must have a `cap` that is not shorter than its `first`"));
+        }
+    }
+}
+
+/// What is wrong with how much the target is sent, and when it is left alone.
+fn pace_faults(app: &App, faults: &mut Vec<Fault>) {
+    let (rate, breaker) = (&app.rate, &app.breaker);
+    let mut check = |sound: bool, place: &str, message: &str| {
+        if !sound {
+            faults.push(wrong(place, message));
+        }
+    };
+    let finite = rate.per_second.is_none_or(|rate| rate > 0.0 && rate.is_finite());
+    check(finite, "rate.per_second", "must be above 0; leave it out for no limit");
+    let burst = rate.burst.is_none_or(|burst| (1..=10_000).contains(&burst));
+    check(burst, "rate.burst", "must be from 1 to 10,000");
+    let limited = rate.burst.is_none() || rate.per_second.is_some();
+    check(limited, "rate.burst", "is for a limited rate; say how many calls a second in `rate.per_second`");
+    check((1..=256).contains(&rate.concurrency), "rate.concurrency", "must be from 1 to 256");
+    check((1..=1_000).contains(&breaker.failures), "breaker.failures", "must be from 1 to 1,000");
+    check((1..=100).contains(&breaker.percent), "breaker.percent", "must be from 1 to 100");
+    check((1..=10_000).contains(&breaker.calls), "breaker.calls", "must be from 1 to 10,000");
+    let hour = Period::from_seconds(3_600);
+    let within = |period: Period, most: Period| period >= Period::from_seconds(1) && period <= most;
+    check(within(breaker.window, hour), "breaker.window", "must be from one second to one hour");
+    check(within(breaker.first, breaker.cap), "breaker.first", "must be at least one second and at most `breaker.cap`");
+    check(within(breaker.cap, hour), "breaker.cap", "must be from one second to one hour");
 }
 
 fn reconcile_faults(settings: &ReconcileSettings, faults: &mut Vec<Fault>) {

@@ -1,13 +1,15 @@
 //! Claiming: due requests get an intent, stored before anything is sent.
 
+use super::gates::{Calls, Fairness};
 use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
-use super::{Gates, Job, SEND_WINDOW, SKEW, Work};
+use super::{Gates, Job, Work, doubt, means};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
+use crate::protocol::{After, Due, Guard, Step, Then, after_interruption, before_send, raises_access, window};
 use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
@@ -23,75 +25,123 @@ pub(super) struct Claim {
     pub(super) looked_at: u64,
 }
 
-/// Takes up to `room` due requests, in turns over the apps, beginning after the app that was served last. A request that
-/// cannot even be read is given up alone.
+/// Which workers are free for whom.
+pub(super) struct Places<'a> {
+    pub(super) fairness: Fairness,
+    pub(super) calls: &'a Calls,
+    /// The app after which the turn begins.
+    pub(super) turn: usize,
+    /// How many workers are free.
+    pub(super) room: usize,
+}
+
+/// An app that may have calls, and how many more.
+struct Hungry<'a> {
+    app: &'a Arc<LiveApp>,
+    room: usize,
+    probes: bool,
+}
+
+/// Takes due requests for the workers that are free, evenly over the apps, beginning after the app that was served last. A
+/// request that cannot even be read is given up alone.
 pub(super) fn claim(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
     gates: &mut Gates,
-    turn: usize,
-    room: usize,
+    places: &Places<'_>,
     look_up: bool,
 ) -> Result<Claim, Fault> {
     let mut claim = Claim { jobs: Vec::new(), looked_at: 0 };
-    let count = apps.len();
-    for offset in 0..count {
-        if claim.jobs.len() >= room {
-            break;
-        }
-        let Some(app) = apps.values().nth((turn + offset) % count) else { continue };
-        // One app may take half of the room while others have work, so that a slow one leaves workers to them.
-        let left = room - claim.jobs.len();
-        let share = if offset + 1 < count { left.div_ceil(2) } else { left };
-        let open = gates.room(&app.definition.app, tx.now) as usize;
-        if app.connector.is_none() {
-            continue;
-        }
-        for row in tx.due(&app.definition.app.id, share.min(open))? {
-            claim.looked_at += 1;
-            let taken = tx.part(|tx| take_up(tx, app, row.clone(), look_up));
-            match taken {
-                Ok(job) => claim.jobs.extend(job),
-                Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
-                    fail(tx, app, row, vec![fault])?;
-                }
-                Err(fault) => return Err(fault),
+    gates.count(tx)?;
+    let mut hungry = hungry(apps, gates, places, tx.now);
+    // What an app leaves, the others may have in the next round.
+    while !hungry.is_empty() && claim.jobs.len() < places.room {
+        let mut left = Vec::new();
+        for (index, one) in std::mem::take(&mut hungry).into_iter().enumerate().rev() {
+            let free = places.room - claim.jobs.len();
+            let share = free.div_ceil(index + 1).min(one.room);
+            let rows = tx.due(&one.app.definition.app.id, share)?;
+            let room = if rows.len() == share { one.room - share } else { 0 };
+            claim.looked_at += rows.len() as u64;
+            let before = claim.jobs.len();
+            for row in rows {
+                claim.jobs.extend(take_up_apart(tx, one.app, row, look_up, one.probes)?);
+            }
+            let begun = u32::try_from(claim.jobs.len() - before).unwrap_or(u32::MAX);
+            gates.begin(&one.app.definition.app, begun, tx.now);
+            if room > 0 && share > 0 {
+                left.push(Hungry { room, ..one });
             }
         }
+        left.reverse();
+        hungry = left;
     }
     Ok(claim)
 }
 
+/// The apps that may have calls, the one whose turn it is last.
+fn hungry<'a>(apps: &'a LiveApps, gates: &Gates, places: &Places<'_>, now: Timestamp) -> Vec<Hungry<'a>> {
+    let count = apps.len();
+    let in_turn = apps.values().cycle().skip(if count == 0 { 0 } else { places.turn % count }).take(count);
+    let connected = in_turn.filter(|app| app.connector.is_some());
+    let mut hungry: Vec<_> = connected
+        .map(|app| {
+            let admission = gates.admit(&app.definition.app, places.calls, now);
+            let id = &app.definition.app.id;
+            let room = places.fairness.most(gates, places.calls, id, places.room, now);
+            Hungry { app, room: room.min(admission.room as usize), probes: admission.probes }
+        })
+        .filter(|one| one.room > 0)
+        .collect();
+    hungry.reverse();
+    hungry
+}
+
+/// One due request; one that cannot be read is given up alone.
+fn take_up_apart(
+    tx: &mut Tx<'_>,
+    app: &Arc<LiveApp>,
+    row: RequestRow,
+    look_up: bool,
+    probes: bool,
+) -> Result<Option<Job>, Fault> {
+    match tx.part(|tx| take_up(tx, app, row.clone(), look_up)) {
+        Ok(job) => Ok(job.map(|job| Job { probes, ..job })),
+        Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
+            fail(tx, app, row, vec![fault]).map(|()| None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
 /// One due request: it is sent, or finished without sending, or waits for something else.
 fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bool) -> Result<Option<Job>, Fault> {
-    if row.sending {
-        let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now);
-        return interrupt(tx, app, row, last_send).map(|()| None);
-    }
     if row.request.approval == ApprovalStatus::Required {
         return expire(tx, app, row).map(|()| None);
     }
-    if row.request.user.is_none() {
-        return take_up_unowned(tx, app, row);
+    match step(tx, app, &row)? {
+        Step::Wait(left) => return wait(tx, app, row, left).map(|()| None),
+        Step::Interrupt => return interrupt(tx, app, row).map(|()| None),
+        Step::Uncertain | Step::Settle(_) | Step::Go if !app.definition.app.enabled => {
+            return elect_for(tx, &app.definition, &row).map(|()| None);
+        }
+        Step::Uncertain => {
+            let message =
+                "whether the account was made cannot be found out: the target can neither search nor take a key";
+            return fail(tx, app, row, vec![Fault::new(Code::Uncertain, message)]).map(|()| None);
+        }
+        Step::Settle(until) => {
+            row.retry = Some((until, WaitingFor::Settle));
+            tx.save(&row)?;
+            return elect_for(tx, &app.definition, &row).map(|()| None);
+        }
+        Step::Go => {}
     }
-    let stored = match &row.request.user {
-        Some(user) => tx.user(user.as_str())?,
-        None => None,
-    };
-    let Some(stored) = stored else {
+    let Some(user) = &row.request.user else { return take_up_unowned(tx, app, row) };
+    let Some(stored) = tx.user(user.as_str())? else {
         let fault = Fault::new(Code::NotFound, "the user's record was erased");
         return fail(tx, app, row, vec![fault]).map(|()| None);
     };
-    if !app.definition.app.enabled {
-        return elect(tx, &app.definition, &stored.user.id).map(|()| None);
-    }
-    let blind = row.unsettled
-        && row.request.operation == Operation::Create
-        && !(app.capabilities.search || app.capabilities.idempotency_key);
-    if blind {
-        let message = "whether the account was made cannot be found out: the target can neither search nor take a key";
-        return fail(tx, app, row, vec![Fault::new(Code::Uncertain, message)]).map(|()| None);
-    }
     match prepare(tx, app, &mut row, &stored, look_up)? {
         Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
         Prepared::NoAccount => {
@@ -120,11 +170,31 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
     }
 }
 
+/// What is to be done with a due request, as [`before_send`] says.
+fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Step, Fault> {
+    let (operation, left) = (row.request.operation, row.left(tx.moment));
+    let waits = raises_access(operation) && !row.sending && left == Period::ZERO;
+    let doubt = if waits { doubt(tx, app, row)? } else { None };
+    let due = Due { operation, sending: row.sending, unsettled: row.unsettled, left, doubt };
+    Ok(before_send(&due, means(tx, app, row)?, tx.now))
+}
+
+/// What is due by the clock on the wall, and not by the one that nobody can set, waits on.
+fn wait(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, left: Period) -> Result<(), Fault> {
+    let whole = row.guard.map_or(left, |guard| guard.wait);
+    row.guard = Some(Guard { wait: whole, ..Guard::new(tx.moment, left) });
+    let at = tx.now.plus(left);
+    if row.sending {
+        row.request.due_at = Some(at);
+        return tx.save(&row);
+    }
+    row.retry = Some((at, WaitingFor::Settle));
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
 /// One due request for an account that nobody owns.
 fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Result<Option<Job>, Fault> {
-    if !app.definition.app.enabled {
-        return elect_for(tx, &app.definition, &row).map(|()| None);
-    }
     match prepare_unowned(tx, app, &row)? {
         Prepared::Work(work, _, before) => {
             let key = tx.app_key(&app.definition.app.id)?;
@@ -181,22 +251,25 @@ fn begin(
         Work::Update { unique, expected, .. } => unique.len() + usize::from(!expected.is_empty()),
         _ => 0,
     };
-    let window = (0..looks).fold(SEND_WINDOW, |window, _| window.plus(request_time));
-    let send_by = tx.now.plus(window);
+    let window = window(looks, request_time);
+    let doubt = if row.request.operation.reduces_access() { doubt(tx, app, &row)? } else { None };
+    let doubt = doubt.map(|until| tx.moment.plus(until.since(tx.now)));
     row.request.waiting_for = None;
     row.retry = None;
-    row.request.due_at = Some(send_by.plus(request_time).plus(request_time).plus(SKEW));
-    if row.verifying {
+    row.request.due_at = Some(tx.now.plus(window.lease));
+    row.guard = Some(Guard::new(tx.moment, window.lease));
+    row.fence = row.fence.saturating_add(1);
+    row.sending = true;
+    if row.is_looked_at() {
         tx.save(&row)?;
     } else {
         row.request.attempts += 1;
-        row.sending = true;
         if row.request.state == State::New {
             tx.change(&mut row, Event::Send)?;
         } else {
             tx.save(&row)?;
         }
-        tx.open_attempt(&row, send_by, payload)?;
+        tx.open_attempt(&row, tx.now.plus(window.send), payload)?;
         let request = &row.request;
         let details = json!({"attempt": request.attempts, "operation": request.operation, "attributes": names(&work)});
         tx.log(LogEvent {
@@ -206,7 +279,7 @@ fn begin(
             ..LogEvent::new("sending", details)
         })?;
     }
-    Ok(Job { row, app: Arc::clone(app), work, send_by: tx.moment.plus(window) })
+    Ok(Job { row, app: Arc::clone(app), work, probes: false, send_by: tx.moment.plus(window.send), doubt })
 }
 
 /// The names of the attributes that are sent.
@@ -222,23 +295,30 @@ fn names(work: &Work) -> Value {
     }
 }
 
-/// An attempt whose process died: nobody knows whether it was sent. `last_send` is the latest moment at which it can have
-/// been.
-pub(crate) fn interrupt(
-    tx: &mut Tx<'_>,
-    app: &LiveApp,
-    mut row: RequestRow,
-    last_send: Timestamp,
-) -> Result<(), Fault> {
-    tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
-    let settle = app.definition.app.settle.whole();
-    let creates = row.request.operation == Operation::Create;
+/// A call that never had an answer: its process died, or its worker never came back. Of an attempt nobody knows whether it
+/// was sent; a look whether access is gone is made again. Whoever made it is not believed any more.
+pub(crate) fn interrupt(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    let over = row.guard.and_then(|guard| tx.moment.since(guard.until)).unwrap_or_default();
+    let attempted = row.has_attempt();
     row.sending = false;
-    row.unsettled = true;
-    row.settle_at = Some(last_send.plus(settle));
-    let (wait, waiting_for) = if creates { (settle, WaitingFor::Settle) } else { (Period::ZERO, WaitingFor::Retry) };
-    let next = last_send.plus(wait).max(tx.now);
-    row.retry = Some((next, waiting_for));
+    row.fence = row.fence.saturating_add(1);
+    let mut next = tx.now;
+    if attempted {
+        tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
+        let means = means(tx, app, &row)?;
+        let settle = app.definition.app.settle.whole();
+        let after = after_interruption(row.request.operation, means, settle, over, tx.now);
+        let After { then, unsettled, settle_at } = after;
+        row.unsettled = unsettled;
+        row.settle_at = settle_at;
+        row.guard = settle_at.map(|at| Guard { wait: settle, ..Guard::new(tx.moment, at.since(tx.now)) });
+        if let Then::Again(at, waiting_for) = then {
+            row.retry = Some((at, waiting_for));
+            next = at;
+        }
+    } else {
+        row.guard = None;
+    }
     tx.save(&row)?;
     let request = &row.request;
     let details = json!({"attempt": request.attempts, "operation": request.operation, "next": next});

@@ -1,131 +1,194 @@
-//! What is known about targets while the process runs: how they fail, how much they are sent. Nothing here decides about a
-//! request; it only keeps calls back.
+//! The gates of targets: what the file knows of each, for one transaction, and the calls that this process is making.
+//! Nothing here decides about a request; it only keeps calls back.
 
-use crate::connector::ConnectorError;
-use crate::fault::Code;
+use crate::fault::Fault;
 use crate::id::AppId;
+use crate::intake::LiveApps;
+use crate::model::{App, WaitingFor};
+use crate::pacing::{self, Admission, Gate, Health, News, Pace};
+use crate::store::{GateRows, LogEvent, Store, Tx};
 use crate::time::{Period, Timestamp};
-use std::collections::HashMap;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// So many failures of a target in a row open its breaker.
-const FAILURES: u32 = 5;
-const FIRST_PAUSE: Period = Period::from_seconds(30);
-const LONGEST_PAUSE: Period = Period::from_seconds(15 * 60);
+/// A call that takes longer is slow, and leaves workers to others.
+const SLOW: Period = Period::from_seconds(1);
+/// How long it takes to look again whether other processes still make all the calls that an app may have.
+const LOOK_AGAIN: Period = Period::from_seconds(1);
 
+/// A call that this process is making.
+struct Out {
+    began: Timestamp,
+    /// The file knows of it too, as an attempt without an outcome.
+    is_attempt: bool,
+}
+
+/// The calls that this process is making, by app.
 #[derive(Default)]
-struct Gate {
-    failures: u32,
-    openings: u32,
-    paused_until: Option<Timestamp>,
-    in_flight: u32,
-    /// When the next call may start at an even rate.
-    next_slot: Timestamp,
-}
+pub(crate) struct Calls(HashMap<AppId, Vec<Out>>);
 
-/// One gate per app.
-#[derive(Default)]
-pub(crate) struct Gates {
-    gates: HashMap<AppId, Gate>,
-}
+impl Calls {
+    pub(crate) fn begin(&mut self, app: &AppId, is_attempt: bool, began: Timestamp) {
+        self.0.entry(app.clone()).or_default().push(Out { began, is_attempt });
+    }
 
-/// How a call ended, as far as its target is concerned.
-pub(crate) enum Health {
-    Good,
-    Bad,
-    /// The credentials are refused.
-    Unauthorized,
-    /// The target asks for patience.
-    Patience(Period),
-    /// Nothing is known: nothing was sent.
-    Unknown,
-}
-
-impl Health {
-    /// What a failure says about the target. A refused record says nothing.
-    pub(crate) fn of(error: &ConnectorError) -> Self {
-        match Code::from_name(&error.code) {
-            Some(Code::Unauthorized | Code::Forbidden) => Self::Unauthorized,
-            Some(Code::RateLimited) => Self::Patience(error.retry_after.unwrap_or_default()),
-            Some(Code::Cancelled) => Self::Unknown,
-            Some(
-                Code::Unreachable
-                | Code::Timeout
-                | Code::TargetFailed
-                | Code::TlsFailed
-                | Code::InvalidAnswer
-                | Code::ConnectorFailed,
-            ) => Self::Bad,
-            _ => Self::Good,
+    pub(crate) fn end(&mut self, app: &AppId, is_attempt: bool) {
+        let Some(calls) = self.0.get_mut(app) else { return };
+        if let Some(index) = calls.iter().position(|call| call.is_attempt == is_attempt) {
+            calls.remove(index);
         }
     }
+
+    /// How many calls are made to an app.
+    fn to(&self, app: &AppId) -> usize {
+        self.0.get(app).map_or(0, Vec::len)
+    }
+
+    /// Those of them that the file does not know of.
+    fn unknown(&self, app: &AppId) -> u32 {
+        let count = self.0.get(app).map_or(0, |calls| calls.iter().filter(|call| !call.is_attempt).count());
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    fn is_slow(&self, app: &AppId, now: Timestamp) -> bool {
+        self.0.get(app).is_some_and(|calls| calls.iter().any(|call| now.since(call.began) > SLOW))
+    }
+}
+
+/// The gates of all apps, as they are in one transaction.
+pub(crate) struct Gates {
+    stored: GateRows,
+    gates: GateRows,
+    held: BTreeSet<AppId>,
+    out: BTreeMap<AppId, u32>,
 }
 
 impl Gates {
-    /// How many more calls may be made to the app now.
-    pub(crate) fn room(&mut self, app: &crate::model::App, now: Timestamp) -> u32 {
-        let gate = self.gates.entry(app.id.clone()).or_default();
-        let concurrency = match gate.paused_until {
-            Some(until) if until > now => 0,
-            // After a pause one call goes first and shows whether the target is back.
-            Some(_) => 1,
-            None => app.rate.concurrency,
+    pub(crate) fn read(tx: &Tx<'_>) -> Result<Self, Fault> {
+        let stored = tx.gates()?;
+        Ok(Self { gates: stored.clone(), stored, held: tx.held_apps()?, out: BTreeMap::new() })
+    }
+
+    /// Counts the attempts that are open, whoever makes them.
+    pub(super) fn count(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
+        self.out = tx.attempts_out()?;
+        Ok(())
+    }
+
+    fn gate(&self, app: &AppId) -> Gate {
+        self.gates.get(app).cloned().unwrap_or_default()
+    }
+
+    /// Whether calls to the app may start.
+    pub(crate) fn admit(&self, app: &App, calls: &Calls, now: Timestamp) -> Admission {
+        if self.held.contains(&app.id) {
+            return Admission { room: 0, closed: Some(WaitingFor::Hold), opens_at: None, probes: false };
+        }
+        let out = self.out.get(&app.id).copied().unwrap_or(0).saturating_add(calls.unknown(&app.id));
+        pacing::admit(&self.gate(&app.id), Pace::of(app), out, now)
+    }
+
+    /// When a call to the app may start next; none where that is not for the clock to say.
+    pub(super) fn opens_at(&self, app: &App, calls: &Calls, now: Timestamp) -> Option<Timestamp> {
+        let admission = self.admit(app, calls, now);
+        let by_others = self.out.get(&app.id).is_some_and(|out| *out as usize > calls.to(&app.id));
+        let full = admission.room == 0 && admission.closed.is_none();
+        admission.opens_at.or_else(|| (full && by_others).then(|| now.plus(LOOK_AGAIN)))
+    }
+
+    /// When an app may have its next call that has none left at its rate.
+    pub(super) fn wakes_at(&self, apps: &LiveApps, now: Timestamp) -> Option<Timestamp> {
+        let limited = |id: &AppId| {
+            let app = &apps.get(id)?.definition.app;
+            let admission = pacing::admit(&self.gate(id), Pace::of(app), 0, now);
+            admission.opens_at.filter(|_| admission.closed == Some(WaitingFor::Rate))
         };
-        let room = concurrency.saturating_sub(gate.in_flight);
-        match app.rate.per_second {
-            _ if gate.next_slot > now => 0,
-            Some(_) => room.min(1),
-            None => room,
+        self.gates.keys().filter_map(limited).min()
+    }
+
+    /// Calls begin.
+    pub(super) fn begin(&mut self, app: &App, calls: u32, now: Timestamp) {
+        let gate = pacing::begin(&self.gate(&app.id), Pace::of(app), calls, now);
+        self.keep(&app.id, gate);
+    }
+
+    /// A call has ended; what it says about the target is logged where it is news.
+    pub(super) fn answered(&mut self, tx: &mut Tx<'_>, app: &App, health: &Health) -> Result<(), Fault> {
+        let (gate, news) = pacing::after_call(&self.gate(&app.id), Pace::of(app), health, tx.now);
+        self.keep(&app.id, gate);
+        news.iter().try_for_each(|news| tell(tx, &app.id, news))
+    }
+
+    /// Whether an answer tells anything that is not known.
+    pub(super) fn learns_from(&self, app: &App, health: &Health, now: Timestamp) -> bool {
+        let gate = self.gate(&app.id);
+        pacing::after_call(&gate, Pace::of(app), health, now).0 != gate
+    }
+
+    fn keep(&mut self, app: &AppId, gate: Gate) {
+        // Of an app of which there is nothing to know there is no row.
+        if self.gates.contains_key(app) || gate != Gate::default() {
+            self.gates.insert(app.clone(), gate);
         }
     }
 
-    /// A call begins.
-    pub(crate) fn begin(&mut self, app: &crate::model::App, now: Timestamp) {
-        let gate = self.gates.entry(app.id.clone()).or_default();
-        gate.in_flight += 1;
-        if let Some(rate) = app.rate.per_second {
-            #[expect(clippy::cast_possible_truncation, reason = "a rate above 0 gives a finite number of microseconds")]
-            let gap = Period::from_micros((1e6 / rate) as i64);
-            gate.next_slot = gate.next_slot.max(now).plus(gap);
-        }
+    /// Stores what has changed.
+    pub(super) fn store(self, tx: &Tx<'_>) -> Result<(), Fault> {
+        let changed = self.gates.iter().filter(|(app, gate)| self.stored.get(app) != Some(gate));
+        changed.into_iter().try_for_each(|(app, gate)| tx.put_gate(app, gate))
     }
+}
 
-    /// A call has ended. Gives until when the app is paused where this call opened its breaker.
-    pub(crate) fn end(&mut self, app: &AppId, health: &Health, now: Timestamp) -> Option<Timestamp> {
-        let gate = self.gates.entry(app.clone()).or_default();
-        gate.in_flight = gate.in_flight.saturating_sub(1);
-        match health {
-            Health::Good => {
-                (gate.failures, gate.openings, gate.paused_until) = (0, 0, None);
-                return None;
-            }
-            Health::Bad => gate.failures += 1,
-            Health::Unauthorized => gate.failures = FAILURES,
-            Health::Patience(wait) => {
-                gate.next_slot = gate.next_slot.max(now.plus(*wait));
-                return None;
-            }
-            Health::Unknown => return None,
+/// Logs what is to be known about a target.
+fn tell(tx: &mut Tx<'_>, app: &AppId, news: &News) -> Result<(), Fault> {
+    let (kind, details) = match news {
+        News::Paused { until, reason } => ("paused", json!({"until": until, "reason": reason})),
+        News::Quarantined { since, reason, days } => {
+            let (waiting, removals) = tx.waiting(app)?;
+            let details =
+                json!({"since": since, "reason": reason, "days": days, "waiting": waiting, "removals": removals});
+            ("quarantined", details)
         }
-        let closed = gate.paused_until.is_none_or(|until| until <= now);
-        if gate.failures < FAILURES || !closed {
-            return None;
+        News::QuarantineEnded { since } => ("quarantine_ended", json!({"since": since})),
+    };
+    tx.log(LogEvent { app: Some(app), ..LogEvent::new(kind, details) })
+}
+
+/// Which apps may take how many of the free workers, so that none waits for another's target.
+pub(super) struct Fairness {
+    pub(super) workers: usize,
+    /// Whether several apps could have calls.
+    pub(super) several: bool,
+}
+
+impl Fairness {
+    /// How many of `free` workers an app may take. It leaves at least as many as it has, since nobody knows before which target
+    /// will hang; and those that are slow or fail have no more than half of the workers together.
+    pub(super) fn most(&self, gates: &Gates, calls: &Calls, app: &AppId, free: usize, now: Timestamp) -> usize {
+        if !self.several {
+            return free;
         }
-        let factor = 1_i64 << gate.openings.min(5);
-        let pause = Period::from_micros(FIRST_PAUSE.as_micros() * factor).min(LONGEST_PAUSE);
-        gate.openings += 1;
-        gate.paused_until = Some(now.plus(pause));
-        gate.paused_until
+        let most = free.saturating_sub(calls.to(app)).div_ceil(2);
+        let is_suspect =
+            |app: &AppId| calls.is_slow(app, now) || gates.gates.get(app).is_some_and(|gate| gate.failures > 0);
+        if !is_suspect(app) {
+            return most;
+        }
+        let taken: usize = calls.0.iter().filter(|(app, _)| is_suspect(app)).map(|(_, calls)| calls.len()).sum();
+        most.min((self.workers / 2).max(1).saturating_sub(taken))
     }
+}
 
-    /// Until when nothing is sent to the app, where its breaker is open.
-    pub(crate) fn paused_until(&self, app: &AppId) -> Option<Timestamp> {
-        self.gates.get(app)?.paused_until
-    }
+/// Whether a person keeps back everything of an app.
+pub(crate) fn is_kept_back(tx: &Tx<'_>, app: &AppId) -> Result<bool, Fault> {
+    Ok(tx.gate(app)?.maintenance.is_some() || tx.held_apps()?.contains(app))
+}
 
-    /// The earliest moment at which a call to the app may start; none while it has as many as it may have.
-    pub(crate) fn opens_at(&self, app: &crate::model::App) -> Option<Timestamp> {
-        let Some(gate) = self.gates.get(&app.id) else { return Some(Timestamp::default()) };
-        let full = gate.in_flight >= app.rate.concurrency;
-        (!full).then(|| gate.paused_until.unwrap_or_default().max(gate.next_slot))
-    }
+/// Whether a call to the app may start now, outside of delivery.
+pub(crate) fn may_call(store: &mut Store, app: &App, calls: &Calls, now: Timestamp) -> Result<Admission, Fault> {
+    store.read(now, |tx| {
+        let mut gates = Gates::read(tx)?;
+        gates.count(tx)?;
+        Ok(gates.admit(app, calls, now))
+    })
 }

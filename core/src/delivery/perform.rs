@@ -7,6 +7,7 @@ use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
 use crate::planning::inverse::still_has;
+use crate::protocol::may_send;
 use crate::time::{Clock, Moment};
 use crate::value::Attributes;
 
@@ -61,6 +62,11 @@ pub(crate) enum Work {
         external_id: String,
     },
     Read {
+        external_id: String,
+    },
+    /// Is there more than one account of the user? They are known by this `externalId`, or by the rules.
+    Count {
+        user: Attributes,
         external_id: String,
     },
     /// Is the access really gone?
@@ -152,6 +158,13 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
             let usable = |account: &TargetAccount| account.active && (*by_disabling || !account.frozen);
             call.confirm(external_id, usable)
         }
+        Work::Count { user, external_id } => {
+            let wanted = Wanted { user, external_id, unique: &[], made: None };
+            look_up(&call, &wanted).map(|found| match found {
+                Found::Several(candidates) => Report::Several(candidates),
+                _ => Report::Applied(None),
+            })
+        }
         Work::Read { external_id } => call
             .read(|connector| connector.read(external_id))
             .map(|account| account.map_or(Report::Missing, |account| Report::Applied(Some(account)))),
@@ -198,7 +211,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// A write: a panic may have come before or after the target did it.
     fn write<T>(&self, call: impl FnOnce(&dyn Connector) -> Result<T, ConnectorError>) -> Result<T, ConnectorError> {
-        if self.deadline.clock.moment().is_after(self.deadline.send_by) {
+        if !may_send(self.deadline.clock.moment(), self.deadline.send_by) {
             let message = "it was too late to send; nothing was sent";
             return Err(ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message));
         }

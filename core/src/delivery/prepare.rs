@@ -11,6 +11,7 @@ use crate::mapping::UniqueValue;
 use crate::model::{AccountStatus, Before, Change, FreezeFallback};
 use crate::operation::Operation;
 use crate::planning::inverse::{still_has, values_at};
+use crate::protocol::{Call, create_look, raises_access};
 use crate::scope::Standing;
 use crate::store::{AccountRow, Given, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::Attributes;
@@ -56,7 +57,7 @@ pub(super) fn prepare(
             return Ok(Prepared::Faulty(vec![fault]));
         }
     };
-    let unwanted = raises(row.request.operation) && !standing.wants_account()
+    let unwanted = raises_access(row.request.operation) && !standing.wants_account()
         || matches!(row.request.operation, Operation::Activate | Operation::Unfreeze) && standing.frozen;
     if row.request.operation == Operation::Create {
         return create(tx, app, row, stored, account.as_ref(), Look { up: look_up, unwanted });
@@ -74,6 +75,11 @@ pub(super) fn prepare(
     let by_disabling = !app.capabilities.freeze;
     let refuse_freeze = by_disabling && definition.app.freeze_fallback == FreezeFallback::Refuse;
     let work = match row.request.operation {
+        Operation::Read if row.verifying => {
+            let marked = account.applied.as_ref().and_then(|applied| applied.get("externalId")?.as_str());
+            let marked = marked.unwrap_or(stored.user.id.as_str()).to_owned();
+            Work::Count { user: stored.user.record.clone(), external_id: marked }
+        }
         _ if row.verifying => Work::Verify { external_id, by_disabling, first: row.looks_first() },
         Operation::Update => return update(tx, app, row, stored, &account, given),
         Operation::Activate => Work::Activate { external_id },
@@ -163,11 +169,6 @@ fn changed_since() -> Prepared {
     Prepared::Faulty(vec![Fault::new(Code::CannotBeUndone, CHANGED_SINCE)])
 }
 
-/// What gives access or changes what access is for.
-fn raises(operation: Operation) -> bool {
-    matches!(operation, Operation::Create | Operation::Update | Operation::Activate | Operation::Unfreeze)
-}
-
 /// Whether a Create may look for the account, and whether it may only do that.
 #[derive(Clone, Copy)]
 struct Look {
@@ -188,7 +189,15 @@ fn create(
         return Ok(Prepared::Nothing("the user has an account already"));
     }
     let can_look = look.up && capabilities.search;
-    if look.unwanted && !(row.unsettled && can_look) {
+    // Whether it looks because of the rules is known when it is rendered; whether there is anything to be done, before.
+    let call = Call {
+        can_look,
+        unsettled: row.unsettled,
+        again: spent(tx, app, row)? > 0,
+        matches: false,
+        wanted: !look.unwanted,
+    };
+    if create_look(&call).is_none() {
         return Ok(Prepared::Unwanted);
     }
     if definition.matching.rules() == 0 && !definition.app.create_without_match {
@@ -220,14 +229,14 @@ fn create(
     // candidates the first was tried before the others, or is another user's.
     let tried = first.as_ref().unwrap_or(&attributes);
     let told = definition.matching.is_told_by(&capabilities.unique_keys, &stored.user.record, tried);
-    let first_look = definition.matching.rules() > 0 && !told;
-    let must_look = spent(tx, app, row)? > 0 || row.unsettled || first_look;
+    let matches = definition.matching.rules() > 0 && !told;
+    let Some(how) = create_look(&Call { matches, ..call }) else { return Ok(Prepared::Unwanted) };
     let external_id = attributes.get("externalId").and_then(Value::as_str).unwrap_or(stored.user.id.as_str());
     let work = Work::Create {
         key: tx.root_of(&row.request.id)?,
-        look_up: can_look && must_look,
+        look_up: how.first,
         look_where_taken: can_look && told && first.is_none(),
-        make: sendable && !look.unwanted,
+        make: sendable && how.make,
         in_doubt,
         user: stored.user.record.clone(),
         external_id: external_id.to_owned(),

@@ -1,17 +1,22 @@
 //! The run: one thread keeps the store and hands calls to workers. Outcomes that have come in and the next claims share one
 //! transaction, which is one commit to the disk.
 
-use super::claim::claim;
+use super::claim::{Places, claim};
+use super::clocks;
 use super::exchange::Exchange;
-use super::gates::Health;
+use super::gates::{Calls, Fairness};
 use super::settle::settle_apart;
 use super::{Deadline, Gates, Job, Report, perform};
+use crate::connector::{ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{LogEntry, Progress, Step};
-use crate::store::{LogEvent, Store, Tally, Tx};
-use crate::time::{Clock, Timestamp};
+use crate::pacing::Health;
+use crate::protocol::Reference;
+use crate::store::{Store, Tally, Tx};
+use crate::time::{Clock, Period, Timestamp};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -37,7 +42,7 @@ const MOST_WORKERS: usize = 256;
 
 /// What a run needs of the engine.
 pub(crate) trait Host: Sync {
-    /// The store, for one transaction. Nothing else is locked while it is held but the gates, after it.
+    /// The store, for one transaction. Nothing else is locked while it is held but the calls, after it.
     ///
     /// # Errors
     /// `forked` in a child of the process that opened it.
@@ -46,7 +51,7 @@ pub(crate) trait Host: Sync {
     fn apps(&self) -> (LiveApps, u64);
     /// Reads the apps again where another engine changed them, and connects those that could not be before.
     fn refresh(&self) -> Result<(), Fault>;
-    /// What is known about targets.
+    /// What runs share.
     fn state(&self) -> &RunState;
     /// The clock.
     fn clock(&self) -> &dyn Clock;
@@ -63,10 +68,10 @@ pub(crate) trait Host: Sync {
 /// What runs of one engine share.
 #[derive(Default)]
 pub(crate) struct RunState {
-    gates: Mutex<Gates>,
-    /// Breakers that opened and were not logged yet.
-    pauses: Mutex<Vec<(AppId, Timestamp)>>,
+    calls: Mutex<Calls>,
     turn: Mutex<usize>,
+    /// What both clocks showed when they were looked at last.
+    pub(super) clocks: Mutex<Option<Reference>>,
     cancelled: AtomicU64,
     /// Plans that a dead process was carrying out.
     left: Mutex<Vec<RequestId>>,
@@ -114,9 +119,9 @@ impl RunState {
         lock(&self.left).retain(|left| left != plan);
     }
 
-    /// What is known about targets.
-    pub(crate) fn gates(&self) -> MutexGuard<'_, Gates> {
-        lock(&self.gates)
+    /// The calls that are being made.
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Calls> {
+        lock(&self.calls)
     }
 }
 
@@ -202,6 +207,7 @@ pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
     let worked = run.turn(&[])?;
     run.progress.stopped = true;
     let reports = run.perform_own();
+    run.arrived(&reports);
     run.turn(&reports)?;
     Ok(Step { worked, next_due: next_due(host)? })
 }
@@ -216,14 +222,34 @@ fn work(clock: &dyn Clock, hall: &Hall) {
 
 fn call(clock: &dyn Clock, job: &Job) -> Report {
     let deadline = Deadline { clock, send_by: job.send_by };
+    if let Some(failed) = probe(clock, job) {
+        return failed;
+    }
     match &job.app.connector {
         Some(connector) => perform(connector.as_ref(), &job.app.definition.matching, &job.work, deadline),
-        None => Report::Failed(crate::connector::ConnectorError::new(
-            crate::connector::Outcome::NotApplied,
+        None => Report::Failed(ConnectorError::new(
+            Outcome::NotApplied,
             Code::UnknownConnector.name(),
             "no connector is registered under this name",
         )),
     }
+}
+
+/// Tries a target that failed by a read, before anything is changed there. What takes access away is its own probe.
+fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
+    if !job.probes || job.row.request.operation.reduces_access() {
+        return None;
+    }
+    let connector = job.app.connector.as_ref()?;
+    // A connector that panics is asked by the call itself.
+    let answer = catch_unwind(AssertUnwindSafe(|| connector.test())).ok()?;
+    let Err(error) = answer else {
+        let message = "the target took so long for a read that nothing was sent";
+        let slow = || ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message);
+        return clock.moment().is_after(job.send_by).then(|| Report::Failed(slow()));
+    };
+    let fails = !matches!(Health::of(&error), Health::Good | Health::Unknown);
+    fails.then(|| Report::Failed(ConnectorError { outcome: Outcome::NotApplied, ..error }))
 }
 
 type Reports = Vec<(Job, Report)>;
@@ -236,19 +262,21 @@ struct Run<'a> {
     hall: &'a Hall,
     epoch: u64,
     cancelled: bool,
-    in_flight: Vec<AppId>,
+    /// The calls that are out: to which app, and whether as an attempt.
+    in_flight: Vec<(AppId, bool)>,
     progress: Progress,
     counted_at: Option<Instant>,
     own: Vec<Job>,
+    /// When an app may have its next call that had none left at its rate.
+    wakes_at: Option<Timestamp>,
 }
 
 /// The calls that are still out when a run fails are over as far as their targets are concerned.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        let now = self.host.clock().now();
-        let mut gates = self.host.state().gates();
-        for app in self.in_flight.drain(..) {
-            gates.end(&app, &Health::Unknown, now);
+        let mut calls = self.host.state().calls();
+        for (app, is_attempt) in self.in_flight.drain(..) {
+            calls.end(&app, is_attempt);
         }
     }
 }
@@ -266,6 +294,7 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             counted_at: None,
             own: Vec::new(),
+            wakes_at: None,
         }
     }
 
@@ -287,6 +316,7 @@ impl<'a> Run<'a> {
             self.cancelled |= progress.map(|progress| self.tell(progress)).transpose()? == Some(false);
             if !self.in_flight.is_empty() {
                 reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports(worked) };
+                self.arrived(&reports);
             } else if self.progress.stopped || (!worked && !self.wait_for_work()?) {
                 break;
             }
@@ -342,43 +372,48 @@ impl<'a> Run<'a> {
         let (state, look_up) = (self.host.state(), self.host.looks_up());
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
         let turn = *lock(&state.turn);
-        let pauses = std::mem::take(&mut *lock(&state.pauses));
         let mut begun = Vec::new();
+        let was_set = clocks::was_set(state, self.host.clock());
         let written = self.host.store()?.write(now, |tx| {
             tx.moment = moment;
-            for (app, until) in &pauses {
-                tx.log(LogEvent { app: Some(app), ..LogEvent::new("paused", serde_json::json!({"until": until})) })?;
-            }
+            let kept = was_set.then(|| clocks::keep_time(tx)).transpose()?;
+            let mut gates = Gates::read(tx)?;
             for (job, report) in reports {
                 settle_apart(tx, &apps, job, report)?;
+                gates.answered(tx, &job.app.definition.app, &health(report))?;
             }
-            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally };
+            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, wakes_at: None, kept };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
-                let mut gates = state.gates();
-                let claim = claim(tx, &apps, &mut gates, turn, room, look_up)?;
+                let mut calls = state.calls();
+                let fairness = Fairness { workers: self.workers, several: apps.len() > 1 };
+                let places = Places { fairness, calls: &calls, turn, room };
+                let claim = claim(tx, &apps, &mut gates, &places, look_up)?;
                 // Counted while the store is ours, so that two runs together send no more than one may.
                 for job in &claim.jobs {
-                    gates.begin(&job.app.definition.app, now);
-                    begun.push(job.app.definition.app.id.clone());
+                    calls.begin(&job.row.request.app, job.is_attempt(), now);
+                    begun.push((job.row.request.app.clone(), job.is_attempt()));
                 }
                 turned.looked_at = claim.looked_at + validity as u64;
                 turned.jobs = claim.jobs;
             }
+            turned.wakes_at = gates.wakes_at(&apps, now);
+            gates.store(tx)?;
             turned.tally = tx.tally;
             Ok(turned)
         });
         if written.is_err() {
-            lock(&state.pauses).extend(pauses);
-            let mut gates = state.gates();
-            for app in begun.drain(..) {
-                gates.end(&app, &Health::Unknown, now);
-            }
+            let mut calls = state.calls();
+            begun.drain(..).for_each(|(app, is_attempt)| calls.end(&app, is_attempt));
         }
         let (turned, entries) = written?;
-        self.note_health(reports, now);
+        if turned.kept.is_some() {
+            *lock(&state.clocks) = turned.kept;
+        }
+        self.renew_credentials(reports);
         self.in_flight.extend(begun);
+        self.wakes_at = turned.wakes_at;
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
         self.progress.completed += turned.tally.completed;
         self.progress.failed += turned.tally.failed;
@@ -388,24 +423,24 @@ impl<'a> Run<'a> {
         Ok(worked)
     }
 
-    /// Learns from reports how targets are.
-    fn note_health(&mut self, reports: &[(Job, Report)], now: Timestamp) {
+    /// Credentials that were refused are had anew before the next call.
+    fn renew_credentials(&self, reports: &[(Job, Report)]) {
         for (job, report) in reports {
-            let health = match report {
-                Report::Failed(error) | Report::FailedAfterLook(error) => Health::of(error),
-                Report::TooLate => Health::Unknown,
-                _ => Health::Good,
-            };
-            let app = &job.app.definition.app.id;
-            if matches!(health, Health::Unauthorized) {
-                self.host.forget_credentials(app);
+            if matches!(health(report), Health::Refused(_)) {
+                self.host.forget_credentials(&job.row.request.app);
             }
-            let state = self.host.state();
-            let paused = state.gates().end(app, &health, now);
-            lock(&state.pauses).extend(paused.map(|until| (app.clone(), until)));
-            if let Some(index) = self.in_flight.iter().position(|other| other == app) {
+        }
+    }
+
+    /// The calls whose answers came are no longer out.
+    fn arrived(&mut self, reports: &[(Job, Report)]) {
+        let mut calls = self.host.state().calls();
+        for (job, _) in reports {
+            let out = (job.row.request.app.clone(), job.is_attempt());
+            if let Some(index) = self.in_flight.iter().position(|other| *other == out) {
                 self.in_flight.swap_remove(index);
             }
+            calls.end(&out.0, out.1);
         }
     }
 
@@ -437,7 +472,7 @@ impl<'a> Run<'a> {
             return self.hall.reports();
         }
         // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
-        let due = next_due(self.host).unwrap_or(None);
+        let due = [next_due(self.host).unwrap_or(None), self.wakes_at].into_iter().flatten().min();
         self.hall.reports_or_news(self.wait_until(due, worked))
     }
 
@@ -453,17 +488,24 @@ impl<'a> Run<'a> {
             }
             self.hall.reports_or_news(self.wait_until(due, false));
             self.host.refresh()?;
-            if next_due(self.host)?.is_some_and(|due| due <= self.host.clock().now()) {
+            let now = self.host.clock().now();
+            let was_set = clocks::was_set(self.host.state(), self.host.clock());
+            if was_set || next_due(self.host)?.is_some_and(|due| due <= now) {
                 return Ok(true);
             }
         }
     }
 
-    /// How long to wait for something that is due then. A run that has just worked may find more to do at once.
+    /// How long to wait for something that is due then. Where it is due already, a run that has just worked may find more to
+    /// do, and for any other somebody else is at it.
     fn wait_until(&self, due: Option<Timestamp>, worked: bool) -> Duration {
         let now = self.host.clock().now();
-        let least = if worked { Duration::ZERO } else { NAP };
-        let wait = due.map_or(LOOK, |due| due.since(now).to_std().clamp(least, LOOK));
+        let wait = match due.map(|due| due.since(now)) {
+            None => LOOK,
+            Some(wait) if wait > Period::ZERO => wait.to_std().min(LOOK),
+            Some(_) if worked => Duration::ZERO,
+            Some(_) => NAP,
+        };
         let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         left.map_or(wait, |left| wait.min(left))
     }
@@ -474,20 +516,33 @@ struct Turned {
     jobs: Vec<Job>,
     looked_at: u64,
     tally: Tally,
+    /// What both clocks showed, where they were looked at.
+    kept: Option<Reference>,
+    wakes_at: Option<Timestamp>,
+}
+
+/// What an answer says about its target.
+fn health(report: &Report) -> Health {
+    match report {
+        Report::Failed(error) | Report::FailedAfterLook(error) => Health::of(error),
+        Report::TooLate => Health::Unknown,
+        _ => Health::Good,
+    }
 }
 
 /// When something is due next.
 pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
     let (apps, _) = host.apps();
     let now = host.clock().now();
-    let (validity, due) = host.store()?.read(now, |tx| {
-        let mut due = Vec::new();
+    host.store()?.read(now, |tx| {
+        let mut gates = Gates::read(tx)?;
+        gates.count(tx)?;
+        let mut next = tx.next_user_change()?;
         for app in apps.values().filter(|app| app.connector.is_some()) {
-            due.extend(tx.next_due(&app.definition.app.id)?.map(|at| (app, at)));
+            let Some(due) = tx.next_due(&app.definition.app.id)? else { continue };
+            let opens_at = gates.opens_at(&app.definition.app, &host.state().calls(), now);
+            next = [next, opens_at.map(|opens_at| opens_at.max(due))].into_iter().flatten().min();
         }
-        Ok((tx.next_user_change()?, due))
-    })?;
-    let gates = host.state().gates();
-    let open = due.into_iter().filter_map(|(app, at)| Some(at.max(gates.opens_at(&app.definition.app)?)));
-    Ok(open.chain(validity).min())
+        Ok(next)
+    })
 }

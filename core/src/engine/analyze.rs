@@ -13,9 +13,14 @@ use crate::value::{Attributes, canonical};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 /// How many bytes of memory are used where nobody says.
 const MEMORY: usize = 32 << 20;
+
+/// How many threads there are at the most where nobody says: more than these would wait for the one that reads the text.
+const MOST_THREADS: usize = 4;
 
 /// The options of [`analyze`].
 #[derive(Deserialize)]
@@ -36,6 +41,7 @@ struct Options {
     #[serde(default = "yes")]
     complete: bool,
     memory: Option<usize>,
+    threads: Option<usize>,
     findings: Option<Vec<Situation>>,
 }
 
@@ -62,6 +68,8 @@ fn yes() -> bool {
 /// * `complete`: whether the accounts are the whole listing, true where it is left out;
 /// * `memory`: how many bytes may be used before temporary files are, 32 MiB where it is left out; each input that comes as
 ///   objects one by one may take as much again;
+/// * `threads`: how many threads read records, as many as the machine has but no more than 4 where it is left out; what is
+///   found does not depend on it, and each but the first takes about 2 MiB of memory;
 /// * `findings`: the situations that are iterated; all where it is left out.
 ///
 /// ```
@@ -103,7 +111,9 @@ pub fn analyze(
         let mut key = [0; 32];
         Random::new(None).fill(&mut key)?;
         let now = options.now.unwrap_or_else(|| SystemClock.now());
-        let terms = Terms { complete: options.complete, now, memory, key };
+        let threads =
+            options.threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS));
+        let terms = Terms { complete: options.complete, now, memory, threads, key };
         let mut scratch = TempScratch::new(memory / 2);
         let analysis =
             compared.with_rules(now, |rules| analysis::analyze(&mut sources.inputs(), rules, &terms, &mut scratch))?;

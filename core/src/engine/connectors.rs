@@ -149,11 +149,6 @@ impl Shared {
         }
     }
 
-    /// Whether the app has a connector.
-    pub(super) fn is_connected(&self, id: &AppId) -> bool {
-        lock(&self.apps).live.get(id).is_some_and(|live| live.connector.is_some())
-    }
-
     /// Makes the connector of an app anew, with its credentials as they are now.
     pub(super) fn connect_again(&self, id: &AppId) {
         let live = lock(&self.apps).live.get(id).cloned();

@@ -33,7 +33,7 @@ impl Engine {
                 requests.extend(failed.map(|row| row.request));
             }
             requests.sort_by(|one, other| one.id.cmp(&other.id));
-            requests.iter_mut().for_each(|request| self.show_wait(request));
+            self.show_waits(tx, &mut requests)?;
             let terms = Terms::find(tx, &live, &subject)?;
             let not_kept = NotKept::find(tx, &live.definition)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;

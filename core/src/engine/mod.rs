@@ -10,6 +10,7 @@ mod error;
 mod explain;
 #[cfg(test)]
 mod given;
+mod holds;
 mod impact;
 mod options;
 mod plans;
@@ -136,9 +137,8 @@ impl Engine {
         let left = self.transact(|tx, apps| {
             tx.forget_work()?;
             for row in tx.left_sending()? {
-                let last_send = tx.open_send_by(&row.request.id)?.unwrap_or(tx.now).min(tx.now);
                 if let Some(app) = apps.get(&row.request.app) {
-                    interrupt(tx, app, row, last_send)?;
+                    interrupt(tx, app, row)?;
                 }
             }
             tx.left_committing()
@@ -162,8 +162,9 @@ impl Engine {
         let mut work = Some(work);
         loop {
             let (apps, revision) = self.shared.apps();
-            let now = self.now();
+            let (now, moment) = (self.now(), self.shared.clock.moment());
             let (result, entries) = self.shared.store()?.write(now, |tx| {
+                tx.moment = moment;
                 if tx.apps_revision()? != revision {
                     return Ok(None);
                 }

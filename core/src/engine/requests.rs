@@ -1,11 +1,12 @@
 //! The verbs of requests and accounts.
 
 use super::{Engine, Error, Result};
-use crate::delivery::Host;
+use crate::delivery::{Gates, Host};
 use crate::fault::{Code, Fault};
 use crate::governance::{self, Submission};
 use crate::model::{Account, AccountFilter, Request, RequestDetail, RequestFilter, WaitingFor};
 use crate::operation::Operation;
+use crate::store::Tx;
 use crate::time::Timestamp;
 
 /// How many requests are given where a filter asks for what they wait for and sets no limit.
@@ -19,21 +20,32 @@ impl Engine {
     pub fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>> {
         let failed = |fault| Error::new("requests", fault);
         let Some(wait) = filter.waiting_for else {
-            let mut requests = self.view(|tx| tx.requests(filter)).map_err(failed)?;
-            requests.iter_mut().for_each(|request| self.show_wait(request));
-            return Ok(requests);
+            return self
+                .view(|tx| {
+                    let mut requests = tx.requests(filter)?;
+                    self.show_waits(tx, &mut requests)?;
+                    Ok(requests)
+                })
+                .map_err(failed);
         };
-        // By their rows these are due; what keeps them back is known to the process alone.
-        let by_row = Some(wait).filter(|wait| !matches!(wait, WaitingFor::Breaker | WaitingFor::Dependency));
         let limit = filter.limit.map_or(MOST_WAITING, |limit| limit as usize);
-        let mut page = RequestFilter { waiting_for: by_row, limit: None, ..filter.clone() };
+        let mut page = RequestFilter { limit: None, ..filter.clone() };
         let mut found = Vec::new();
         while found.len() < limit {
-            let mut requests = self.view(|tx| tx.requests(&page)).map_err(failed)?;
-            let Some(last) = requests.last() else { break };
-            page.after = Some(last.id.to_string());
-            requests.iter_mut().for_each(|request| self.show_wait(request));
-            found.extend(requests.into_iter().filter(|request| request.waiting_for == Some(wait)));
+            let (last, mut requests) = self
+                .view(|tx| {
+                    // By their rows some of these are due, or wait for their time: what keeps them back is known of the
+                    // whole app.
+                    let mut requests = if is_of_app(wait) { tx.open_requests(&page)? } else { tx.requests(&page)? };
+                    let last = requests.last().map(|request| request.id.to_string());
+                    self.show_waits(tx, &mut requests)?;
+                    Ok((last, requests))
+                })
+                .map_err(failed)?;
+            let Some(last) = last else { break };
+            page.after = Some(last);
+            requests.retain(|request| request.waiting_for == Some(wait));
+            found.append(&mut requests);
         }
         found.truncate(limit);
         Ok(found)
@@ -48,7 +60,8 @@ impl Engine {
         let mut detail = self
             .view(|tx| {
                 let missing = || Fault::new(Code::NotFound, "there is no such request");
-                let row = tx.request(id)?.ok_or_else(missing)?;
+                let mut row = tx.request(id)?.ok_or_else(missing)?;
+                self.show_waits(tx, std::slice::from_mut(&mut row.request))?;
                 let history = tx.attempts(&row.request.id)?;
                 let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
                 let key = match stored {
@@ -62,7 +75,6 @@ impl Engine {
             })
             .map_err(failed)?;
         self.cover_before(&mut detail);
-        self.show_wait(&mut detail.request);
         Ok(detail)
     }
 
@@ -76,23 +88,30 @@ impl Engine {
         }
     }
 
-    /// A request that is due while its target's breaker is open waits for that; one whose app has no connector here waits
-    /// for the connector.
-    pub(super) fn show_wait(&self, request: &mut Request) {
-        if request.state.is_finished() || !matches!(request.waiting_for, None | Some(WaitingFor::Retry)) {
-            return;
+    /// What keeps calls to a whole app back is no matter of a request's row: it is shown where the request would go otherwise,
+    /// with the time at which that ends where it is known. One whose app has no connector here waits for the connector.
+    pub(super) fn show_waits(&self, tx: &Tx<'_>, requests: &mut [Request]) -> std::result::Result<(), Fault> {
+        let gates = Gates::read(tx)?;
+        let (apps, _) = self.shared.apps();
+        let calls = self.shared.run.calls();
+        for request in requests.iter_mut().filter(|request| goes_otherwise(request, tx.now)) {
+            let live = apps.get(&request.app);
+            if live.is_none_or(|live| live.connector.is_none()) {
+                request.waiting_for = Some(WaitingFor::Dependency);
+                continue;
+            }
+            let Some(live) = live else { continue };
+            let admission = gates.admit(&live.definition.app, &calls, tx.now);
+            let Some(wait) = admission.closed else { continue };
+            let is_longer = match (admission.opens_at, request.due_at) {
+                (Some(opens_at), Some(due)) => due < opens_at,
+                _ => true,
+            };
+            if is_longer {
+                (request.waiting_for, request.due_at) = (Some(wait), admission.opens_at);
+            }
         }
-        if !self.shared.is_connected(&request.app) {
-            request.waiting_for = Some(WaitingFor::Dependency);
-            return;
-        }
-        let now = self.now();
-        let paused = self.shared.run.gates().paused_until(&request.app).filter(|until| *until > now);
-        let (Some(until), Some(due)) = (paused, request.due_at) else { return };
-        if due < until {
-            request.waiting_for = Some(WaitingFor::Breaker);
-            request.due_at = Some(until);
-        }
+        Ok(())
     }
 
     /// Asks for an operation by hand, at the end of the user's lane.
@@ -178,5 +197,21 @@ impl Engine {
     /// Store errors.
     pub fn accounts(&self, filter: &AccountFilter) -> Result<Vec<Account>> {
         self.view(|tx| tx.accounts(filter)).map_err(|fault| Error::new("accounts", fault))
+    }
+}
+
+/// Whether this may be the reason for which calls to a whole app are kept back, which is in no request's row.
+fn is_of_app(wait: WaitingFor) -> bool {
+    matches!(
+        wait,
+        WaitingFor::Breaker | WaitingFor::Dependency | WaitingFor::Hold | WaitingFor::Maintenance | WaitingFor::Rate
+    )
+}
+
+/// Whether nothing but its app keeps a request back, sooner or later. One that is being sent waits for nothing.
+fn goes_otherwise(request: &Request, now: Timestamp) -> bool {
+    match request.waiting_for {
+        None => !request.state.is_finished() && request.due_at.is_some_and(|due| due <= now),
+        Some(wait) => matches!(wait, WaitingFor::Retry | WaitingFor::Settle | WaitingFor::Rate),
     }
 }

@@ -1,8 +1,8 @@
 //! Records from JSON text, wherever it is: objects one a line, a list of them, or pages as SCIM answers have them. Nothing is
 //! read here but where a record begins and ends; so whoever reads the record says what is wrong with it.
 
-use super::scan::{Page, elements, end_of_value, line_end, page};
-use crate::analysis::{Records, Scratch, Visit};
+use super::scan::{Page, end_of_value, last_line_end, line_end, lines, lines_of_pages, page};
+use crate::analysis::{Piece, Records, Scratch, Split, Visit, VisitPiece, whole_piece};
 use crate::fault::{Code, Fault};
 use crate::scratch::TempScratch;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 /// How much is read at once.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 128 * 1024;
 
 /// How much of a single record is read at first.
 const RECORD: usize = 4096;
@@ -129,6 +129,18 @@ impl Text {
 
 impl Records for Text {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        let (side, mut is_of_visit) = (self.side, false);
+        self.pieces(&mut |piece| {
+            let split = (piece.split)(piece.text, piece.place, &mut |place, json| {
+                let visited = visit(place, json);
+                is_of_visit = visited.is_err();
+                visited
+            });
+            split.map_err(|fault| if is_of_visit { fault } else { fault.at(side) })
+        })
+    }
+
+    fn pieces(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
         let mut window = Window {
             source: &mut self.source,
             start: 0,
@@ -138,8 +150,8 @@ impl Records for Text {
             has_pages: self.has_pages,
         };
         let mut is_of_visit = false;
-        let outcome = window.records(&mut |place, json| {
-            let visited = visit(place, json);
+        let outcome = window.records(&mut |piece| {
+            let visited = visit(piece);
             is_of_visit = visited.is_err();
             visited
         });
@@ -192,7 +204,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Window<'_> {
     /// Every record, to the end of the text.
-    fn records(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    fn records(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
         self.more()?;
         if self.bytes.starts_with(BYTE_ORDER_MARK) {
             self.at = BYTE_ORDER_MARK.len();
@@ -245,6 +257,12 @@ impl Window<'_> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// The next bytes, so many of them.
+    fn piece(&self, length: usize, split: Split) -> Piece<'_> {
+        let text = self.rest().get(..length).unwrap_or_default();
+        Piece { place: self.start + self.at as u64, text, split }
+    }
+
     /// Goes to the next byte that is no space.
     fn space(&mut self) -> Result<(), Fault> {
         loop {
@@ -277,33 +295,22 @@ impl Window<'_> {
     }
 
     /// Values one a line; each is a record, or, where the first is one, a page of records.
-    fn lines(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
-        let mut are_pages = (!self.has_pages).then_some(false);
+    fn lines(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
+        let first = self.find(line_end)?.unwrap_or(self.rest().len());
+        let are_pages = self.page(self.rest().get(..first).unwrap_or_default()).is_some();
+        let split = if are_pages { lines_of_pages } else { lines };
         loop {
-            let end = match self.find(line_end)? {
-                Some(end) => end,
-                None if self.rest().is_empty() => return Ok(()),
-                None => self.rest().len(),
-            };
-            let line = self.rest().get(..end).unwrap_or_default();
-            let place = self.start + self.at as u64;
-            let blank = line.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let text = line.get(blank..).unwrap_or_default().trim_ascii_end();
-            if !text.is_empty() {
-                let place = place + blank as u64;
-                let is_page = *are_pages.get_or_insert_with(|| page(text).is_some());
-                match is_page.then(|| page(text)).flatten() {
-                    Some(Page::List(start)) => elements(text, start, place, visit)?,
-                    Some(Page::Empty) => {}
-                    None => visit(place, text)?,
-                }
+            let whole = self.find(last_line_end)?.unwrap_or(self.rest().len());
+            if whole == 0 {
+                return Ok(());
             }
-            self.at += (end + 1).min(self.rest().len());
+            visit(self.piece(whole, split))?;
+            self.at += whole;
         }
     }
 
     /// An object over several lines: a page, or a record itself.
-    fn document(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    fn document(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
         // As soon as the list of a page begins, its elements are read one by one.
         loop {
             if let Some(Page::List(start)) = self.page(self.rest()) {
@@ -314,13 +321,13 @@ impl Window<'_> {
             if let Some(end) = end_of_value(self.rest(), 0) {
                 let record = self.rest().get(..end).unwrap_or_default();
                 if self.page(record).is_none() {
-                    visit(self.start + self.at as u64, record)?;
+                    visit(self.piece(end, whole_piece))?;
                 }
                 self.at += end;
                 return Ok(());
             }
             if !self.more()? {
-                visit(self.start + self.at as u64, self.rest())?;
+                visit(self.piece(self.rest().len(), whole_piece))?;
                 self.at = self.bytes.len();
                 return Ok(());
             }
@@ -345,7 +352,7 @@ impl Window<'_> {
     }
 
     /// The elements of a list, to its end.
-    fn elements(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    fn elements(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
         loop {
             self.space()?;
             match self.byte() {
@@ -359,7 +366,7 @@ impl Window<'_> {
                     let end = self.find(|rest| end_of_value(rest, 0))?;
                     let cut_off = || Fault::new(Code::InvalidJson, "the list of records does not end");
                     let end = end.filter(|end| *end > 0).ok_or_else(cut_off)?;
-                    visit(self.start + self.at as u64, self.rest().get(..end).unwrap_or_default())?;
+                    visit(self.piece(end, whole_piece))?;
                     self.at += end;
                 }
             }

@@ -3,17 +3,63 @@
 use crate::analysis::Visit;
 use crate::fault::{Code, Fault};
 
+/// How many bytes are looked at together: without a way out the inner loop is done for all of them at once.
+const STRETCH: usize = 64;
+
+fn has_line_end(stretch: &[u8; STRETCH]) -> bool {
+    stretch.iter().fold(false, |found, byte| found | (*byte == b'\n'))
+}
+
 /// Where the first line ends.
 pub(super) fn line_end(text: &[u8]) -> Option<usize> {
-    // Without a way out the inner loop is done for many bytes at once.
-    const STRETCH: usize = 64;
-    let has_one = |stretch: &[u8; STRETCH]| stretch.iter().fold(false, |found, byte| found | (*byte == b'\n'));
-    let (stretches, tail) = text.as_chunks::<STRETCH>();
-    let (before, stretch) = match stretches.iter().position(has_one) {
+    let (stretches, tail) = text.as_chunks();
+    let (before, stretch) = match stretches.iter().position(has_line_end) {
         Some(number) => (number * STRETCH, stretches.get(number)?.as_slice()),
         None => (text.len() - tail.len(), tail),
     };
     Some(before + stretch.iter().position(|byte| *byte == b'\n')?)
+}
+
+/// Where the last whole line ends, with its line break.
+pub(super) fn last_line_end(text: &[u8]) -> Option<usize> {
+    let (head, stretches) = text.as_rchunks();
+    let (before, stretch) = match stretches.iter().rposition(has_line_end) {
+        Some(number) => (head.len() + number * STRETCH, stretches.get(number)?.as_slice()),
+        None => (0, head),
+    };
+    Some(before + stretch.iter().rposition(|byte| *byte == b'\n')? + 1)
+}
+
+/// Shows the records of a text that has one a line and begins at `place`.
+///
+/// # Errors
+/// What `visit` gives.
+pub(super) fn lines(text: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let end = line_end(rest).unwrap_or(rest.len());
+        let line = rest.get(..end).unwrap_or_default();
+        let record = line.trim_ascii_start();
+        let blank = line.len() - record.len();
+        let record = record.trim_ascii_end();
+        if !record.is_empty() {
+            visit(place + (at + blank) as u64, record)?;
+        }
+        at += end + 1;
+    }
+    Ok(())
+}
+
+/// Shows the records of a text that has a page a line, or here and there a record.
+///
+/// # Errors
+/// As [`elements`].
+pub(super) fn lines_of_pages(text: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    lines(text, place, &mut |place, text| match page(text) {
+        Some(Page::List(start)) => elements(text, start, place, visit),
+        Some(Page::Empty) => Ok(()),
+        None => visit(place, text),
+    })
 }
 
 /// What kind of page an object is.
@@ -74,7 +120,7 @@ fn members(text: &[u8], mut visit: impl FnMut(&[u8], usize) -> bool) {
 ///
 /// # Errors
 /// `invalid_json` where the list does not end; and what `visit` gives.
-pub(super) fn elements(text: &[u8], start: usize, place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+fn elements(text: &[u8], start: usize, place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
     let mut at = start;
     loop {
         match text.get(at) {
@@ -157,6 +203,21 @@ fn quote_or_backslash(text: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_and_the_last_line_end_wherever_they_stand() {
+        for length in 0..200_usize {
+            for (first, last) in [(0, 0), (3, 70), (63, 64), (64, 129), (65, 199), (199, 199), (200, 200)] {
+                let mut text = vec![b'x'; length];
+                for at in [first, last] {
+                    text.get_mut(at).into_iter().for_each(|byte| *byte = b'\n');
+                }
+                assert_eq!(line_end(&text), text.iter().position(|byte| *byte == b'\n'), "{length} {first} {last}");
+                let expected = text.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+                assert_eq!(last_line_end(&text), expected, "{length} {first} {last}");
+            }
+        }
+    }
 
     #[test]
     fn the_first_of_both_is_found_wherever_it_stands() {

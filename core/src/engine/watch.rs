@@ -47,16 +47,16 @@ impl Engine {
     /// Store errors.
     pub fn metrics(&self) -> Result<Metrics> {
         let failed = |fault| Error::new("metrics", fault);
-        let mut apps = self.view(|tx| tx.open_by_app()).map_err(failed)?;
+        let (mut apps, gates) = self.view(|tx| Ok((tx.open_by_app()?, tx.gates()?))).map_err(failed)?;
         let (live, _) = self.shared.apps();
         for app in live.keys() {
             apps.entry(app.clone()).or_default();
         }
         let counted = lock(&self.shared.counters.0);
-        let gates = self.shared.run.gates();
         let now = self.now();
         for (app, metrics) in &mut apps {
-            metrics.paused_until = gates.paused_until(app).filter(|until| *until > now);
+            let pause = gates.get(app).and_then(|gate| gate.pause.as_ref());
+            metrics.paused_until = pause.map(|pause| pause.until).filter(|until| *until > now);
             if let Some(counted) = counted.apps.get(app.as_str()) {
                 metrics.attempts.clone_from(&counted.attempts);
                 metrics.ended.clone_from(&counted.ended);

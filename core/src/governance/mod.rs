@@ -1,5 +1,9 @@
 //! What people do to requests: ask for one, agree, refuse, cancel, have it tried again, say that they did it themselves.
 
+mod hold;
+
+pub(crate) use hold::{hold, resume, set_maintenance};
+
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{
@@ -200,9 +204,11 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         let message = "the user may have the account again; nothing is to be taken away";
         return Err(Fault::new(Code::OperationOff, message));
     }
-    tx.change(&mut row, Event::Retry)?;
     // An account that may have been made is looked for first. Where the target cannot search, the person has looked.
     let uncertain = row.request.operation == Operation::Create && live.capabilities.search;
+    let (settle_at, guard) = (row.settle_at, row.guard);
+    clear_doubt(&mut row);
+    tx.change(&mut row, Event::Retry)?;
     let new = NewRequest {
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
@@ -214,7 +220,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         given,
         plan: plan.as_ref(),
         parent: Some(&row),
-        settle_at: row.settle_at.filter(|_| uncertain),
+        settle: settle_at.filter(|_| uncertain).map(|at| (at, guard)),
         ..NewRequest::default()
     };
     let clone = insert(tx, &live.definition.app, &stored, new)?;
@@ -222,6 +228,13 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     log(tx, &row, "retried", Some(by), json!({"clone": clone.request.id}))?;
     elect(tx, &live.definition, &user)?;
     reload(tx, &clone.request.id)
+}
+
+/// Whether an account was made is for the person from now on, or for the request that takes over: nothing else waits for it.
+fn clear_doubt(row: &mut RequestRow) {
+    if row.request.operation == Operation::Create {
+        (row.settle_at, row.guard) = (None, None);
+    }
 }
 
 /// Another reconciliation takes over from a failed one; it begins where the target is read next.
@@ -273,6 +286,7 @@ pub(crate) fn complete_manually(
     if external_id.is_some_and(|id| live.definition.app.protected.external_ids.iter().any(|own| own == id)) {
         return Err(Fault::new(Code::OperationOff, "the account is protected; it is never touched"));
     }
+    clear_doubt(&mut row);
     tx.change(&mut row, Event::CompleteManually)?;
     let details = json!({"operation": row.request.operation, "note": note, "external_id": external_id});
     log(tx, &row, "completed_manually", Some(by), details)?;

@@ -3,9 +3,10 @@
 use super::elect_for;
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
-use crate::id::{AppId, RequestId};
+use crate::id::{AppId, RequestId, UserId};
 use crate::model::{Account, AccountStatus, App, ApprovalStatus, LinkState, Request, State, TargetAccount, WaitingFor};
 use crate::operation::Operation;
+use crate::protocol::Guard;
 use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx};
 use crate::time::Timestamp;
 use serde_json::json;
@@ -18,6 +19,8 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) by: Option<&'a str>,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) by_hand: bool,
+    /// It takes access from who was disabled or left, by the source's own word.
+    pub(crate) leaver: bool,
     pub(crate) fingerprint: Option<String>,
     pub(crate) asked: Option<String>,
     /// The failed request from which it takes over.
@@ -29,8 +32,9 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) plan: Option<&'a RequestId>,
     /// The account is read before anything is sent: it may be disabled already.
     pub(crate) looks_first: bool,
-    /// An account may have been made before, and is not believed to be absent before that time.
-    pub(crate) settle_at: Option<Timestamp>,
+    /// An account may have been made before, and is not believed to be absent before that time; the same by the clock that
+    /// nobody can set.
+    pub(crate) settle: Option<(Timestamp, Option<Guard>)>,
 }
 
 /// Stores a new request at the end of its user's lane, and logs it. Who inserts elects.
@@ -112,8 +116,29 @@ enum Subject<'a> {
     Account(&'a str),
 }
 
+/// Whether the operation gives an account back to who lost it because the source said that the user is disabled or left.
+fn gives_access_back(tx: &Tx<'_>, app: &App, user: &UserId, operation: Operation) -> Result<bool, Fault> {
+    if !matches!(operation, Operation::Activate | Operation::Create) {
+        return Ok(false);
+    }
+    let newest = |operations: [Operation; 2]| -> Result<Option<(RequestId, bool)>, Fault> {
+        let found = operations.map(|operation| tx.newest_of(&app.id, user, operation));
+        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().flatten().max())
+    };
+    let given = newest([Operation::Activate, Operation::Create])?;
+    let taken = newest([Operation::Deactivate, Operation::Delete])?;
+    Ok(taken.is_some_and(|(id, leaver)| leaver && given.is_none_or(|(given, _)| given < id)))
+}
+
 fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'_>) -> Result<RequestRow, Fault> {
-    let approval = app.approval.as_ref().filter(|approval| approval.operations.contains(&new.operation));
+    let back = match subject {
+        Subject::User(stored) if app.approval.as_ref().is_some_and(|approval| approval.reactivation) => {
+            gives_access_back(tx, app, &stored.user.id, new.operation)?
+        }
+        _ => false,
+    };
+    let approval = app.approval.as_ref().filter(|approval| back || approval.operations.contains(&new.operation));
     let mut row = row_of(tx, &app.id, &new)?;
     row.request.waiting_for = Some(WaitingFor::Lane);
     match subject {
@@ -124,7 +149,7 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         row.request.approval = ApprovalStatus::Required;
         row.expires_at = approval.expires.map(|expires| tx.now.plus(expires));
     }
-    tx.insert_request(&row)?;
+    tx.insert_request(&row, new.leaver)?;
     if let Some(plan) = new.plan {
         tx.note_plan(&row.request.id, plan)?;
     }
@@ -179,13 +204,15 @@ pub(super) fn row_of(tx: &mut Tx<'_>, app: &AppId, new: &NewRequest<'_>) -> Resu
         head: false,
         by_hand: new.by_hand,
         sending: false,
-        unsettled: new.settle_at.is_some(),
+        unsettled: new.settle.is_some(),
         verifying: new.looks_first,
         given: new.given.is_some(),
         fingerprint: new.fingerprint.clone(),
         asked: new.asked.clone(),
         expires_at: None,
-        settle_at: new.settle_at,
-        retry: new.settle_at.map(|at| (at, WaitingFor::Settle)),
+        settle_at: new.settle.map(|(at, _)| at),
+        retry: new.settle.map(|(at, _)| (at, WaitingFor::Settle)),
+        fence: 0,
+        guard: new.settle.and_then(|(_, guard)| guard),
     })
 }

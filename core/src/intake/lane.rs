@@ -4,7 +4,7 @@ use super::{NewRequest, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
-use crate::lane::{Place, effect_order, first, wait_of_first};
+use crate::lane::{Place, beside, effect_order, first, wait_of_first};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Request, State, WaitingFor};
 use crate::operation::Operation;
@@ -103,7 +103,8 @@ pub(crate) fn plan_lane(
     let raises = |row: &RequestRow| {
         matches!(row.request.operation, Operation::Create | Operation::Activate | Operation::Unfreeze)
     };
-    loose.retain(|row| !(row.by_hand || row.given) || (raises(row) && !standing.wants_account()));
+    let looks = |row: &RequestRow| row.request.operation == Operation::Read;
+    loose.retain(|row| !(row.by_hand || row.given || looks(row)) || (raises(row) && !standing.wants_account()));
     loose.extend(outdated);
     Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
 }
@@ -308,6 +309,7 @@ impl Lane<'_> {
             why: decision.why,
             by: self.trigger.by,
             not_before: decision.not_before,
+            leaver: decision.leaver,
             fingerprint: Some(self.print.to_owned()),
             asked: Some(self.asked.to_owned()),
             ..NewRequest::default()
@@ -344,7 +346,7 @@ pub(crate) fn elect_for(tx: &mut Tx<'_>, definition: &Definition, row: &RequestR
 }
 
 /// The unfinished requests of a request's lane, oldest first. One for neither a user nor an account is in no lane.
-pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
+fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, Fault> {
     let request = &row.request;
     match (&request.user, &request.external_id) {
         (Some(user), _) => tx.lane(&request.app, user),
@@ -353,11 +355,14 @@ pub(crate) fn lane_of(tx: &Tx<'_>, row: &RequestRow) -> Result<Vec<RequestRow>, 
     }
 }
 
-fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>) -> Result<(), Fault> {
-    let places: Vec<Place> = rows.iter().map(RequestRow::place).collect();
-    let Some(index) = first(&places, tx.now) else { return Ok(()) };
-    let mut chosen = rows.remove(index);
-    for mut row in rows {
+/// What is being sent keeps its place; beside it goes what takes access away. Only what became of the others is stored: the
+/// first has to let go of its place before another takes it.
+fn elect_of(tx: &mut Tx<'_>, definition: &Definition, rows: Vec<RequestRow>) -> Result<(), Fault> {
+    let places = rows.iter().map(|row| Ok(row.place(tx.is_held(row)?))).collect::<Result<Vec<Place>, Fault>>()?;
+    let chosen = [first(&places, tx.now), beside(&places, tx.now)];
+    let (chosen, rest): (Vec<_>, Vec<_>) =
+        rows.into_iter().enumerate().partition(|(index, row)| row.sending || chosen.contains(&Some(*index)));
+    for (_, mut row) in rest {
         if row.head || row.request.waiting_for != Some(WaitingFor::Lane) || row.request.due_at.is_some() {
             row.head = false;
             row.request.waiting_for = Some(WaitingFor::Lane);
@@ -365,18 +370,40 @@ fn elect_of(tx: &mut Tx<'_>, definition: &Definition, mut rows: Vec<RequestRow>)
             tx.save(&row)?;
         }
     }
-    if chosen.sending {
-        return Ok(());
+    for (index, row) in chosen.into_iter().filter(|(_, row)| !row.sending) {
+        let Some(place) = places.get(index) else { continue };
+        put_first(tx, definition, place, row)?;
     }
+    Ok(())
+}
+
+fn put_first(tx: &mut Tx<'_>, definition: &Definition, place: &Place, mut chosen: RequestRow) -> Result<(), Fault> {
     let before = (chosen.head, chosen.request.waiting_for, chosen.request.due_at);
-    let (waiting_for, due_at) = wait_of_first(&chosen.place(), definition.app.enabled, tx.now);
+    let (waiting_for, due_at) = wait_of_first(place, definition.app.enabled, tx.now);
     // What was due already keeps its turn.
     let kept = before.2.filter(|due| before.0 && waiting_for.is_none() && *due <= tx.now);
     chosen.head = true;
     chosen.request.waiting_for = waiting_for;
     chosen.request.due_at = kept.or(due_at);
+    if before.1 != waiting_for {
+        tell_held(tx, &chosen)?;
+    }
     if before != (chosen.head, chosen.request.waiting_for, chosen.request.due_at) {
         tx.save(&chosen)?;
     }
     Ok(())
+}
+
+/// A hold keeps back removals of access too; each of them is told when it comes to wait.
+fn tell_held(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
+    let request = &row.request;
+    if request.waiting_for != Some(WaitingFor::Hold) || !request.operation.reduces_access() {
+        return Ok(());
+    }
+    tx.log(LogEvent {
+        app: Some(&request.app),
+        user: request.user.as_ref(),
+        request: Some(&request.id),
+        ..LogEvent::new("removal_held", json!({"operation": request.operation}))
+    })
 }

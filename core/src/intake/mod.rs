@@ -13,7 +13,7 @@ mod users;
 pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
-    LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, lane_of, not_stored, plan_lane,
+    LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, not_stored, plan_lane,
 };
 pub(crate) use losses::{Loss, loss};
 pub(crate) use reconciliation::{

@@ -32,7 +32,7 @@ pub(crate) fn begin_reconciliation(
     let (operation, why) = (Operation::Reconcile, why.to_owned());
     let new = NewRequest { operation, why, by, by_hand: by.is_some(), parent, ..NewRequest::default() };
     let row = row_of(tx, &definition.id, &new)?;
-    tx.insert_request(&row)?;
+    tx.insert_request(&row, false)?;
     let id = row.request.id.clone();
     let mut reconciliation =
         ReconciliationRow::new(id, ReconciliationKind::Target, Some(definition.id.clone()), tx.now);

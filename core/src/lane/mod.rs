@@ -11,7 +11,9 @@ pub struct Place {
     pub operation: Operation,
     /// Whether somebody has to agree.
     pub approval: ApprovalStatus,
-    /// An attempt is open.
+    /// A person holds it.
+    pub held: bool,
+    /// A call is out: an attempt, or a look whether access is gone.
     pub sending: bool,
     /// Some attempt may still take effect.
     pub unsettled: bool,
@@ -23,6 +25,28 @@ pub struct Place {
     pub retry: Option<(Timestamp, WaitingFor)>,
 }
 
+impl Place {
+    /// Whether it waits for a person, for its time or for another user's account.
+    fn is_blocked(&self, now: Timestamp) -> bool {
+        self.approval == ApprovalStatus::Required
+            || self.held
+            || self.not_before.is_some_and(|not_before| not_before > now)
+            || self.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now)
+    }
+
+    /// The lower goes first.
+    fn class(&self) -> u8 {
+        match self.operation {
+            Operation::Delete if self.unsettled => 0,
+            Operation::Create => 1,
+            Operation::Deactivate => 2,
+            Operation::Freeze => 3,
+            Operation::Delete => 4,
+            _ => 5,
+        }
+    }
+}
+
 /// Which of a lane's requests goes first; they are given oldest first. One that is being sent keeps its place. One that
 /// cannot move, because it waits for a person, for its time or for another user's account, lets the others pass. A deletion
 /// that may still take effect is cleared up before an account is made anew; an account is made before anything is done to
@@ -30,33 +54,46 @@ pub struct Place {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
-/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, sending: false, unsettled: false,
-///     not_before: None, expires_at: None, retry: None };
+/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, held: false,
+///     sending: false, unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update), place(Operation::Deactivate)];
 /// assert_eq!(first(&lane, Default::default()), Some(1));
 /// ```
 pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
-    let rank = |place: &Place| {
-        let blocked = place.approval == ApprovalStatus::Required
-            || place.not_before.is_some_and(|not_before| not_before > now)
-            || place.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now);
-        let class = match place.operation {
-            Operation::Delete if place.unsettled => 0,
-            Operation::Create => 1,
-            Operation::Deactivate => 2,
-            Operation::Freeze => 3,
-            Operation::Delete => 4,
-            _ => 5,
-        };
-        (!place.sending, blocked, class)
-    };
+    let rank = |place: &Place| (!place.sending, place.is_blocked(now), place.class());
     lane.iter().enumerate().min_by_key(|(index, place)| (rank(place), *index)).map(|(index, _)| index)
+}
+
+/// Who goes beside the first of a lane, which is being sent: what takes access away does not wait for a call that gives it or
+/// changes what it is for, and is looked at again when that one has settled. There is nothing to take away before an account is
+/// made.
+///
+/// ```
+/// use rollkeeper::{Operation, lane::{Place, beside}, model::ApprovalStatus};
+/// let place = |operation, sending| Place { operation, approval: ApprovalStatus::NotRequired, held: false, sending,
+///     unsettled: false, not_before: None, expires_at: None, retry: None };
+/// let lane = [place(Operation::Update, true), place(Operation::Deactivate, false)];
+/// assert_eq!(beside(&lane, Default::default()), Some(1));
+/// ```
+pub fn beside(lane: &[Place], now: Timestamp) -> Option<usize> {
+    let mut sent = lane.iter().filter(|place| place.sending);
+    let first = sent.next()?;
+    if sent.next().is_some() || first.operation.reduces_access() || first.operation == Operation::Create {
+        return None;
+    }
+    let rest = lane.iter().enumerate().filter(|(_, place)| place.operation.reduces_access());
+    rest.filter(|(_, place)| !place.is_blocked(now))
+        .min_by_key(|(index, place)| (place.class(), *index))
+        .map(|(index, _)| index)
 }
 
 /// What the first of a lane waits for, and when something happens next.
 pub fn wait_of_first(place: &Place, enabled: bool, now: Timestamp) -> (Option<WaitingFor>, Option<Timestamp>) {
     if place.approval == ApprovalStatus::Required {
         return (Some(WaitingFor::Approval), place.expires_at);
+    }
+    if place.held {
+        return (Some(WaitingFor::Hold), None);
     }
     if !enabled {
         return (Some(WaitingFor::Disabled), None);
@@ -85,7 +122,7 @@ pub fn effect_order(operation: Operation, wanted: bool) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, effect_order, first, wait_of_first};
+    use super::{Place, beside, effect_order, first, wait_of_first};
     use crate::model::{ApprovalStatus, WaitingFor};
     use crate::operation::Operation::{self, *};
     use crate::time::{Period, Timestamp};
@@ -113,6 +150,7 @@ mod tests {
         Place {
             operation,
             approval: ApprovalStatus::NotRequired,
+            held: false,
             sending: false,
             unsettled: false,
             not_before: None,
@@ -155,7 +193,8 @@ mod tests {
         let asked = |operation| Place { approval: ApprovalStatus::Required, ..place(operation) };
         let scheduled = |operation| Place { not_before: Some(LATER), ..place(operation) };
         for (one, other, expected) in pairs() {
-            for blocked in [asked(one), scheduled(one), Place { unsettled: true, ..scheduled(one) }] {
+            let held = Place { held: true, ..place(one) };
+            for blocked in [asked(one), scheduled(one), held, Place { unsettled: true, ..scheduled(one) }] {
                 assert_eq!(first(&[blocked, place(other)], NOW), Some(1), "blocked {one} before {other}");
                 assert_eq!(first(&[place(other), blocked], NOW), Some(0), "{other} before blocked {one}");
             }
@@ -178,6 +217,22 @@ mod tests {
     }
 
     #[test]
+    fn what_takes_access_away_goes_beside_a_call_that_does_not() {
+        let sending = |operation| Place { sending: true, ..place(operation) };
+        for one in OPERATIONS {
+            for other in OPERATIONS {
+                let goes = other.reduces_access() && !one.reduces_access() && one != Create;
+                assert_eq!(beside(&[sending(one), place(other)], NOW), goes.then_some(1), "{other} beside {one}");
+                assert_eq!(beside(&[place(one), place(other)], NOW), None, "nothing is being sent");
+                let asked = Place { approval: ApprovalStatus::Required, ..place(other) };
+                assert_eq!(beside(&[asked, sending(one)], NOW), None, "it waits for a person");
+            }
+        }
+        assert_eq!(beside(&[sending(Update), sending(Freeze), place(Deactivate)], NOW), None, "one beside another");
+        assert_eq!(beside(&[place(Freeze), sending(Update), place(Delete), place(Deactivate)], NOW), Some(3));
+    }
+
+    #[test]
     fn the_first_says_what_it_waits_for() {
         let retry = |at| Place { retry: Some((at, WaitingFor::Settle)), ..place(Create) };
         let asked = Place { approval: ApprovalStatus::Required, expires_at: Some(LATER), ..retry(LATER) };
@@ -187,6 +242,9 @@ mod tests {
             (free, true, (None, Some(NOW))),
             (free, false, (Some(WaitingFor::Disabled), None)),
             (asked, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..asked }, true, (Some(WaitingFor::Approval), Some(LATER))),
+            (Place { held: true, ..scheduled }, false, (Some(WaitingFor::Hold), None)),
+            (Place { held: true, ..free }, true, (Some(WaitingFor::Hold), None)),
             (asked, false, (Some(WaitingFor::Approval), Some(LATER))),
             (scheduled, true, (Some(WaitingFor::Schedule), Some(LATER))),
             (scheduled, false, (Some(WaitingFor::Disabled), None)),

@@ -32,8 +32,8 @@ impl<'m> OnlyPair<'m> {
         self.0.account.each_raw(root, &mut |value| {
             each_item(value, |item| {
                 let key = match &item {
-                    Raw::Text(text) => self.key(text).map(Cow::into_owned),
-                    other => other.value().and_then(|value| self.0.key(&value)),
+                    Raw::Text(text) => self.key(text),
+                    other => other.value().and_then(|value| self.0.key(&value)).map(Cow::Owned),
                 };
                 key.iter().for_each(|key| take(key));
                 Some(())

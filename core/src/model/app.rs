@@ -1,6 +1,8 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
-use super::{BrakeSettings, MatchingDefinition, ReconcileSettings};
+use super::{
+    BrakeSettings, BreakerSettings, MatchingDefinition, Rate, ReconcileSettings, RetryPolicy, Settle, Timeouts,
+};
 use crate::id::AppId;
 use crate::operation::Operation;
 use crate::time::Period;
@@ -83,12 +85,12 @@ pub struct App {
     /// How failed attempts are repeated.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: RetryPolicy,
-    /// How many requests the target may be sent.
+    /// How many calls the target may be sent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub rate: Rate,
-    /// Circuit breaker settings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub breaker: Option<Attributes>,
+    /// When the target is left alone because it fails.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub breaker: BreakerSettings,
     /// How long the target may take.
     #[serde(default, skip_serializing_if = "is_default")]
     pub timeouts: Timeouts,
@@ -167,6 +169,9 @@ pub struct ScimFeatures {
     /// Attributes of which the target refuses a second holder, in addition to `userName`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unique_keys: Vec<String>,
+    /// Whether the target means by 403 that it is asked too often, as some do.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forbidden_is_rate_limit: bool,
 }
 
 /// How we prove who we are.
@@ -502,7 +507,12 @@ choice! {
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// Names of operations, in any letter case.
+    #[serde(default)]
     pub operations: Vec<Operation>,
+    /// Whether giving access back waits as well: an Activate, or a Create, for who had lost the account since the source said
+    /// that the user is disabled or left.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reactivation: bool,
     /// `manager`, or names of principals.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
@@ -554,76 +564,4 @@ pub struct Protected {
     /// Their ids at the target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub external_ids: Vec<String>,
-}
-
-/// How failed attempts are repeated: full jitter between zero and `first` · 2ⁿ, at most `cap`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryPolicy {
-    /// How many attempts in all, 1 to 100.
-    pub attempts: u32,
-    /// The longest wait after the first attempt.
-    pub first: Period,
-    /// The longest wait ever.
-    pub cap: Period,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self { attempts: 8, first: Period::from_seconds(1), cap: Period::from_seconds(6 * 3600) }
-    }
-}
-
-/// How many requests the target may be sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rate {
-    /// Requests a second; unlimited where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub per_second: Option<f64>,
-    /// Requests at the same time, 1 to 256.
-    pub concurrency: u32,
-}
-
-impl Default for Rate {
-    fn default() -> Self {
-        Self { per_second: None, concurrency: 4 }
-    }
-}
-
-/// How long the target may take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Timeouts {
-    /// For one request, from the first byte sent to the last received.
-    pub request: Period,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self { request: Period::from_seconds(30) }
-    }
-}
-
-/// How long a request without an answer may still take effect at the target, and be invisible there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settle {
-    /// How long a request may live on its way.
-    pub life: Period,
-    /// How far look-ups may lag behind writes.
-    pub visible: Period,
-}
-
-impl Default for Settle {
-    fn default() -> Self {
-        Self { life: Period::from_seconds(120), visible: Period::from_seconds(60) }
-    }
-}
-
-impl Settle {
-    /// The whole wait before a look-up can be believed.
-    pub fn whole(&self) -> Period {
-        self.life.plus(self.visible)
-    }
 }

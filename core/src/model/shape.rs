@@ -70,7 +70,7 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-const OBJECTS: [&str; 20] = [
+const OBJECTS: [&str; 22] = [
     "connector",
     "connector.auth",
     "connector.auth.token",
@@ -88,7 +88,9 @@ const OBJECTS: [&str; 20] = [
     "reconcile.reactions",
     "brake",
     "retry",
+    "retry.by_code",
     "rate",
+    "breaker",
     "timeouts",
     "settle",
 ];

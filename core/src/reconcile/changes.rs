@@ -4,6 +4,7 @@
 use super::Work;
 use super::schedule::SCHEDULE;
 use crate::connector::{Outcome, Page, PageLines, caught};
+use crate::delivery::ask;
 use crate::fault::Fault;
 use crate::intake::LiveApp;
 use crate::time::Timestamp;
@@ -45,12 +46,8 @@ impl Work<'_> {
     pub(super) fn ask_changes(&mut self, live: &LiveApp, token: Option<&str>) -> Option<PageLines> {
         let connector = live.connector.as_ref()?;
         let app = &live.definition.app;
-        self.host.state().gates().begin(app, self.host.clock().now());
-        let answer = caught(Outcome::NotApplied, || connector.changes(token));
-        let now = self.host.clock().now();
-        let health = answer.as_ref().map_or_else(crate::delivery::Health::of, |_| crate::delivery::Health::Good);
-        let _ = self.host.state().gates().end(&app.id, &health, now);
-        let (accounts, next) = answer.ok()?;
+        // Where it goes wrong, the whole is read.
+        let (accounts, next) = ask(self.host, app, || connector.changes(token)).ok()?.ok()?;
         self.row.token = Some(next);
         let read = super::collect::selection(&live.definition);
         PageLines::of(Page { accounts, ..Page::default() }, read.as_ref()).ok()

@@ -3,9 +3,9 @@
 
 use super::changes::Token;
 use super::{Work, definition_mark, read, start_over, write, write_ahead};
-use crate::connector::{AttributeSelection, ConnectorError, Outcome, PageLines, caught};
+use crate::connector::{AttributeSelection, ConnectorError, PageLines};
 use crate::definition::Definition;
-use crate::delivery::Health;
+use crate::delivery::{admission, ask, is_kept_back};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
@@ -160,28 +160,20 @@ impl Work<'_> {
         let read = selection(&live.definition);
         let filter = app.reconcile.as_ref().and_then(|settings| settings.filter.as_deref());
         let asked_at = self.host.clock().now();
+        if super::read(self.host, |tx| is_kept_back(tx, &app.id))? {
+            let message = "the app is held, or its target is in maintenance";
+            return Ok(Asked::Failed(Fault::new(Code::AppDisabled, message)));
+        }
         for attempts in 1.. {
             if !self.wait_for_room(live)? {
                 return Ok(Asked::Stopped);
             }
-            self.host.state().gates().begin(app, self.host.clock().now());
             let cursor = self.row.cursor.as_deref();
-            let answer = caught(Outcome::NotApplied, || connector.list_lines(cursor, filter, read.as_ref()));
-            let now = self.host.clock().now();
-            let health = answer.as_ref().map_or_else(Health::of, |_| Health::Good);
-            if matches!(health, Health::Unauthorized) {
-                self.host.forget_credentials(&app.id);
-            }
-            // A pause that this opens is logged by the next run.
-            let _ = self.host.state().gates().end(&app.id, &health, now);
-            let error = match answer {
+            let error = match ask(self.host, app, || connector.list_lines(cursor, filter, read.as_ref()))? {
                 Ok(page) => return Ok(Asked::Page(page)),
-                // A read changes nothing, whatever goes wrong.
-                Err(error) if error.outcome == Outcome::Ambiguous => {
-                    ConnectorError { outcome: Outcome::NotApplied, ..error }
-                }
                 Err(error) => error,
             };
+            let now = self.host.clock().now();
             let facts = Facts {
                 operation: Operation::Reconcile,
                 attempts,
@@ -198,7 +190,7 @@ impl Work<'_> {
                         return Ok(Asked::Stopped);
                     }
                 }
-                Next::Again(..) => return Ok(Asked::Failed(fault_of(&error, None))),
+                Next::Again(..) | Next::Parked(_) => return Ok(Asked::Failed(fault_of(&error, None))),
                 Next::Fail(code) => return Ok(Asked::Failed(fault_of(&error, code))),
             }
         }
@@ -211,8 +203,7 @@ impl Work<'_> {
         let app = &live.definition.app;
         let mut waited = 0;
         while waited < PATIENCE.as_micros() {
-            let now = self.host.clock().now();
-            if self.host.state().gates().room(app, now) > 0 {
+            if admission(self.host, app)?.room > 0 {
                 break;
             }
             if !self.wait(super::NAP) {

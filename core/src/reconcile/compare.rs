@@ -55,7 +55,7 @@ impl Work<'_> {
             app_label: definition.app.display_label(),
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
-        let terms = Terms { complete, now, memory: MEMORY, key };
+        let terms = Terms { complete, now, memory: MEMORY, threads: 1, key };
         let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
         let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };

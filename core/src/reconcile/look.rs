@@ -4,8 +4,7 @@
 use super::act::about;
 use super::release::same_item;
 use super::{Work, find};
-use crate::connector::{Outcome, caught};
-use crate::delivery::Health;
+use crate::delivery::{ask, is_kept_back};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{PlanItem, Reaction, Situation};
@@ -47,13 +46,15 @@ impl Work<'_> {
             Look::Unknown(Fault::new(code, format!("item {} is about {}: {what}", item.number, about(item))))
         };
         let Some(connector) = &live.connector else { return unknown(Code::UnknownConnector) };
-        self.host.state().gates().begin(app, self.host.clock().now());
-        let answer = caught(Outcome::NotApplied, || connector.read(account));
-        let health = answer.as_ref().map_or_else(Health::of, |_| Health::Good);
-        if matches!(health, Health::Unauthorized) {
-            self.host.forget_credentials(&app.id);
+        match super::read(self.host, |tx| is_kept_back(tx, &app.id)) {
+            Ok(false) => {}
+            Ok(true) => return unknown(Code::AppDisabled),
+            Err(fault) => return unknown(fault.code),
         }
-        let _ = self.host.state().gates().end(&app.id, &health, self.host.clock().now());
+        let answer = match ask(self.host, app, || connector.read(account)) {
+            Ok(answer) => answer,
+            Err(fault) => return unknown(fault.code),
+        };
         match answer {
             Ok(None) => Look::Gone,
             Ok(Some(found)) => {

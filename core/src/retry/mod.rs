@@ -41,11 +41,14 @@ pub enum Next {
     Fail(Option<Code>),
     /// Another attempt at that time.
     Again(Timestamp, WaitingFor),
+    /// Its attempts are used up, but it takes access away: it stays open and is tried at that time.
+    Parked(Timestamp),
 }
 
 /// What follows a failed attempt. `jitter` is a random number; the wait is spread evenly from zero to its bound.
 pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -> Next {
     let code = Code::from_name(&failure.code);
+    let policy = facts.policy.after(code);
     // None says anything about this request: the target asks for patience or for other credentials, cannot be reached, or
     // nothing was sent at all.
     let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized | Code::Cancelled))
@@ -56,7 +59,7 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
         Some(Code::Timeout | Code::TargetFailed | Code::InvalidAnswer | Code::ConnectorFailed | Code::Unreachable)
     );
     let young = facts.now.since(facts.created_at) < DAY;
-    let used_up = facts.attempts >= facts.policy.attempts && !blameless && !(of_target && young);
+    let used_up = facts.attempts >= policy.attempts && !blameless && !(of_target && young);
     match failure.outcome {
         Outcome::Rejected if code != Some(Code::Unauthorized) => return Next::Fail(None),
         Outcome::Conflict => return Next::Fail(None),
@@ -67,7 +70,7 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
             if used_up {
                 return Next::Fail(Some(Code::Uncertain));
             }
-            let back_off = back_off(facts.policy, facts.attempts, jitter);
+            let back_off = back_off(&policy, facts.attempts, jitter);
             let wait = facts.settle.max(failure.retry_after.unwrap_or_default()).max(back_off);
             return Next::Again(facts.now.plus(wait), WaitingFor::Settle);
         }
@@ -77,12 +80,12 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
         let parked = matches!(facts.operation, Operation::Deactivate | Operation::Delete);
         let age = facts.now.since(facts.created_at).as_micros() / DAY.as_micros();
         if parked && age < i64::from(PARKED_DAYS) {
-            return Next::Again(facts.now.plus(DAY), WaitingFor::Retry);
+            return Next::Parked(facts.now.plus(DAY));
         }
         return Next::Fail(None);
     }
     let asked = failure.retry_after.unwrap_or_default();
-    let wait = asked.plus(back_off(facts.policy, facts.attempts, jitter).max(SHORTEST));
+    let wait = asked.plus(back_off(&policy, facts.attempts, jitter).max(SHORTEST));
     let waiting_for = if code == Some(Code::RateLimited) { WaitingFor::Rate } else { WaitingFor::Retry };
     Next::Again(facts.now.plus(wait), waiting_for)
 }
@@ -122,8 +125,9 @@ mod tests {
     enum Then {
         Fail(Option<Code>),
         Again(Period, WaitingFor),
+        Parked(Period),
     }
-    use Then::{Again, Fail};
+    use Then::{Again, Fail, Parked};
 
     struct Case {
         operation: Operation,
@@ -160,6 +164,7 @@ mod tests {
         match after_failure(&facts, &ConnectorError { retry_after: case.asked, ..error }, jitter) {
             Next::Fail(code) => Fail(code),
             Next::Again(at, waiting_for) => Again(at.since(facts.now), waiting_for),
+            Next::Parked(at) => Parked(at.since(facts.now)),
         }
     }
 
@@ -170,7 +175,7 @@ mod tests {
         let last = Period::from_seconds(128);
         let soon = Again(second, WaitingFor::Retry);
         let late = Again(last, WaitingFor::Retry);
-        let tomorrow = Again(DAY, WaitingFor::Retry);
+        let tomorrow = Parked(DAY);
         let table = [
             // What was refused is not sent again, whatever it was; a conflict is for a person.
             (case(Create, Outcome::Rejected, Code::Rejected), Fail(None)),
@@ -215,6 +220,39 @@ mod tests {
         for (index, (case, expected)) in table.iter().enumerate() {
             assert_eq!(then(case, u64::MAX), *expected, "row {index}: {} {:?}", case.operation, case.code);
         }
+    }
+
+    #[test]
+    fn a_code_may_have_a_policy_of_its_own() {
+        let policy: RetryPolicy = serde_json::from_value(serde_json::json!({
+            "attempts": 3, "first": "PT2S", "cap": "PT10S",
+            "by_code": {"target_failed": {"attempts": 1}, "unreachable": {"first": "PT1M"}, "timeout": {"cap": "PT3S"}},
+        }))
+        .unwrap();
+        let whole = |code| {
+            let policy = policy.after(code);
+            (policy.attempts, policy.first, policy.cap)
+        };
+        let seconds = Period::from_seconds;
+        assert_eq!(whole(None), (3, seconds(2), seconds(10)));
+        assert_eq!(whole(Some(RateLimited)), (3, seconds(2), seconds(10)));
+        assert_eq!(whole(Some(TargetFailed)), (1, seconds(2), seconds(10)));
+        assert_eq!(whole(Some(Timeout)), (3, seconds(2), seconds(3)));
+        assert_eq!(whole(Some(Unreachable)), (3, seconds(60), seconds(60)), "the usual cap would be shorter");
+        let facts = |attempts| Facts {
+            operation: Operation::Update,
+            attempts,
+            created_at: MADE,
+            policy: &policy,
+            settle: SETTLE,
+            repeatable: true,
+            now: MADE.plus(MONTH),
+        };
+        let failed = ConnectorError::new(Ambiguous, TargetFailed.name(), "");
+        assert_eq!(after_failure(&facts(1), &failed, 0), Next::Fail(None), "it has one attempt");
+        let silent = ConnectorError::new(Ambiguous, Timeout.name(), "");
+        let last = Next::Again(MADE.plus(MONTH).plus(seconds(3)), WaitingFor::Retry);
+        assert_eq!(after_failure(&facts(2), &silent, u64::MAX), last);
     }
 
     #[test]

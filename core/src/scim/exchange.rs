@@ -1,5 +1,6 @@
 //! One request and its answer: headers, content types, and what a status means for the target's state.
 
+use super::patience;
 use super::url::BaseUrl;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
@@ -8,8 +9,6 @@ use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
 use crate::value::Attributes;
-use jiff::fmt::rfc2822::DateTimeParser;
-
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,6 +38,8 @@ pub(super) struct Exchange {
     pub(super) base: BaseUrl,
     authorization: Option<Secret>,
     timeout: Period,
+    /// The target means by 403 that it is asked too often.
+    forbidden_is_rate_limit: bool,
     plain_json: AtomicBool,
     /// From which length on the target does not take a URL, as far as is known.
     too_long: AtomicUsize,
@@ -49,13 +50,20 @@ const SHORT_URL: usize = 2000;
 const SEARCH_REQUEST: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 
 impl Exchange {
-    pub(super) fn new(http: Arc<dyn Http>, base: BaseUrl, token: Option<Secret>, timeout: Period) -> Self {
+    pub(super) fn new(
+        http: Arc<dyn Http>,
+        base: BaseUrl,
+        token: Option<Secret>,
+        timeout: Period,
+        forbidden_is_rate_limit: bool,
+    ) -> Self {
         let authorization = token.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
         Self {
             http,
             base,
             authorization,
             timeout,
+            forbidden_is_rate_limit,
             plain_json: AtomicBool::new(false),
             too_long: AtomicUsize::new(usize::MAX),
         }
@@ -139,7 +147,11 @@ impl Exchange {
             body: body.map(|body| body.to_string().into_bytes()),
             timeout: self.timeout,
         };
-        self.http.send(&request).map_err(|error| without_answer(method, error))
+        let mut response = self.http.send(&request).map_err(|error| without_answer(method, error))?;
+        if response.status == 403 && self.forbidden_is_rate_limit {
+            response.status = 429;
+        }
+        Ok(response)
     }
 }
 
@@ -164,7 +176,7 @@ fn doubt(method: Method) -> Outcome {
 pub(super) fn failure(method: Method, response: &Response) -> ConnectorError {
     let status = response.status;
     let scim_type = scim_type(response);
-    let wait = retry_after(response);
+    let wait = patience::asked(response);
     let (outcome, code) = match status {
         429 => (Outcome::NotApplied, Code::RateLimited),
         // Google and GitHub ask for fewer requests with 403.
@@ -215,18 +227,4 @@ pub(super) fn scim_type(response: &Response) -> Option<&'static str> {
     let body = super::strict::read(&response.body)?;
     let given = member(body.as_object()?, "scimType")?.as_str()?;
     SCIM_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(given))
-}
-
-/// How long the target asks to wait: seconds, or a date, which is read against the target's own clock.
-fn retry_after(response: &Response) -> Option<Period> {
-    let text = response.header("retry-after")?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Period::from_seconds(seconds));
-    }
-    let moment = |text: &str| {
-        let zoned = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
-        Some(zoned.as_microsecond())
-    };
-    let (until, now) = (moment(text)?, moment(response.header("date")?.trim())?);
-    Some(Period::from_micros(until.saturating_sub(now)))
 }

@@ -10,6 +10,7 @@ mod groups;
 mod lines;
 mod listing;
 mod parts;
+mod patience;
 mod request;
 mod schema;
 mod search;
@@ -97,7 +98,7 @@ impl ScimConnector {
         let mut unique_keys = vec!["userName".to_owned()];
         unique_keys.extend(features.unique_keys.iter().filter(|key| *key != "userName").cloned());
         Ok(Self {
-            exchange: Exchange::new(http, base, token, timeout),
+            exchange: Exchange::new(http, base, token, timeout, features.forbidden_is_rate_limit),
             page_size,
             unique_keys,
             may_put: features.patch != Some(true),

@@ -29,6 +29,8 @@ pub struct Decision {
     pub not_before: Option<Timestamp>,
     /// Why it is not done all the same: an operation that the app does not allow, a pilot.
     pub withheld: Option<String>,
+    /// Whether it takes access from who was disabled or left, by the source's own word.
+    pub leaver: bool,
 }
 
 /// The operations that lead from `projected` to what is wanted, in order. `fingerprint` is that of the user's record now.
@@ -53,6 +55,7 @@ pub fn decide(
             why: why(operation, standing, trigger),
             not_before,
             withheld: withheld(app, standing, operation),
+            leaver: operation.reduces_access() && standing.causes.iter().any(|cause| cause.is_leaving()),
         })
         .collect()
 }

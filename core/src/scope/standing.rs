@@ -20,6 +20,13 @@ pub enum Cause {
     Expired,
 }
 
+impl Cause {
+    /// Whether the source said itself that the user may not work any more.
+    pub fn is_leaving(self) -> bool {
+        matches!(self, Self::Deactivated | Self::Deleted)
+    }
+}
+
 /// Where a user stands with an app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {

@@ -20,8 +20,8 @@ impl Tx<'_> {
         let place = place(&request.id);
         let payload = payload.map(|(payload, key)| self.seal_object(key, &place, payload)).transpose()?;
         self.execute(
-            "INSERT INTO attempt (request_id, number, app_id, user_id, started_at, send_by, payload)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO attempt (request_id, number, app_id, user_id, started_at, send_by, payload, urgent)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             params![
                 request.id.as_str(),
                 request.attempts,
@@ -29,7 +29,8 @@ impl Tx<'_> {
                 request.user.as_ref().map(UserId::as_str),
                 self.now.as_micros(),
                 send_by.as_micros(),
-                payload
+                payload,
+                request.operation.reduces_access()
             ],
         )?;
         Ok(())
@@ -57,15 +58,6 @@ impl Tx<'_> {
             ],
         )?;
         if changed == 1 { Ok(()) } else { Err(Fault::new(Code::Internal, "an attempt without an intent was closed")) }
-    }
-
-    /// Until when the open attempt may have sent its request.
-    pub(crate) fn open_send_by(&self, id: &RequestId) -> Result<Option<Timestamp>, Fault> {
-        let send_by =
-            self.row("SELECT send_by FROM attempt WHERE request_id = $1 AND ended_at IS NULL", [id.as_str()], |row| {
-                row.get::<_, i64>(0)
-            })?;
-        Ok(time_of(send_by))
     }
 
     /// The payload of the request's last attempt that has one.

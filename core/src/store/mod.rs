@@ -8,7 +8,9 @@ mod attempts;
 #[cfg(test)]
 pub(crate) mod cost;
 mod dialect;
+mod gates;
 mod given;
+mod holds;
 mod log;
 mod metrics;
 mod not_kept;
@@ -26,9 +28,11 @@ mod staging;
 mod undo;
 mod users;
 mod vault;
+mod waits;
 
 pub(crate) use accounts::AccountRow;
 pub(crate) use apps::definition_text;
+pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
 pub(crate) use plans::{PlanRow, RELEASED};
@@ -87,6 +91,7 @@ impl Store {
             head: None,
             entries: Vec::new(),
             tally: Tally::default(),
+            any_hold: None,
         };
         let result = work(&mut tx)?;
         let entries = tx.entries;
@@ -126,6 +131,7 @@ impl Store {
             head: None,
             entries: Vec::new(),
             tally: Tally::default(),
+            any_hold: None,
         };
         work(&mut tx)
     }
@@ -194,6 +200,8 @@ pub(crate) struct Tx<'a> {
     head: Option<(u64, String)>,
     entries: Vec<LogEntry>,
     pub(crate) tally: Tally,
+    /// Whether anything is held, once that was looked up.
+    any_hold: Option<bool>,
 }
 
 /// How many requests ended in a transaction.
@@ -325,7 +333,7 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 20] = [
+    const SOURCES: [&str; 21] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -346,6 +354,7 @@ mod tests {
         include_str!("staging.rs"),
         include_str!("undo.rs"),
         include_str!("users.rs"),
+        include_str!("waits.rs"),
     ];
 
     /// The numbers of the parameters in order of first appearance.

@@ -7,13 +7,15 @@ use crate::lane::Place;
 use crate::lifecycle::{self, Event};
 use crate::model::{ApprovalStatus, Request, RequestFilter, State, WaitingFor};
 use crate::operation::Operation;
-use crate::time::Timestamp;
+use crate::protocol::Guard;
+use crate::time::{Moment, Period, Timestamp};
 use rusqlite::{Row, params};
 
 const COLUMNS: &str =
     "id, app_id, user_id, operation, state, approval, waiting_for, why, author, parent_id, external_id,
     fingerprint, faults, asked, retry_for, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
-    not_before, expires_at, due_at, settle_at, finished_at, retry_at, given IS NOT NULL";
+    not_before, expires_at, due_at, settle_at, finished_at, retry_at, given IS NOT NULL, fence, guard_boot, guard_moment,
+    guard_wait";
 
 /// A request with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -23,11 +25,12 @@ pub(crate) struct RequestRow {
     pub(crate) head: bool,
     /// A person asked for it.
     pub(crate) by_hand: bool,
-    /// An attempt is open.
+    /// A call is out, as far as anybody knows: an attempt, or a look whether access is gone.
     pub(crate) sending: bool,
     /// Some attempt may still take effect: the payload is frozen, the request cannot be taken back.
     pub(crate) unsettled: bool,
-    /// It was sent and waits to be confirmed; before anything was sent, that it may be confirmed already.
+    /// It was sent and waits to be confirmed; before anything was sent, that it may be confirmed already. Of a Read: it counts
+    /// the user's accounts.
     pub(crate) verifying: bool,
     /// It sends what it was given and not what its mapping gives.
     pub(crate) given: bool,
@@ -41,12 +44,26 @@ pub(crate) struct RequestRow {
     pub(crate) settle_at: Option<Timestamp>,
     /// When the next attempt is, and what it waits for until then.
     pub(crate) retry: Option<(Timestamp, WaitingFor)>,
+    /// How often it was claimed, or held for lost: an answer is believed only from the last claim.
+    pub(crate) fence: u32,
+    /// The lease while a call is out, else the settle time, by the clock that nobody can set.
+    pub(crate) guard: Option<Guard>,
 }
 
 impl RequestRow {
     /// Whether something was sent that may still take effect, or is being sent or confirmed.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.unsettled || self.sending || (self.verifying && !self.looks_first())
+        self.unsettled || ((self.sending || self.verifying) && !self.looks_first())
+    }
+
+    /// Whether an attempt is open. A look whether access is gone is none.
+    pub(crate) fn has_attempt(&self) -> bool {
+        self.sending && !self.is_looked_at()
+    }
+
+    /// Whether it is only looked whether access is gone.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.verifying && self.request.operation != Operation::Read
     }
 
     /// Whether nothing was sent yet, and the account is read before anything is.
@@ -71,11 +88,25 @@ impl RequestRow {
         !self.given || self.fingerprint.is_some()
     }
 
-    /// Its place in its lane.
-    pub(crate) fn place(&self) -> Place {
+    /// What is left of its lease or its settle time, by the clock that nobody can set.
+    pub(crate) fn left(&self, moment: Moment) -> Period {
+        let settles = matches!(self.retry, Some((_, WaitingFor::Settle)));
+        self.guard.filter(|_| self.sending || settles).map_or(Period::ZERO, |guard| guard.left(moment))
+    }
+
+    /// Lets it wait until nothing can take effect any more that was sent before.
+    pub(crate) fn settle(&mut self, now: Timestamp, moment: Moment, wait: Period) {
+        self.retry = Some((now.plus(wait), WaitingFor::Settle));
+        let longer = self.guard.is_some_and(|guard| guard.left(moment) > wait);
+        self.guard = if longer { self.guard } else { Some(Guard::new(moment, wait)) };
+    }
+
+    /// Its place in its lane, where a person holds it or not.
+    pub(crate) fn place(&self, held: bool) -> Place {
         Place {
             operation: self.request.operation,
             approval: self.request.approval,
+            held,
             sending: self.sending,
             unsettled: self.unsettled,
             not_before: self.request.not_before,
@@ -92,6 +123,8 @@ struct Raw {
     retry_count: u32,
     verified: Option<bool>,
     times: [Option<i64>; 7],
+    fence: u32,
+    guard: [Option<i64>; 3],
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -106,7 +139,15 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         retry_count: row.get(21)?,
         verified: row.get(22)?,
         times: [row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?, row.get(27)?, row.get(28)?, row.get(29)?],
+        fence: row.get(31)?,
+        guard: [row.get(32)?, row.get(33)?, row.get(34)?],
     })
+}
+
+/// A wait by the clock that nobody can set: the boot, the moment in it, and the whole wait.
+pub(super) fn guard_of([boot, moment, wait]: [Option<i64>; 3]) -> Option<Guard> {
+    let until = Moment { boot: boot?.cast_unsigned(), micros: moment? };
+    Some(Guard { until, wait: Period::from_micros(wait?) })
 }
 
 fn parse(row: Raw) -> Result<RequestRow, Fault> {
@@ -169,6 +210,8 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         expires_at,
         settle_at,
         retry,
+        fence: row.fence,
+        guard: guard_of(row.guard),
     })
 }
 
@@ -225,6 +268,23 @@ impl Tx<'_> {
              AND finished_at IS NOT NULL AND (given IS NULL OR fingerprint IS NOT NULL) ORDER BY id DESC LIMIT 1"
         );
         self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
+    }
+
+    /// The newest request of a lane with that operation that was done, or is to be done where it takes access away; and whether
+    /// it takes it from who was disabled or left.
+    pub(crate) fn newest_of(
+        &self,
+        app: &AppId,
+        user: &UserId,
+        operation: Operation,
+    ) -> Result<Option<(RequestId, bool)>, Fault> {
+        let found = self.row(
+            "SELECT id, leaver FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3 AND state <> 'Cancelled'
+             AND (urgent = 1 OR state = 'Completed' OR state = 'ManuallyCompleted') ORDER BY id DESC LIMIT 1",
+            params![user.as_str(), app.as_str(), operation.name()],
+            |row| Ok((row.get::<_, String>(0)?, row.get(1)?)),
+        )?;
+        found.map(|(id, leaver)| Ok((RequestId::new(id)?, leaver))).transpose()
     }
 
     /// How many requests of a lane with that operation failed since.
@@ -291,13 +351,19 @@ impl Tx<'_> {
         Ok(time_of(next))
     }
 
-    /// Requests with an attempt that never got an outcome.
+    /// Requests whose call never had an answer.
     pub(crate) fn left_sending(&self) -> Result<Vec<RequestRow>, Fault> {
         let text = format!(
-            "SELECT {COLUMNS} FROM request WHERE finished_at IS NULL AND id IN
-             (SELECT request_id FROM attempt WHERE ended_at IS NULL) ORDER BY id"
+            "SELECT {COLUMNS} FROM request WHERE sending = 1 AND head = 1 AND finished_at IS NULL AND due_at IS NOT NULL
+             ORDER BY id"
         );
         self.rows(&text, [], raw)?.into_iter().map(parse).collect()
+    }
+
+    /// The unfinished requests of a user, oldest first.
+    pub(crate) fn open_of_user(&self, user: &str) -> Result<Vec<RequestRow>, Fault> {
+        let text = format!("SELECT {COLUMNS} FROM request WHERE user_id = $1 AND finished_at IS NULL ORDER BY id");
+        self.rows(&text, [user], raw)?.into_iter().map(parse).collect()
     }
 
     /// The unfinished requests of an app, oldest first.
@@ -315,6 +381,20 @@ impl Tx<'_> {
 
     /// Requests by id.
     pub(crate) fn requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+        self.requests_where(filter, filter.waiting_for, "1")
+    }
+
+    /// Requests by id that are not finished, whatever they wait for.
+    pub(crate) fn open_requests(&self, filter: &RequestFilter) -> Result<Vec<Request>, Fault> {
+        self.requests_where(filter, None, "finished_at IS NULL")
+    }
+
+    fn requests_where(
+        &self,
+        filter: &RequestFilter,
+        waiting_for: Option<WaitingFor>,
+        also: &str,
+    ) -> Result<Vec<Request>, Fault> {
         let (condition, id) = match (&filter.user, &filter.app) {
             (Some(user), _) => ("user_id = $1", Some(user)),
             (None, Some(app)) => ("app_id = $1", Some(app)),
@@ -323,7 +403,7 @@ impl Tx<'_> {
         let text = format!(
             "SELECT {COLUMNS} FROM request WHERE {condition} AND id > $2 AND ($3 IS NULL OR app_id = $3)
              AND ($4 IS NULL OR state = $4) AND ($5 IS NULL OR operation = $5)
-             AND ($6 IS NULL OR waiting_for = $6) ORDER BY id LIMIT $7"
+             AND ($6 IS NULL OR waiting_for = $6) AND {also} ORDER BY id LIMIT $7"
         );
         let rows = self.rows(
             &text,
@@ -333,7 +413,7 @@ impl Tx<'_> {
                 filter.app,
                 filter.state.map(State::name),
                 filter.operation.map(Operation::name),
-                filter.waiting_for.map(WaitingFor::name),
+                waiting_for.map(WaitingFor::name),
                 limit_of(filter.limit)
             ],
             raw,
@@ -341,16 +421,16 @@ impl Tx<'_> {
         rows.into_iter().map(|row| parse(row).map(|row| row.request)).collect()
     }
 
-    /// Stores a new request.
-    pub(crate) fn insert_request(&self, row: &RequestRow) -> Result<(), Fault> {
+    /// Stores a new request. A `leaver` takes access from who was disabled or left, by the source's own word.
+    pub(crate) fn insert_request(&self, row: &RequestRow, leaver: bool) -> Result<(), Fault> {
         let request = &row.request;
         self.execute(
             "INSERT INTO request (id, app_id, user_id, operation, state, approval, urgent, head, by_hand, sending,
              unsettled, verifying, waiting_for, why, author, created_at, not_before, expires_at, due_at, settle_at,
              finished_at, attempts, retry_count, parent_id, external_id, verified, fingerprint, faults, asked, retry_at,
-             retry_for)
+             retry_for, fence, guard_boot, guard_moment, guard_wait, leaver)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28, $29, $30, $31)",
+             $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)",
             params![
                 request.id.as_str(),
                 request.app.as_str(),
@@ -382,7 +462,12 @@ impl Tx<'_> {
                 faults_text(&request.faults),
                 row.asked,
                 row.retry.map(|retry| retry.0.as_micros()),
-                row.retry.map(|retry| retry.1.name())
+                row.retry.map(|retry| retry.1.name()),
+                row.fence,
+                row.guard.map(|guard| guard.until.boot.cast_signed()),
+                row.guard.map(|guard| guard.until.micros),
+                row.guard.map(|guard| guard.wait.as_micros()),
+                leaver
             ],
         )?;
         Ok(())
@@ -430,8 +515,8 @@ impl Tx<'_> {
             "UPDATE request SET state = $1, approval = $2, waiting_for = $3, why = $4, external_id = $5, fingerprint = $6,
              faults = $7, head = $8, sending = $9, unsettled = $10, verifying = $11, attempts = $12, verified = $13,
              not_before = $14, expires_at = $15, due_at = $16, settle_at = $17, finished_at = $18, asked = $19,
-             retry_at = $20, retry_for = $21, author = $22
-             WHERE id = $23 AND state = $24",
+             retry_at = $20, retry_for = $21, author = $22, fence = $23, guard_boot = $24, guard_moment = $25, guard_wait = $26
+             WHERE id = $27 AND state = $28",
             params![
                 request.state.name(),
                 request.approval.name(),
@@ -455,6 +540,10 @@ impl Tx<'_> {
                 row.retry.map(|retry| retry.0.as_micros()),
                 row.retry.map(|retry| retry.1.name()),
                 request.by,
+                row.fence,
+                row.guard.map(|guard| guard.until.boot.cast_signed()),
+                row.guard.map(|guard| guard.until.micros),
+                row.guard.map(|guard| guard.wait.as_micros()),
                 request.id.as_str(),
                 from.name()
             ],

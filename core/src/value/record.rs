@@ -5,6 +5,7 @@
 //! number with a fraction, a list or an object that somebody wants. It need not hold the other way round: who gets nothing
 //! from here asks `serde_json`, which knows what is wrong.
 
+use super::order::Order;
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 
@@ -118,6 +119,57 @@ impl<'t> Record<'t> {
     }
 }
 
+/// Reads one record after the other.
+#[derive(Debug)]
+pub(crate) struct RecordReader<'k> {
+    keys: &'k Keys,
+    order: Order<Option<usize>>,
+    /// The room for fields, used again.
+    room: Vec<Field<'static>>,
+}
+
+impl<'k> RecordReader<'k> {
+    pub(crate) fn new(keys: &'k Keys) -> Self {
+        Self { keys, order: Order::new(), room: Vec::new() }
+    }
+
+    /// As [`Record::read`].
+    pub(crate) fn read<'t>(&mut self, json: &'t str) -> Option<Record<'t>>
+    where
+        'k: 't,
+    {
+        let mut fields: Vec<Field<'t>> = emptied(std::mem::take(&mut self.room));
+        fields.resize_with(self.keys.names.len(), || Field::Absent);
+        let mut reader = Reader::new(json);
+        let start = reader.space(0);
+        let end = reader.members_in_order(
+            start,
+            &mut self.order,
+            |name| self.keys.number(name),
+            |reader, number, at| match number.and_then(|number| fields.get_mut(number)) {
+                Some(field) => {
+                    let (value, end) = reader.field(at)?;
+                    *field = value;
+                    Some(end)
+                }
+                None => reader.pass(at, DEEPEST),
+            },
+        )?;
+        (reader.space(end) == json.len()).then_some(Record { keys: self.keys, fields })
+    }
+
+    /// Takes back a record that nobody needs any more, for the room that it has.
+    pub(crate) fn done(&mut self, record: Record<'_>) {
+        self.room = emptied(record.fields);
+    }
+}
+
+/// No fields, in the room of those. Collecting an iterator over a list into a list of the same size keeps its place.
+fn emptied<'t>(mut fields: Vec<Field<'_>>) -> Vec<Field<'t>> {
+    fields.clear();
+    fields.into_iter().map(|_| Field::Absent).collect()
+}
+
 /// A value as it stands in the text, checked but not read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Raw<'t> {
@@ -146,6 +198,26 @@ pub(crate) fn each_member<'t, N>(
     let mut reader = Reader { json, block: usize::MAX, specials: 0 };
     let start = reader.space(0);
     let end = reader.members(start, |reader, name, at| match is_wanted(name) {
+        Some(name) => {
+            let (value, end) = reader.raw(at)?;
+            take(name, value)?;
+            Some(end)
+        }
+        None => reader.pass(at, DEEPEST),
+    })?;
+    (reader.space(end) == json.len()).then_some(())
+}
+
+/// As [`each_member`], with what is known of the order in which members came before.
+pub(crate) fn each_member_in_order<'t, N: Copy>(
+    json: &'t str,
+    order: &mut Order<Option<N>>,
+    is_wanted: impl Fn(&[u8]) -> Option<N>,
+    mut take: impl FnMut(N, Raw<'t>) -> Option<()>,
+) -> Option<()> {
+    let mut reader = Reader::new(json);
+    let start = reader.space(0);
+    let end = reader.members_in_order(start, order, is_wanted, |reader, wanted, at| match wanted {
         Some(name) => {
             let (value, end) = reader.raw(at)?;
             take(name, value)?;
@@ -238,6 +310,57 @@ impl<'t> Reader<'t> {
                 _ => return None,
             }
         }
+    }
+
+    /// As [`Self::members`], each name given as what `is_wanted` makes of it, which is asked only where members come in
+    /// another order than before.
+    #[inline]
+    fn members_in_order<N: Copy>(
+        &mut self,
+        at: usize,
+        order: &mut Order<N>,
+        is_wanted: impl Fn(&[u8]) -> N,
+        mut value: impl FnMut(&mut Self, N, usize) -> Option<usize>,
+    ) -> Option<usize> {
+        if self.byte(at)? != b'{' {
+            return None;
+        }
+        let mut at = self.space(at + 1);
+        if self.byte(at)? == b'}' {
+            return Some(at + 1);
+        }
+        order.restart();
+        loop {
+            let (what, start) = match order.expected(self.json.as_bytes().get(at..)?) {
+                Some((what, length)) => (what, self.space(at + length)),
+                None => self.name(at, order, &is_wanted)?,
+            };
+            let end = value(self, what, start)?;
+            let end = self.space(end);
+            match self.byte(end)? {
+                b',' => at = self.space(end + 1),
+                b'}' => return Some(end + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    /// A name that was not expected, and where its value begins.
+    fn name<N: Copy>(&mut self, at: usize, order: &mut Order<N>, is_wanted: impl Fn(&[u8]) -> N) -> Option<(N, usize)> {
+        let (end, has_escapes) = self.quoted(at)?;
+        let colon = self.space(end);
+        if self.byte(colon)? != b':' {
+            return None;
+        }
+        let start = self.space(colon + 1);
+        if has_escapes {
+            return Some((is_wanted(self.unescaped(at, end)?.as_bytes()), start));
+        }
+        let what = is_wanted(self.slice(at + 1, end - 1)?);
+        if colon == end {
+            order.learn(self.slice(at, end + 1)?, what);
+        }
+        Some((what, start))
     }
 
     /// The place of the first quotation mark, backslash or control character from there on; beyond the end where there is

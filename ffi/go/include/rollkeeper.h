@@ -1080,8 +1080,8 @@ rollkeeper_status rollkeeper_reply_fail(struct rollkeeper_reply *reply,
  *
  * `options` is NULL or a JSON object with any of `matching`, `mapping`, `assigned_to`, `scope`, `tables` and `protected`, as
  * an app has them; `links`, a list instead of the argument; `now`, an RFC 3339 time; `complete`, false where the accounts are
- * not all there are; `memory`, the number of bytes that may be used before temporary files are; and `findings`, the list of
- * the situations that rollkeeper_analysis_next gives.
+ * not all there are; `memory`, the number of bytes that may be used before temporary files are; `threads`, the number of threads
+ * that read the records; and `findings`, the list of the situations that rollkeeper_analysis_next gives.
  *
  * Fails with one error that lists every fault of the options; with ROLLKEEPER_INVALID_ARGUMENT where a file cannot be read or
  * a struct has both text and path or neither; with ROLLKEEPER_INVALID_JSON where a list does not end. A record that cannot be
@@ -1410,6 +1410,78 @@ rollkeeper_status rollkeeper_engine_launcher(const struct rollkeeper_engine *eng
                                              const char *user,
                                              struct rollkeeper_iterator **tiles,
                                              struct rollkeeper_error **error);
+
+/**
+ * Holds an app, a user, one user in one app, or one request: nothing of it is sent until it is resumed, removals of
+ * access neither. `app` and `user` may be NULL where they are not meant; `request` stands alone. `by` says who holds
+ * it, `reason` why. Gives the hold as JSON; what was held already stays as it was.
+ *
+ * Fails with ROLLKEEPER_INVALID_ARGUMENT where nothing is named, or a request together with something else, or no
+ * reason; ROLLKEEPER_NOT_FOUND; ROLLKEEPER_INVALID_TRANSITION where the request is finished.
+ *
+ * # Safety
+ * `engine` is valid; `app`, `user` and `request` are NULL or end with NUL; `by` and `reason` end with NUL; `hold` may
+ * be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_hold(struct rollkeeper_engine *engine,
+                                         const char *app,
+                                         const char *user,
+                                         const char *request,
+                                         const char *by,
+                                         const char *reason,
+                                         char **hold,
+                                         struct rollkeeper_error **error);
+
+/**
+ * Ends the hold of exactly that scope. Gives it as JSON, or the text `null` where that was not held. What another hold
+ * names stays held. `by` says who resumes it.
+ *
+ * Fails as rollkeeper_engine_hold does.
+ *
+ * # Safety
+ * `engine` is valid; `app`, `user` and `request` are NULL or end with NUL; `by` ends with NUL; `hold` may be written;
+ * `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_resume(struct rollkeeper_engine *engine,
+                                           const char *app,
+                                           const char *user,
+                                           const char *request,
+                                           const char *by,
+                                           char **hold,
+                                           struct rollkeeper_error **error);
+
+/**
+ * Gives everything that is held, the longest held first, as an iterator of JSON records.
+ *
+ * # Safety
+ * `engine` is valid; `holds` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_holds(const struct rollkeeper_engine *engine,
+                                          struct rollkeeper_iterator **holds,
+                                          struct rollkeeper_error **error);
+
+/**
+ * Begins or ends the maintenance of an app's target. While it lasts nothing is sent, and requests wait. `by` says who
+ * asked for it. Said twice, it changes nothing.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND.
+ *
+ * # Safety
+ * `engine` is valid; `app` and `by` end with NUL; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_set_maintenance(struct rollkeeper_engine *engine,
+                                                    const char *app,
+                                                    bool on,
+                                                    const char *by,
+                                                    struct rollkeeper_error **error);
 
 /**
  * Compiles a mapping, a JSON list of rules as an app has it, to be rendered many times.

@@ -271,6 +271,35 @@ static bool reconcile(stage *on, json step, const char *verb, json argument, con
     return known;
 }
 
+/* Performs a step that holds, resumes, or looks at what is held. Gives false where it is another step. */
+static bool hold(stage *on, json step, const char *verb, json argument, const char *app, const char *user, const char *by)
+{
+    json nth = json_member(argument, "request");
+    const char *person = by == NULL ? "operator" : by;
+    rollkeeper_iterator *list = NULL;
+    rollkeeper_error *error = NULL;
+    char *text = NULL;
+    if (strcmp(verb, "hold") == 0 || strcmp(verb, "resume") == 0) {
+        char *reason = json_text(json_member(argument, "reason"));
+        char *request = nth.start == NULL ? NULL : nth_request(on->engine, json_number(nth));
+        if (strcmp(verb, "hold") == 0)
+            answer(on, step, rollkeeper_engine_hold(on->engine, app, user, request, person, reason == NULL ? "" : reason, &text, &error), &text, &error);
+        else
+            answer(on, step, rollkeeper_engine_resume(on->engine, app, user, request, person, &text, &error), &text, &error);
+        free(request);
+        free(reason);
+    } else if (strcmp(verb, "holds") == 0) {
+        answer_all(on, step, rollkeeper_engine_holds(on->engine, &list, &error), &list, &error);
+    } else if (strcmp(verb, "requests") == 0) {
+        answer_all(on, step, rollkeeper_engine_requests(on->engine, argument.start, argument.length, &list, &error), &list, &error);
+    } else if (strcmp(verb, "maintenance") == 0) {
+        expect(step, rollkeeper_engine_set_maintenance(on->engine, app, json_is(json_member(argument, "on"), "true"), person, &error), &error);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static bool is_decision(const char *verb)
 {
     static const char *const decisions[] = {"cancel", "approve", "deny", "retry", "complete_manually"};
@@ -348,7 +377,7 @@ static void play(stage *on, json step, const char *verb, json argument)
         preview(on, step, json_member(argument, "app"), json_member(argument, "user"));
     } else if (strcmp(verb, "impact") == 0) {
         impact(on, step, json_member(argument, "app"), json_member(argument, "options"));
-    } else if (!reconcile(on, step, verb, argument, app, by)) {
+    } else if (!hold(on, step, verb, argument, app, user, by) && !reconcile(on, step, verb, argument, app, by)) {
         fprintf(stderr, "unknown step: %s\n", verb);
         exit(1);
     }

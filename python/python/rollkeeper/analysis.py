@@ -153,7 +153,7 @@ def analyze(
     ``links`` says which account belongs to whom: records with ``account``, ``user``, ``last`` (the attributes applied last)
     and more. Options are given as a dict, as JSON text, or by keyword: ``matching``, ``mapping``, ``assigned_to``,
     ``scope``, ``tables`` and ``protected`` as an app has them, ``now``, ``complete=False`` where these are not all accounts,
-    ``memory`` in bytes, and ``findings``, the situations that are iterated.
+    ``memory`` in bytes, ``threads`` that read the records, and ``findings``, the situations that are iterated.
 
     Raises :class:`rollkeeper.ConfigurationError` or :class:`rollkeeper.CallerError` with every fault of the options in
     ``details``. Records that cannot be read are in :attr:`Analysis.faults`.

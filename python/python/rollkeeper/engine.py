@@ -18,6 +18,7 @@ from .records import (
     AppTest,
     Discovery,
     Explanation,
+    Hold,
     LogEntry,
     LogVerdict,
     MappingSuggestion,
@@ -292,6 +293,38 @@ class Engine:
     def complete_manually(self, id: str, *, by: str, note: str, external_id: Optional[str] = None) -> Request:
         """Says that a person did what a failed request was for."""
         return Request(self._native.complete_manually(id, by, note, external_id))
+
+    # Holding back
+
+    def hold(
+        self,
+        *,
+        by: str,
+        reason: str,
+        app: Optional[str] = None,
+        user: Optional[str] = None,
+        request: Optional[str] = None,
+    ) -> Hold:
+        """Holds an app, a user, one user in one app, or one request.
+
+        Nothing of it is sent until it is resumed, removals of access neither. What was held already stays as it was.
+        """
+        return Hold(self._native.hold(by, reason, app, user, request))
+
+    def resume(
+        self, *, by: str, app: Optional[str] = None, user: Optional[str] = None, request: Optional[str] = None
+    ) -> Optional[Hold]:
+        """Ends the hold of exactly that scope and gives it; ``None`` where that was not held."""
+        ended = self._native.resume(by, app, user, request)
+        return None if ended is None else Hold(ended)
+
+    def holds(self) -> list[Hold]:
+        """Everything that is held, the longest held first."""
+        return [Hold(hold) for hold in self._native.holds()]
+
+    def set_maintenance(self, app: str, on: bool, *, by: str) -> None:
+        """Begins or ends the maintenance of an app's target. While it lasts nothing is sent, and requests wait."""
+        self._native.set_maintenance(app, on, by)
 
     # Reconciliation
 

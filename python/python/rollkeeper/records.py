@@ -24,6 +24,7 @@ __all__ = [
     "ExplanationStep",
     "ExpressionReport",
     "Fault",
+    "Hold",
     "LogEntry",
     "LogVerdict",
     "MappingSuggestion",
@@ -151,6 +152,21 @@ class UserFault(Record):
     message: str
     attribute: Optional[str]
     position: Optional[int]
+
+
+class Hold(Record):
+    """What a person holds: nothing of what it names is sent until it is resumed."""
+
+    __slots__ = ()
+    _shown = ("app", "user", "request", "by", "reason")
+    _readers = {"held_at": _time}
+
+    app: Optional[str]
+    user: Optional[str]
+    request: Optional[str]
+    by: str
+    reason: str
+    held_at: datetime
 
 
 class Request(Record):

@@ -105,11 +105,12 @@ impl Settling<'_, '_> {
             }
             self.put(account)?;
         }
-        removed(self.tx, self.app, row, verified, gone)
+        removed(self.tx, self.app, row, verified, gone, self.doubt)
     }
 
     /// The access that was to be gone already is there: it is taken away now.
     pub(super) fn usable(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+        row.sending = false;
         row.verifying = false;
         row.retry = None;
         self.tx.save(&row)?;

@@ -1,11 +1,12 @@
 //! The end of a request, or of one of its attempts, however it came about.
 
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, elect, elect_for, lane_of};
+use crate::intake::{LiveApp, elect, elect_for};
 use crate::lifecycle::Event;
-use crate::model::WaitingFor;
 use crate::operation::Operation;
+use crate::protocol::{Confirmed, after_removal, ends_uncertain, way_on};
 use crate::store::{LogEvent, RequestRow, StoredUser, Tx};
+use crate::time::Moment;
 use serde_json::{Value, json};
 
 pub(super) fn log(tx: &mut Tx<'_>, row: &RequestRow, kind: &str, details: Value) -> Result<(), Fault> {
@@ -35,20 +36,19 @@ pub(super) fn removed(
     mut row: RequestRow,
     verified: bool,
     gone: bool,
+    doubt: Option<Moment>,
 ) -> Result<(), Fault> {
     row.request.verified = Some(verified);
-    let lane = lane_of(tx, &row)?;
-    let others = lane.iter().filter(|other| other.request.id != row.request.id && other.unsettled);
-    let again_at = others.filter_map(|other| other.settle_at).filter(|at| *at > tx.now).max();
-    if row.sending {
+    if row.has_attempt() {
         close(tx, &row, "applied", "", "")?;
     }
-    if let Some(at) = again_at.filter(|_| !gone) {
-        row.sending = false;
-        // Where the target cannot be read, the removal is sent once more instead of looked at.
-        row.verifying = verified;
-        row.unsettled = !verified;
-        row.retry = Some((at, WaitingFor::Settle));
+    row.sending = false;
+    let doubt = doubt.map(|until| tx.now.plus(until.since(tx.moment).unwrap_or_default()));
+    let confirmed = after_removal(verified, gone, doubt, tx.now);
+    if let Confirmed::LookAgain(at) | Confirmed::SendAgain(at) = confirmed {
+        row.verifying = matches!(confirmed, Confirmed::LookAgain(_));
+        row.unsettled = !row.verifying;
+        row.settle(tx.now, tx.moment, at.since(tx.now));
         tx.save(&row)?;
         log(tx, &row, "verify_later", json!({"at": at}))?;
         return elect_for(tx, &app.definition, &row);
@@ -103,13 +103,15 @@ pub(in crate::delivery) fn fail(
     faults: Vec<Fault>,
 ) -> Result<(), Fault> {
     row.request.faults = faults;
-    // A Create that may have been done is uncertain, whatever it was given up for.
-    let clear =
-        [Code::Uncertain, Code::ConflictOwned, Code::ConflictDuplicate, Code::ConflictCandidates, Code::ConflictGhost];
-    let named = row.request.faults.first().is_some_and(|fault| clear.contains(&fault.code));
-    if row.unsettled && row.request.operation == Operation::Create && !named {
+    let code = row.request.faults.first().map(|fault| fault.code);
+    if ends_uncertain(row.request.operation, row.unsettled, code) {
         let message = "whether the account was made is not known";
         row.request.faults.insert(0, Fault::new(Code::Uncertain, message));
+    }
+    for fault in &mut row.request.faults {
+        if let Some(way) = way_on(row.request.operation, fault.code) {
+            fault.message = format!("{}; {way}", fault.message);
+        }
     }
     if !row.unsettled {
         tx.release(&row.request.id)?;

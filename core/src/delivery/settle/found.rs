@@ -6,7 +6,7 @@ use super::ended::fail;
 use super::{Settling, Work};
 use crate::connector::TargetAccount;
 use crate::fault::{Code, Fault};
-use crate::intake::{cancel, wake};
+use crate::intake::{NewRequest, cancel, insert, wake};
 use crate::matching::Candidate;
 use crate::model::{Account, AccountStatus, LinkState};
 use crate::operation::Operation;
@@ -75,6 +75,23 @@ impl Settling<'_, '_> {
         self.link(row, account, sent, kind, true)
     }
 
+    /// The account was made by another attempt than the first, of which nobody knows what came. When nothing can come of that
+    /// one any more, the user's accounts are counted; a second one is told to people and left as it is.
+    fn count_later(&mut self) -> Result<(), Fault> {
+        let settle = self.app.definition.app.settle.whole();
+        let new = NewRequest {
+            operation: Operation::Read,
+            why: "the account was made after an attempt of which nothing is known: a second one is looked for"
+                .to_owned(),
+            not_before: Some(self.tx.now.plus(settle)),
+            looks_first: true,
+            ..NewRequest::default()
+        };
+        let mut row = insert(self.tx, &self.app.definition.app, self.stored, new)?;
+        row.settle(self.tx.now, self.tx.moment, settle);
+        self.tx.save(&row)
+    }
+
     /// Keeps which accounts matched, by which rules and how surely.
     pub(super) fn matched(&mut self, row: &RequestRow, decision: &str, candidates: &[Candidate]) -> Result<(), Fault> {
         if candidates.is_empty() {
@@ -136,7 +153,11 @@ impl Settling<'_, '_> {
         row.request.external_id = Some(found.external_id.clone());
         self.log(&row, "linked", json!({"how": how, "external_id": row.request.external_id}))?;
         self.close(&row, "applied", if existed { how } else { "" }, "")?;
+        let made_again = row.unsettled && !existed;
         self.complete(row)?;
+        if made_again && self.app.capabilities.search {
+            self.count_later()?;
+        }
         self.decide(if existed { "an existing account was linked" } else { "the account was created" })?;
         wake(self.tx, &self.app.definition, &self.stored.user.id, &found.external_id)
     }

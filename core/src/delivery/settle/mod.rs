@@ -13,7 +13,9 @@ use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect};
+use crate::protocol::{Answer, Guard, is_current};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
+use crate::time::{Moment, Period};
 use serde_json::{Value, json};
 
 /// Stores what came of a job. One whose account or record cannot be read is given up alone.
@@ -38,22 +40,25 @@ fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Resul
     // The definition may have changed while the call was made.
     let app = apps.get(&claimed.request.app).unwrap_or(&job.app);
     let current = tx.request(claimed.request.id.as_str())?;
-    let same = current.filter(|row| {
-        row.request.attempts == claimed.request.attempts
-            && row.sending == claimed.sending
-            && row.verifying == claimed.verifying
-            && !row.request.state.is_finished()
-    });
+    let same = current.filter(|row| is_current(claimed.fence, row.fence) && !row.request.state.is_finished());
+    let same = same.map(|row| lease_over(tx, row));
     if let (Some(row), None, Some(external_id)) = (&same, &claimed.request.user, &claimed.request.external_id) {
-        return unowned::settle(tx, app, row.clone(), external_id, &job.work, report);
+        return unowned::settle(tx, app, row.clone(), external_id, job, report);
     }
     let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
     let (Some(mut row), Some(stored)) = (same, stored) else { return late(tx, claimed, report) };
     // What the claim decided and did not store by itself.
     row.fingerprint.clone_from(&claimed.fingerprint);
     row.request.external_id.clone_from(&claimed.request.external_id);
-    let mut settling = Settling { tx, app, stored: &stored };
+    let mut settling = Settling { tx, app, stored: &stored, doubt: job.doubt };
     settling.report(row, job.work.clone(), report.clone())
+}
+
+/// The call is over, and so is its lease: what is waited for now is what was sent before.
+fn lease_over(tx: &Tx<'_>, mut row: RequestRow) -> RequestRow {
+    let left = row.settle_at.map(|at| at.since(tx.now)).filter(|left| *left > Period::ZERO);
+    row.guard = left.map(|left| Guard::new(tx.moment, left));
+    row
 }
 
 /// An answer to an attempt that was given up meanwhile. It changes nothing, and is kept as evidence.
@@ -82,6 +87,8 @@ struct Settling<'a, 'b> {
     tx: &'a mut Tx<'b>,
     app: &'a LiveApp,
     stored: &'a StoredUser,
+    /// Until when something else of the lane might take effect, as it was known when the call began.
+    doubt: Option<Moment>,
 }
 
 impl Settling<'_, '_> {
@@ -110,13 +117,10 @@ impl Settling<'_, '_> {
             Report::TooLate => {
                 let message = "it was too late to send; nothing was sent";
                 let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
-                self.failed(row, &error)
+                self.failed(row, &error, Answer::Failed(&error))
             }
-            Report::Failed(error) => self.failed(row, &error),
-            // What was sent before did nothing; only what was sent now counts.
-            Report::FailedAfterLook(error) => {
-                self.failed(RequestRow { unsettled: false, settle_at: None, ..row }, &error)
-            }
+            Report::Failed(error) => self.failed(row, &error, Answer::Failed(&error)),
+            Report::FailedAfterLook(error) => self.failed(row, &error, Answer::FailedAfterLook(&error)),
         }
     }
 
@@ -126,7 +130,7 @@ impl Settling<'_, '_> {
                 if account.external_id.is_empty() {
                     let message = "the connector gave an account without an id";
                     let error = ConnectorError::new(Outcome::Ambiguous, Code::InvalidAnswer.name(), message);
-                    return self.failed(row, &error);
+                    return self.failed(row, &error, Answer::Failed(&error));
                 }
                 if !self.may_link(&account.external_id)? {
                     return self.conflict(row, Code::ConflictOwned, "the target gave the account of another user");

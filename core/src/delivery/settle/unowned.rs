@@ -2,13 +2,14 @@
 
 use super::ended::{close, complete, fail, removed};
 use super::failed::{again, without_values};
-use super::{LiveApp, Report, Work};
+use super::{Job, LiveApp, Report, Work};
 use crate::connector::{Change, ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
 use crate::intake::elect_for;
 use crate::model::AccountStatus;
 use crate::operation::Operation;
 use crate::planning::inverse::values_again;
+use crate::protocol::Answer;
 use crate::store::{RequestRow, Tx};
 use serde_json::json;
 
@@ -18,7 +19,7 @@ pub(super) fn settle(
     app: &LiveApp,
     row: RequestRow,
     external_id: &str,
-    work: &Work,
+    job: &Job,
     report: &Report,
 ) -> Result<(), Fault> {
     let id = app.definition.app.id.clone();
@@ -27,10 +28,10 @@ pub(super) fn settle(
             let deleted = *gone || row.request.operation == Operation::Delete;
             let status = if deleted { AccountStatus::Deleted } else { AccountStatus::Deactivated };
             tx.note_status(&id, external_id, status)?;
-            removed(tx, app, row, *verified, *gone)
+            removed(tx, app, row, *verified, *gone, job.doubt)
         }
         Report::Applied(seen) => {
-            match work {
+            match &job.work {
                 Work::Update { changes, .. } => updated(tx, &row, external_id, changes, seen.as_ref())?,
                 _ => tx.note_status(&id, external_id, AccountStatus::Active)?,
             }
@@ -44,11 +45,12 @@ pub(super) fn settle(
             close(tx, &row, "rejected", Code::AccountMissing.name(), message)?;
             fail(tx, app, row, vec![Fault::new(Code::AccountMissing, message)])
         }
-        Report::Failed(error) | Report::FailedAfterLook(error) => failed(tx, app, row, external_id, error),
+        Report::Failed(error) => failed(tx, app, row, external_id, error, Answer::Failed(error)),
+        Report::FailedAfterLook(error) => failed(tx, app, row, external_id, error, Answer::FailedAfterLook(error)),
         Report::TooLate => {
             let message = "it was too late to send; nothing was sent";
             let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
-            failed(tx, app, row, external_id, &error)
+            failed(tx, app, row, external_id, &error, Answer::Failed(&error))
         }
         // These answers belong to operations that are for users alone.
         Report::Found { .. }
@@ -97,6 +99,7 @@ fn failed(
     row: RequestRow,
     external_id: &str,
     error: &ConnectorError,
+    answer: Answer<'_>,
 ) -> Result<(), Fault> {
     let id = &app.definition.app.id;
     let mut known = tx.account_at(id, external_id)?.map(|known| known.account.attributes).unwrap_or_default();
@@ -105,11 +108,11 @@ fn failed(
         known.insert("given".to_owned(), json!(tx.given(&row.request.id, &key)?.map(|given| given.changes)));
     }
     let message = without_values(&error.message, &known);
-    if row.sending {
+    if row.has_attempt() {
         close(tx, &row, error.outcome.name(), &error.code, &message)?;
     }
     if row.verifying && error.code == Code::NotConfirmed.name() {
         tx.note_status(id, external_id, AccountStatus::Active)?;
     }
-    again(tx, app, row, error, &message)
+    again(tx, app, row, error, answer, &message)
 }

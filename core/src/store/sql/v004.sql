@@ -9,6 +9,20 @@ ALTER TABLE request ADD COLUMN guard_boot {int};
 ALTER TABLE request ADD COLUMN guard_moment {int};
 ALTER TABLE request ADD COLUMN guard_wait {int};
 
+-- What takes access away goes out beside a call of its lane that is on its way: there may be one head, and one open attempt,
+-- of either kind.
+DROP INDEX request_head;
+CREATE UNIQUE INDEX request_head ON request (app_id, user_id, urgent) WHERE head = 1 AND finished_at IS NULL;
+ALTER TABLE attempt ADD COLUMN urgent {int} NOT NULL DEFAULT 0 CHECK (urgent IN (0, 1));
+DROP INDEX attempt_open;
+CREATE UNIQUE INDEX attempt_open ON attempt (app_id, user_id, urgent) WHERE ended_at IS NULL;
+
+-- It takes access from who was disabled or left, by the source's own word.
+ALTER TABLE request ADD COLUMN leaver {int} NOT NULL DEFAULT 0 CHECK (leaver IN (0, 1));
+
+-- What ended and may still take effect for a while.
+CREATE INDEX request_doubt ON request (app_id, user_id, settle_at) WHERE settle_at IS NOT NULL AND finished_at IS NOT NULL;
+
 -- What is known about an app's target, kept by every process on the file.
 CREATE TABLE gate (
     app_id TEXT NOT NULL PRIMARY KEY REFERENCES app (id),
@@ -18,9 +32,10 @@ CREATE TABLE gate (
     -- What the target asked for: nothing before that; and the share of the rate that is used since, in thousandths.
     patience_until {int},
     share {int} NOT NULL CHECK (share >= 1 AND share <= 1000),
-    -- The breaker: failures in a row, calls and failures of the last minute, how often it opened without success between.
+    share_at {int} NOT NULL,
+    -- The breaker: failures in a row, calls and failures since a first one, how often it opened without success between.
     failures {int} NOT NULL,
-    window_at {int} NOT NULL,
+    window_at {int},
     window_calls {int} NOT NULL,
     window_failures {int} NOT NULL,
     openings {int} NOT NULL,
@@ -33,7 +48,8 @@ CREATE TABLE gate (
     -- Since when, by whom and why nothing is sent.
     maintenance_at {int},
     maintenance_by TEXT,
-    CHECK ((opened_at IS NULL) = (paused_until IS NULL))
+    CHECK ((opened_at IS NULL) = (paused_until IS NULL) AND (opened_at IS NULL) = (reason IS NULL)),
+    CHECK ((maintenance_at IS NULL) = (maintenance_by IS NULL))
 ) {strict};
 
 -- What a person holds: an app, a user, both, or one request. Nothing of it is sent until it is resumed.

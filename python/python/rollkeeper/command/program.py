@@ -15,6 +15,7 @@ from .apps import app, apps
 from .check import check
 from .demo import demo
 from .exits import MEANINGS, Exit, exit_of
+from .hold import hold, holds, maintenance, resume
 from .listing import accounts, request, requests
 from .log import log
 from .output import described, prepare
@@ -46,7 +47,10 @@ _COMMANDS = (
     commit,
     demo,
     explain,
+    hold,
+    holds,
     log,
+    maintenance,
     plan,
     preview,
     reconcile,
@@ -54,6 +58,7 @@ _COMMANDS = (
     release,
     request,
     requests,
+    resume,
     review,
     run_command,
     undo,
