@@ -35,11 +35,6 @@ use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
 use std::sync::Arc;
 
-/// What [`exchange`] waits with.
-mod sync {
-    pub(super) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-}
-
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {
     pub(crate) row: RequestRow,

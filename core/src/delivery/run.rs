@@ -15,7 +15,7 @@ use crate::model::{LogEntry, Progress, Step};
 use crate::pacing::Health;
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Period, Timestamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -472,7 +472,7 @@ impl<'a> Run<'a> {
             return self.hall.reports();
         }
         // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
-        let due = next_due(self.host).unwrap_or(None);
+        let due = [next_due(self.host).unwrap_or(None), self.wakes_at].into_iter().flatten().min();
         self.hall.reports_or_news(self.wait_until(due, worked))
     }
 
@@ -488,18 +488,24 @@ impl<'a> Run<'a> {
             }
             self.hall.reports_or_news(self.wait_until(due, false));
             self.host.refresh()?;
-            let is_due = next_due(self.host)?.is_some_and(|due| due <= self.host.clock().now());
-            if is_due || clocks::was_set(self.host.state(), self.host.clock()) {
+            let now = self.host.clock().now();
+            let was_set = clocks::was_set(self.host.state(), self.host.clock());
+            if was_set || next_due(self.host)?.is_some_and(|due| due <= now) {
                 return Ok(true);
             }
         }
     }
 
-    /// How long to wait for something that is due then. A run that has just worked may find more to do at once.
+    /// How long to wait for something that is due then. Where it is due already, a run that has just worked may find more to
+    /// do, and for any other somebody else is at it.
     fn wait_until(&self, due: Option<Timestamp>, worked: bool) -> Duration {
         let now = self.host.clock().now();
-        let least = if worked { Duration::ZERO } else { NAP };
-        let wait = due.map_or(LOOK, |due| due.since(now).to_std().clamp(least, LOOK));
+        let wait = match due.map(|due| due.since(now)) {
+            None => LOOK,
+            Some(wait) if wait > Period::ZERO => wait.to_std().min(LOOK),
+            Some(_) if worked => Duration::ZERO,
+            Some(_) => NAP,
+        };
         let left = self.bounds.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         left.map_or(wait, |left| wait.min(left))
     }
