@@ -5,12 +5,12 @@ use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
 use super::{Gates, Job, Work, doubt, means};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, cancel, elect, elect_for};
+use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
 use crate::protocol::{After, Due, Guard, Step, Then, after_interruption, before_send, raises_access, window};
-use crate::store::{Kept, LogEvent, RequestRow, Tx, UserKey};
+use crate::store::{Kept, LogEvent, RequestRow, StoredUser, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -147,6 +147,7 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
         Prepared::NoAccount => {
             give_up(tx, app, row, Code::AccountMissing, "the user has no account in the app").map(|()| None)
         }
+        Prepared::OtherAccount => replaced(tx, app, row, &stored).map(|()| None),
         Prepared::Waiting => {
             row.retry = Some((tx.now.plus(AGAIN), WaitingFor::Dependency));
             tx.save(&row)?;
@@ -223,6 +224,19 @@ fn expire(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fau
     row.request.approval = ApprovalStatus::Expired;
     cancel(tx, row.clone(), None, "nobody approved it in time")?;
     elect_for(tx, &app.definition, &row)
+}
+
+/// What was sent for an account that is gone since is not sent to the one that took its place: what was to be taken away is
+/// gone, and what else is wanted is decided for the new one.
+fn replaced(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, stored: &StoredUser) -> Result<(), Fault> {
+    let why = "the account for which it was sent is gone";
+    if row.request.operation.reduces_access() && row.request.state == State::Requested {
+        finish(tx, app, row, stored, why)?;
+    } else {
+        give_up(tx, app, row, Code::AccountMissing, why)?;
+    }
+    let trigger = Trigger { text: "an account took the place of another", by: None, is_definition: false };
+    decide_lane(tx, &app.definition, stored, trigger).map(|_| ())
 }
 
 /// What is not to be sent is cancelled; where an earlier attempt may still take effect, it fails with that code.

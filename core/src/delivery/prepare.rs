@@ -25,6 +25,8 @@ pub(super) enum Prepared {
     Nothing(&'static str),
     /// There is no account to which it could be done.
     NoAccount,
+    /// The account for which it was sent is gone, and the user has another one.
+    OtherAccount,
     /// Something else has to exist first.
     Waiting,
     /// It would give access to somebody who may no longer have it.
@@ -67,6 +69,10 @@ pub(super) fn prepare(
     }
     let Some(account) = account else { return Ok(Prepared::NoAccount) };
     let external_id = account.account.external_id.clone();
+    let sent_before = row.unsettled || row.verifying;
+    if sent_before && row.request.external_id.as_ref().is_some_and(|known| *known != external_id) {
+        return Ok(Prepared::OtherAccount);
+    }
     row.request.external_id = Some(external_id.clone());
     if definition.app.protected.external_ids.contains(&external_id) {
         let message = "the account is protected; it is never touched";
@@ -304,7 +310,7 @@ fn update(
     Ok(Prepared::Work(work, Some(payload), before))
 }
 
-fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {
+pub(super) fn thaw(mut payload: Attributes) -> Result<(Vec<Change>, Attributes), Fault> {
     let damaged = || Fault::new(Code::StoreDamaged, "a frozen payload cannot be read");
     let changes = payload.remove("changes").ok_or_else(damaged)?;
     let Some(Value::Object(attributes)) = payload.remove("attributes") else { return Err(damaged()) };

@@ -205,7 +205,8 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         return Err(Fault::new(Code::OperationOff, message));
     }
     // An account that may have been made is looked for first. Where the target cannot search, the person has looked.
-    let uncertain = row.request.operation == Operation::Create && live.capabilities.search;
+    let uncertain =
+        row.request.operation == Operation::Create && (live.capabilities.search || live.capabilities.idempotency_key);
     let (settle_at, guard) = (row.settle_at, row.guard);
     clear_doubt(&mut row);
     tx.change(&mut row, Event::Retry)?;

@@ -1,9 +1,11 @@
 //! The end of a request, or of one of its attempts, however it came about.
 
+use super::super::prepare::thaw;
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, elect, elect_for};
 use crate::lifecycle::Event;
 use crate::operation::Operation;
+use crate::path::Path;
 use crate::protocol::{Confirmed, after_removal, ends_uncertain, way_on};
 use crate::store::{LogEvent, RequestRow, StoredUser, Tx};
 use crate::time::Moment;
@@ -115,9 +117,32 @@ pub(in crate::delivery) fn fail(
     }
     if !row.unsettled {
         tx.release(&row.request.id)?;
+    } else if row.request.operation == Operation::Update {
+        forget_changed(tx, &row)?;
     }
     row.unsettled = false;
     tx.change(&mut row, Event::Fail)?;
     log(tx, &row, "failed", json!({"operation": row.request.operation, "faults": row.request.faults}))?;
     elect_for(tx, &app.definition, &row)
+}
+
+/// What an Update was to change that may have come through is not known of the account any more: the next one sends it,
+/// whatever was applied before. Of one that cannot be read nothing is forgotten.
+fn forget_changed(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
+    let Some(user) = &row.request.user else { return Ok(()) };
+    let Some(stored) = tx.user(user.as_str())? else { return Ok(()) };
+    let Ok(Some(payload)) = tx.payload(&row.request.id, &stored.key) else { return Ok(()) };
+    let (Ok((changes, _)), Ok(Some(mut account))) =
+        (thaw(payload), tx.linked_account(&row.request.app, user, &stored.key))
+    else {
+        return Ok(());
+    };
+    for path in changes.iter().filter_map(|change| Path::parse(&change.path).ok()) {
+        path.remove(&mut account.account.attributes);
+        if let Some(applied) = &mut account.applied {
+            path.remove(applied);
+        }
+    }
+    account.fingerprint = None;
+    tx.put_account(&account, &stored.key)
 }
