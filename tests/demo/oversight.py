@@ -52,14 +52,16 @@ class Oversight:
         text = self._engine.open_metrics().splitlines()
         for name, value in step["samples"].items():
             sample = f'{name}{{app="{step["app"]}"}}'
-            self._compare([f"{sample} {value}"], [line for line in text if line.startswith(sample)], f"{sample} {value}")
+            shown = [line for line in text if line.startswith(sample)]
+            self._compare([f"{sample} {value}"], shown, f"{sample} {value}")
 
     def expect_usable(self, step):
         """Asked over plain HTTP, the server says whether the person can still work there."""
         accounts = {reference(user): user["id"] for user in scim_users(self._targets[step["app"]])}
         shown = answer(self._targets[step["app"]], f"/Users/{accounts[step['user']]}")["active"]
         can = "can" if shown else "cannot"
-        self._compare(step["usable"], shown, f"{self._names[step['user']]} {can} work in {step['app']}, says the server")
+        spoken = f"{self._names[step['user']]} {can} work in {step['app']}, says the server"
+        self._compare(step["usable"], shown, spoken)
 
     def expect_order(self, step):
         """What was kept back was sent in this order."""
