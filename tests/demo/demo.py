@@ -25,6 +25,7 @@ import rollkeeper.testing  # noqa: E402
 from expected import duration, moment  # noqa: E402
 from foresight import Foresight  # noqa: E402
 from hindsight import Hindsight  # noqa: E402
+from oversight import Oversight  # noqa: E402
 from scim_server import ScimServer  # noqa: E402
 from ticket_connector import TicketConnector  # noqa: E402
 from ticket_system import TicketSystem  # noqa: E402
@@ -50,20 +51,21 @@ class DemoFailed(Exception):
 class Play:
     """One performance of the story."""
 
-    def __init__(self, story, engine, apps, clock, servers, targets):
+    def __init__(self, story, engine, alerts, apps, clock, servers, targets):
         self._apps = {app["id"]: app for app in apps}
         self._foresight = Foresight(engine, self._apps, targets, tell, DemoFailed)
         self._story, self._engine, self._clock = story, engine, clock
         self._servers, self._targets = servers, targets
         self._people, self._names, self._told, self._scene = {}, {}, {}, 0
         self._hindsight = Hindsight(engine, self._people, self._names, targets, tell, DemoFailed)
+        self._oversight = Oversight(engine, alerts, self._names, targets, tell, DemoFailed)
         self._leaver = None
         self._now = moment(story["start"])
 
     def perform(self):
         """Plays every step; raises DemoFailed at the first that does not come out as it must."""
         for number, step in enumerate(self._story["steps"], start=1):
-            rooms = (self._foresight, self._hindsight)
+            rooms = (self._foresight, self._hindsight, self._oversight)
             scenes = [getattr(room, step["do"]) for room in rooms if hasattr(room, step["do"])]
             scene = scenes[0] if scenes else getattr(self, f"_{step['do']}")
             scene(step | {"number": number})
@@ -134,7 +136,7 @@ class Play:
                 continue  # a reconciliation tells of itself
             if request.state == "Completed" and self._told.get(request.id) != "Completed":
                 finished[request.app, DONE[request.operation]] += 1
-            elif request.state == "Requested" and request.waiting_for is not None:
+            elif request.state in ("New", "Requested") and request.waiting_for is not None:
                 waiting[request.app] += 1
             self._told[request.id] = request.state
         parts = []
@@ -225,7 +227,9 @@ def main():
         targets["tickets"] = {"path": str(folder / "tickets.db")}
 
         clock = rollkeeper.testing.VirtualClock(moment(story["start"]))
-        engine = stack.enter_context(rollkeeper.Engine.open(folder / "state.db", clock=clock, secrets=secrets.get))
+        alerts = []
+        engine = rollkeeper.Engine.open(folder / "state.db", clock=clock, secrets=secrets.get, alerts=alerts.append)
+        stack.enter_context(engine)
         engine.register_connector("tickets", TicketConnector(system))
         for app in apps:
             if app["connector"]["kind"] == "scim":
@@ -236,7 +240,7 @@ def main():
             place = app["connector"].get("base_url", "a Python connector over the product's own file")
             print(f"      {app['id']:<9}{app['label']:<16}{place}")
         try:
-            Play(story, engine, apps, clock, servers, targets).perform()
+            Play(story, engine, alerts, apps, clock, servers, targets).perform()
         except DemoFailed as failure:
             print(f"\nFAILED: {failure}")
             return 1

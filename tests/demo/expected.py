@@ -98,7 +98,8 @@ ONLY_AT_FIRST = {"crm": {"preferredLanguage": "en"}}
 CAN_FREEZE = {"tickets"}
 # What is said or looked at in the story, and changes nothing.
 TOLD = """say check explain preview put_apps discover suggest logins impact compare_preview compare_impact
-expect_adopted expect_failed expect_waiting expect_differences refuse expect_expired""".split()
+expect_adopted expect_failed expect_waiting expect_differences refuse expect_expired
+expect_alerts expect_reasons expect_gap expect_usable expect_order""".split()
 # What is inferred from a listing or from a list of all people has to be seen twice, so far apart.
 APART = timedelta(minutes=10)
 
@@ -111,7 +112,7 @@ class Hospital:
         self.now = moment(start)
         self.people = {}
         self.names = {}
-        self.down = set()
+        self.down, self.held = set(), set()
         self.accounts = {app: {} for app in self.grants}
         self.by_hand = {app: {} for app in self.grants}
         self.words = {app: {} for app in self.grants}
@@ -202,7 +203,7 @@ class Hospital:
     def settle(self):
         """Everything that can be delivered now has been; twice, for managers whose account came later."""
         for app in sorted(self.grants.keys() - self.down) * 2:
-            for identity in self.people.keys() | self.accounts[app].keys():
+            for identity in (self.people.keys() | self.accounts[app].keys()) - self.held:
                 self._settle(app, identity)
 
     def _settle(self, app, identity):
@@ -266,6 +267,12 @@ def after(steps=None, story=STORY):
                 hospital.down.add(step["app"])
             case "up":
                 hospital.down.discard(step["app"])
+            case "maintenance":
+                (hospital.down.add if step["on"] else hospital.down.discard)(step["app"])
+            case "hold":
+                hospital.held.add(step["user"])
+            case "resume":
+                hospital.held.discard(step["user"])
             case "run":
                 hospital.settle()
             case "by_hand":
