@@ -267,8 +267,6 @@ struct Run<'a> {
     progress: Progress,
     counted_at: Option<Instant>,
     own: Vec<Job>,
-    /// When an app may have its next call that had none left at its rate.
-    wakes_at: Option<Timestamp>,
 }
 
 /// The calls that are still out when a run fails are over as far as their targets are concerned.
@@ -294,7 +292,6 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             counted_at: None,
             own: Vec::new(),
-            wakes_at: None,
         }
     }
 
@@ -382,7 +379,7 @@ impl<'a> Run<'a> {
                 settle_apart(tx, &apps, job, report)?;
                 gates.answered(tx, &job.app.definition.app, &health(report))?;
             }
-            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, wakes_at: None, kept };
+            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, kept };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
@@ -398,7 +395,6 @@ impl<'a> Run<'a> {
                 turned.looked_at = claim.looked_at + validity as u64;
                 turned.jobs = claim.jobs;
             }
-            turned.wakes_at = gates.wakes_at(&apps, now);
             gates.store(tx)?;
             turned.tally = tx.tally;
             Ok(turned)
@@ -413,7 +409,6 @@ impl<'a> Run<'a> {
         }
         self.renew_credentials(reports);
         self.in_flight.extend(begun);
-        self.wakes_at = turned.wakes_at;
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
         self.progress.completed += turned.tally.completed;
         self.progress.failed += turned.tally.failed;
@@ -472,7 +467,7 @@ impl<'a> Run<'a> {
             return self.hall.reports();
         }
         // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
-        let due = [next_due(self.host).unwrap_or(None), self.wakes_at].into_iter().flatten().min();
+        let due = next_due(self.host).unwrap_or(None);
         self.hall.reports_or_news(self.wait_until(due, worked))
     }
 
@@ -518,7 +513,6 @@ struct Turned {
     tally: Tally,
     /// What both clocks showed, where they were looked at.
     kept: Option<Reference>,
-    wakes_at: Option<Timestamp>,
 }
 
 /// What an answer says about its target.
