@@ -4,7 +4,9 @@
 mod world;
 
 use rollkeeper::connector::{Connector, ConnectorError, Outcome, TargetAccount};
-use rollkeeper::model::{App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor};
+use rollkeeper::model::{
+    Alert, AlertKind, App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor,
+};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
 use rollkeeper::{Clock, Code, Engine, Period, RunOptions, Timestamp};
@@ -293,4 +295,23 @@ fn a_request_that_is_held_lets_others_of_its_lane_pass() {
     assert_eq!(world.requests()[1], "Update Completed");
     let finished = world.engine.hold(&scope, "ann", "too late").unwrap_err();
     assert_eq!(finished.code(), Code::InvalidTransition);
+}
+
+#[test]
+fn removals_that_a_person_keeps_back_are_told() {
+    let world = World::with_account(&json!({}));
+    let alerts = || {
+        let entries = world.engine.log(&LogFilter::default()).unwrap();
+        let held = entries.iter().filter_map(Alert::of).filter(|alert| alert.kind == AlertKind::RemovalHeld);
+        held.map(|alert| (alert.user, alert.code)).collect::<Vec<_>>()
+    };
+    let user = HoldScope { user: Some("u1".into()), ..HoldScope::default() };
+    world.engine.hold(&user, "ann", "an inquiry").unwrap();
+    assert_eq!(alerts(), [], "there is none yet");
+    world.put(&json!({"active": false}));
+    assert_eq!(alerts(), [(Some("u1".to_owned()), None)]);
+    world.engine.resume(&user, "ann").unwrap();
+    let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
+    world.engine.hold(&crm, "ann", "timeout").unwrap();
+    assert_eq!(alerts()[1..], [(None, None)], "an app's are told together, and what a person wrote is no code");
 }
