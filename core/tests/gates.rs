@@ -12,7 +12,9 @@ use rollkeeper::value::Attributes;
 use rollkeeper::{Clock, Code, Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use world::World;
 
 const HOUR: Period = Period::from_seconds(3_600);
@@ -314,4 +316,53 @@ fn removals_that_a_person_keeps_back_are_told() {
     let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
     world.engine.hold(&crm, "ann", "timeout").unwrap();
     assert_eq!(alerts()[1..], [(None, None)], "an app's are told together, and what a person wrote is no code");
+}
+
+/// A target that refuses the credentials once, and answers the next call when it is told to.
+struct Probed {
+    begun: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+    calls: Mutex<u32>,
+}
+
+impl Connector for Probed {
+    fn test(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn create(&self, attributes: &Attributes, _key: &str) -> Result<TargetAccount, ConnectorError> {
+        *self.calls.lock().unwrap() += 1;
+        if *self.calls.lock().unwrap() == 1 {
+            return Err(ConnectorError::new(Outcome::NotApplied, Code::Unauthorized.name(), "who are you"));
+        }
+        self.begun.send(()).unwrap();
+        self.go_on.lock().unwrap().recv_timeout(Duration::from_secs(30)).unwrap();
+        let name = attributes["userName"].as_str().unwrap();
+        let account = json!({"external_id": name, "username": name, "active": true, "attributes": {}});
+        Ok(serde_json::from_value(account).unwrap())
+    }
+}
+
+#[test]
+fn whoever_sees_another_process_try_a_target_waits_for_what_comes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("state.db"), clock());
+    let ((begun, has_begun), (answer, go_on)) = (channel(), channel());
+    let (one, other) = (engine_at(&path, &clock), engine_at(&path, &clock));
+    let probed: Arc<dyn Connector> = Arc::new(Probed { begun, go_on: Mutex::new(go_on), calls: Mutex::new(0) });
+    for engine in [&one, &other] {
+        engine.register_connector("probed", Arc::clone(&probed)).unwrap();
+    }
+    one.put_app(app("crm", &json!({"connector": {"kind": "custom", "name": "probed"}})), None).unwrap();
+    put(&one, "u1", true);
+    one.run(&RunOptions::default()).unwrap();
+    put(&one, "u2", true);
+    clock.advance(Period::from_seconds(30));
+    let running = std::thread::spawn(move || one.run(&RunOptions::default()).unwrap());
+    has_begun.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert!(other.run(&RunOptions::default()).unwrap().next_due.is_some());
+    assert_eq!(waiting(&other, WaitingFor::Breaker).len(), 1);
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    running.join().unwrap();
 }

@@ -69,7 +69,7 @@ impl Gates {
     }
 
     /// Counts the attempts that are open, whoever makes them.
-    pub(super) fn count(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
+    pub(crate) fn count(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
         self.out = tx.attempts_out()?;
         Ok(())
     }
@@ -91,7 +91,8 @@ impl Gates {
     pub(super) fn opens_at(&self, app: &App, calls: &Calls, now: Timestamp) -> Option<Timestamp> {
         let admission = self.admit(app, calls, now);
         let by_others = self.out.get(&app.id).is_some_and(|out| *out as usize > calls.to(&app.id));
-        let full = admission.room == 0 && admission.closed.is_none();
+        // A call that tries a target is out as well; what a person keeps back nobody looks at again.
+        let full = admission.room == 0 && matches!(admission.closed, None | Some(WaitingFor::Breaker));
         admission.opens_at.or_else(|| (full && by_others).then(|| now.plus(LOOK_AGAIN)))
     }
 
