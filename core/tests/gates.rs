@@ -47,6 +47,8 @@ fn waiting(engine: &Engine, wait: WaitingFor) -> Vec<Request> {
     let all = engine.requests(&RequestFilter::default()).unwrap();
     let shown: Vec<_> = all.into_iter().filter(|request| request.waiting_for == Some(wait)).collect();
     assert_eq!(found, shown, "the filter and the listing say the same");
+    let counted: u64 = engine.metrics().unwrap().apps.values().filter_map(|app| app.open.get(wait.name())).sum();
+    assert_eq!(counted, found.len() as u64, "and so do the numbers");
     found
 }
 
