@@ -225,6 +225,16 @@ fn a_target_that_is_gone_for_three_days_is_told_daily_and_everything_goes_when_i
 }
 
 #[test]
+fn a_target_that_fails_for_days_costs_no_request() {
+    let world = World::with_account(&json!({"retry": {"attempts": 2}, "breaker": {"failures": 1}}));
+    world.script(&json!([{"on": "*", "times": 1_000, "fault": "target_failed"}]));
+    (0..5).for_each(|user| put(&world.engine, &format!("v{user}"), true));
+    world.run_days(3);
+    assert!(world.calls().iter().filter(|method| *method == "test").count() > 10, "{:?}", world.calls());
+    assert!(world.all().iter().all(|request| request.state != State::Failed), "{:?}", world.requests());
+}
+
+#[test]
 fn a_removal_that_used_up_its_attempts_is_told_once_and_tried_every_day() {
     let world = World::with_account(&json!({"retry": {"attempts": 2, "by_code": {"not_confirmed": {"attempts": 1}}}}));
     world.script(&json!([{"on": "deactivate", "times": 5, "fault": "ignored"}]));

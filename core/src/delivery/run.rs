@@ -246,10 +246,10 @@ fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
     let Err(error) = answer else {
         let message = "the target took so long for a read that nothing was sent";
         let slow = || ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message);
-        return clock.moment().is_after(job.send_by).then(|| Report::Failed(slow()));
+        return clock.moment().is_after(job.send_by).then(|| Report::NotBack(slow()));
     };
     let fails = !matches!(Health::of(&error), Health::Good | Health::Unknown);
-    fails.then(|| Report::Failed(ConnectorError { outcome: Outcome::NotApplied, ..error }))
+    fails.then(|| Report::NotBack(ConnectorError { outcome: Outcome::NotApplied, ..error }))
 }
 
 type Reports = Vec<(Job, Report)>;
@@ -518,7 +518,7 @@ struct Turned {
 /// What an answer says about its target.
 fn health(report: &Report) -> Health {
     match report {
-        Report::Failed(error) | Report::FailedAfterLook(error) => Health::of(error),
+        Report::Failed(error) | Report::FailedAfterLook(error) | Report::NotBack(error) => Health::of(error),
         Report::TooLate => Health::Unknown,
         _ => Health::Good,
     }
