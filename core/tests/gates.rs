@@ -3,7 +3,7 @@
 
 mod world;
 
-use rollkeeper::connector::{Connector, ConnectorError, Outcome, TargetAccount};
+use rollkeeper::connector::{Connector, ConnectorError, Outcome, Page, TargetAccount};
 use rollkeeper::model::{
     Alert, AlertKind, App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor,
 };
@@ -377,4 +377,38 @@ fn whoever_sees_another_process_try_a_target_waits_for_what_comes_of_it() {
     answer.send(()).unwrap();
     answer.send(()).unwrap();
     running.join().unwrap();
+}
+
+/// A target that fails while somebody holds its app.
+#[derive(Default)]
+struct HeldMeanwhile {
+    engine: Mutex<Option<Engine>>,
+    lists: Mutex<u32>,
+}
+
+impl Connector for HeldMeanwhile {
+    fn create(&self, _: &Attributes, _: &str) -> Result<TargetAccount, ConnectorError> {
+        Err(ConnectorError::unsupported("create"))
+    }
+
+    fn list(&self, _: Option<&str>, _: Option<&str>) -> Result<Page, ConnectorError> {
+        *self.lists.lock().unwrap() += 1;
+        let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
+        self.engine.lock().unwrap().take().map(|engine| engine.hold(&crm, "ann", "a suspicion").unwrap());
+        Err(ConnectorError::new(Outcome::NotApplied, Code::Unreachable.name(), "the target could not be reached"))
+    }
+}
+
+#[test]
+fn an_app_that_is_held_while_its_target_is_read_is_not_asked_again() {
+    let clock = clock();
+    let engine = Engine::builder().clock(Arc::new(clock.clone())).open().unwrap();
+    let target = Arc::new(HeldMeanwhile::default());
+    engine.register_connector("held", Arc::clone(&target) as Arc<dyn Connector>).unwrap();
+    engine.put_app(app("crm", &json!({"connector": {"kind": "custom", "name": "held"}})), None).unwrap();
+    *target.engine.lock().unwrap() = Some(engine.clone());
+    let start = clock.now();
+    let refused = engine.reconcile("crm", None).unwrap();
+    assert_eq!((refused.faults[0].code, *target.lists.lock().unwrap()), (Code::AppDisabled, 1));
+    assert!(clock.now().since(start) < Period::from_seconds(10), "and nobody waits for a person");
 }
