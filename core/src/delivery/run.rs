@@ -11,7 +11,7 @@ use crate::connector::{ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
-use crate::model::{LogEntry, Progress, Step};
+use crate::model::{App, LogEntry, Progress, Step};
 use crate::pacing::Health;
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
@@ -337,8 +337,14 @@ impl<'a> Run<'a> {
     fn count(&mut self) -> Result<(), Fault> {
         let (apps, _) = self.host.apps();
         let due = self.read(|tx| {
+            let mut gates = Gates::read(tx)?;
+            gates.count(tx)?;
+            let calls = self.host.state().calls();
+            // What is kept back with its whole app is not due, whatever its row says.
+            let is_open = |app: &App| gates.admit(app, &calls, tx.now).closed.is_none();
             let mut due = 0;
-            for app in apps.values().filter(|app| app.connector.is_some()) {
+            let connected = apps.values().filter(|app| app.connector.is_some());
+            for app in connected.filter(|app| is_open(&app.definition.app)) {
                 due += tx.due_count(&app.definition.app.id, MOST_COUNTED - due)?;
             }
             Ok(due)
