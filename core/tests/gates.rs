@@ -3,14 +3,18 @@
 
 mod world;
 
-use rollkeeper::connector::{Connector, ConnectorError, Outcome, TargetAccount};
-use rollkeeper::model::{App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor};
+use rollkeeper::connector::{Connector, ConnectorError, Outcome, Page, TargetAccount};
+use rollkeeper::model::{
+    Alert, AlertKind, App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor,
+};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
 use rollkeeper::{Clock, Code, Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use world::World;
 
 const HOUR: Period = Period::from_seconds(3_600);
@@ -43,6 +47,8 @@ fn waiting(engine: &Engine, wait: WaitingFor) -> Vec<Request> {
     let all = engine.requests(&RequestFilter::default()).unwrap();
     let shown: Vec<_> = all.into_iter().filter(|request| request.waiting_for == Some(wait)).collect();
     assert_eq!(found, shown, "the filter and the listing say the same");
+    let counted: u64 = engine.metrics().unwrap().apps.values().filter_map(|app| app.open.get(wait.name())).sum();
+    assert_eq!(counted, found.len() as u64, "and so do the numbers");
     found
 }
 
@@ -219,6 +225,16 @@ fn a_target_that_is_gone_for_three_days_is_told_daily_and_everything_goes_when_i
 }
 
 #[test]
+fn a_target_that_fails_for_days_costs_no_request() {
+    let world = World::with_account(&json!({"retry": {"attempts": 2}, "breaker": {"failures": 1}}));
+    world.script(&json!([{"on": "*", "times": 1_000, "fault": "target_failed"}]));
+    (0..5).for_each(|user| put(&world.engine, &format!("v{user}"), true));
+    world.run_days(3);
+    assert!(world.calls().iter().filter(|method| *method == "test").count() > 10, "{:?}", world.calls());
+    assert!(world.all().iter().all(|request| request.state != State::Failed), "{:?}", world.requests());
+}
+
+#[test]
 fn a_removal_that_used_up_its_attempts_is_told_once_and_tried_every_day() {
     let world = World::with_account(&json!({"retry": {"attempts": 2, "by_code": {"not_confirmed": {"attempts": 1}}}}));
     world.script(&json!([{"on": "deactivate", "times": 5, "fault": "ignored"}]));
@@ -293,4 +309,106 @@ fn a_request_that_is_held_lets_others_of_its_lane_pass() {
     assert_eq!(world.requests()[1], "Update Completed");
     let finished = world.engine.hold(&scope, "ann", "too late").unwrap_err();
     assert_eq!(finished.code(), Code::InvalidTransition);
+}
+
+#[test]
+fn removals_that_a_person_keeps_back_are_told() {
+    let world = World::with_account(&json!({}));
+    let alerts = || {
+        let entries = world.engine.log(&LogFilter::default()).unwrap();
+        let held = entries.iter().filter_map(Alert::of).filter(|alert| alert.kind == AlertKind::RemovalHeld);
+        held.map(|alert| (alert.user, alert.code)).collect::<Vec<_>>()
+    };
+    let user = HoldScope { user: Some("u1".into()), ..HoldScope::default() };
+    world.engine.hold(&user, "ann", "an inquiry").unwrap();
+    assert_eq!(alerts(), [], "there is none yet");
+    world.put(&json!({"active": false}));
+    assert_eq!(alerts(), [(Some("u1".to_owned()), None)]);
+    world.engine.resume(&user, "ann").unwrap();
+    let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
+    world.engine.hold(&crm, "ann", "timeout").unwrap();
+    assert_eq!(alerts()[1..], [(None, None)], "an app's are told together, and what a person wrote is no code");
+}
+
+/// A target that refuses the credentials once, and answers the next call when it is told to.
+struct Probed {
+    begun: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+    calls: Mutex<u32>,
+}
+
+impl Connector for Probed {
+    fn test(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn create(&self, attributes: &Attributes, _key: &str) -> Result<TargetAccount, ConnectorError> {
+        *self.calls.lock().unwrap() += 1;
+        if *self.calls.lock().unwrap() == 1 {
+            return Err(ConnectorError::new(Outcome::NotApplied, Code::Unauthorized.name(), "who are you"));
+        }
+        self.begun.send(()).unwrap();
+        self.go_on.lock().unwrap().recv_timeout(Duration::from_secs(30)).unwrap();
+        let name = attributes["userName"].as_str().unwrap();
+        let account = json!({"external_id": name, "username": name, "active": true, "attributes": {}});
+        Ok(serde_json::from_value(account).unwrap())
+    }
+}
+
+#[test]
+fn whoever_sees_another_process_try_a_target_waits_for_what_comes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, clock) = (folder.path().join("state.db"), clock());
+    let ((begun, has_begun), (answer, go_on)) = (channel(), channel());
+    let (one, other) = (engine_at(&path, &clock), engine_at(&path, &clock));
+    let probed: Arc<dyn Connector> = Arc::new(Probed { begun, go_on: Mutex::new(go_on), calls: Mutex::new(0) });
+    for engine in [&one, &other] {
+        engine.register_connector("probed", Arc::clone(&probed)).unwrap();
+    }
+    one.put_app(app("crm", &json!({"connector": {"kind": "custom", "name": "probed"}})), None).unwrap();
+    put(&one, "u1", true);
+    one.run(&RunOptions::default()).unwrap();
+    put(&one, "u2", true);
+    clock.advance(Period::from_seconds(30));
+    let running = std::thread::spawn(move || one.run(&RunOptions::default()).unwrap());
+    has_begun.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert!(other.run(&RunOptions::default()).unwrap().next_due.is_some());
+    assert_eq!(waiting(&other, WaitingFor::Breaker).len(), 1);
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    running.join().unwrap();
+}
+
+/// A target that fails while somebody holds its app.
+#[derive(Default)]
+struct HeldMeanwhile {
+    engine: Mutex<Option<Engine>>,
+    lists: Mutex<u32>,
+}
+
+impl Connector for HeldMeanwhile {
+    fn create(&self, _: &Attributes, _: &str) -> Result<TargetAccount, ConnectorError> {
+        Err(ConnectorError::unsupported("create"))
+    }
+
+    fn list(&self, _: Option<&str>, _: Option<&str>) -> Result<Page, ConnectorError> {
+        *self.lists.lock().unwrap() += 1;
+        let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
+        self.engine.lock().unwrap().take().map(|engine| engine.hold(&crm, "ann", "a suspicion").unwrap());
+        Err(ConnectorError::new(Outcome::NotApplied, Code::Unreachable.name(), "the target could not be reached"))
+    }
+}
+
+#[test]
+fn an_app_that_is_held_while_its_target_is_read_is_not_asked_again() {
+    let clock = clock();
+    let engine = Engine::builder().clock(Arc::new(clock.clone())).open().unwrap();
+    let target = Arc::new(HeldMeanwhile::default());
+    engine.register_connector("held", Arc::clone(&target) as Arc<dyn Connector>).unwrap();
+    engine.put_app(app("crm", &json!({"connector": {"kind": "custom", "name": "held"}})), None).unwrap();
+    *target.engine.lock().unwrap() = Some(engine.clone());
+    let start = clock.now();
+    let refused = engine.reconcile("crm", None).unwrap();
+    assert_eq!((refused.faults[0].code, *target.lists.lock().unwrap()), (Code::AppDisabled, 1));
+    assert!(clock.now().since(start) < Period::from_seconds(10), "and nobody waits for a person");
 }

@@ -5,7 +5,7 @@
 mod world;
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
-use rollkeeper::model::{LogFilter, Request, State};
+use rollkeeper::model::{Alert, AlertKind, LogFilter, Request, State};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Clock, Code, Operation, Period, Timestamp};
 use serde_json::{Value, json};
@@ -513,6 +513,9 @@ fn accounts_are_counted_after_a_create_that_was_sent_twice() {
         ["Create Completed", "Read Failed conflict_duplicate", "Update Completed"],
         "the look goes on whatever else is decided"
     );
+    let entries = world.engine.log(&LogFilter::default()).unwrap();
+    let alerts: Vec<_> = entries.iter().filter_map(Alert::of).map(|alert| alert.kind).collect();
+    assert_eq!(alerts, [AlertKind::Duplicate]);
     assert_eq!(world.accounts(), ["ann active", "ann active"], "nothing is taken away by itself");
     assert_eq!(world.records(), ["1 Active"]);
     assert!(world.all()[1].faults[0].message.contains("the linked one stays"));

@@ -3,7 +3,6 @@
 
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::intake::LiveApps;
 use crate::model::{App, WaitingFor};
 use crate::pacing::{self, Admission, Gate, Health, News, Pace};
 use crate::store::{GateRows, LogEvent, Store, Tx};
@@ -70,7 +69,7 @@ impl Gates {
     }
 
     /// Counts the attempts that are open, whoever makes them.
-    pub(super) fn count(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
+    pub(crate) fn count(&mut self, tx: &Tx<'_>) -> Result<(), Fault> {
         self.out = tx.attempts_out()?;
         Ok(())
     }
@@ -92,18 +91,9 @@ impl Gates {
     pub(super) fn opens_at(&self, app: &App, calls: &Calls, now: Timestamp) -> Option<Timestamp> {
         let admission = self.admit(app, calls, now);
         let by_others = self.out.get(&app.id).is_some_and(|out| *out as usize > calls.to(&app.id));
-        let full = admission.room == 0 && admission.closed.is_none();
+        // A call that tries a target is out as well; what a person keeps back nobody looks at again.
+        let full = admission.room == 0 && matches!(admission.closed, None | Some(WaitingFor::Breaker));
         admission.opens_at.or_else(|| (full && by_others).then(|| now.plus(LOOK_AGAIN)))
-    }
-
-    /// When an app may have its next call that has none left at its rate.
-    pub(super) fn wakes_at(&self, apps: &LiveApps, now: Timestamp) -> Option<Timestamp> {
-        let limited = |id: &AppId| {
-            let app = &apps.get(id)?.definition.app;
-            let admission = pacing::admit(&self.gate(id), Pace::of(app), 0, now);
-            admission.opens_at.filter(|_| admission.closed == Some(WaitingFor::Rate))
-        };
-        self.gates.keys().filter_map(limited).min()
     }
 
     /// Calls begin.

@@ -104,6 +104,8 @@ pub(crate) enum Report {
     Missing,
     /// Nothing was sent: it was too late.
     TooLate,
+    /// Nothing was sent: a read before had shown that the target still fails.
+    NotBack(ConnectorError),
     /// It failed.
     Failed(ConnectorError),
     /// A Create failed, and a look just before it had shown that no account had been made until then.

@@ -11,7 +11,7 @@ use crate::connector::{ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApps, begin_and_end};
-use crate::model::{LogEntry, Progress, Step};
+use crate::model::{App, LogEntry, Progress, Step};
 use crate::pacing::Health;
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
@@ -246,10 +246,10 @@ fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
     let Err(error) = answer else {
         let message = "the target took so long for a read that nothing was sent";
         let slow = || ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message);
-        return clock.moment().is_after(job.send_by).then(|| Report::Failed(slow()));
+        return clock.moment().is_after(job.send_by).then(|| Report::NotBack(slow()));
     };
     let fails = !matches!(Health::of(&error), Health::Good | Health::Unknown);
-    fails.then(|| Report::Failed(ConnectorError { outcome: Outcome::NotApplied, ..error }))
+    fails.then(|| Report::NotBack(ConnectorError { outcome: Outcome::NotApplied, ..error }))
 }
 
 type Reports = Vec<(Job, Report)>;
@@ -267,8 +267,6 @@ struct Run<'a> {
     progress: Progress,
     counted_at: Option<Instant>,
     own: Vec<Job>,
-    /// When an app may have its next call that had none left at its rate.
-    wakes_at: Option<Timestamp>,
 }
 
 /// The calls that are still out when a run fails are over as far as their targets are concerned.
@@ -294,7 +292,6 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             counted_at: None,
             own: Vec::new(),
-            wakes_at: None,
         }
     }
 
@@ -340,8 +337,14 @@ impl<'a> Run<'a> {
     fn count(&mut self) -> Result<(), Fault> {
         let (apps, _) = self.host.apps();
         let due = self.read(|tx| {
+            let mut gates = Gates::read(tx)?;
+            gates.count(tx)?;
+            let calls = self.host.state().calls();
+            // What is kept back with its whole app is not due, whatever its row says.
+            let is_open = |app: &App| gates.admit(app, &calls, tx.now).closed.is_none();
             let mut due = 0;
-            for app in apps.values().filter(|app| app.connector.is_some()) {
+            let connected = apps.values().filter(|app| app.connector.is_some());
+            for app in connected.filter(|app| is_open(&app.definition.app)) {
                 due += tx.due_count(&app.definition.app.id, MOST_COUNTED - due)?;
             }
             Ok(due)
@@ -382,7 +385,7 @@ impl<'a> Run<'a> {
                 settle_apart(tx, &apps, job, report)?;
                 gates.answered(tx, &job.app.definition.app, &health(report))?;
             }
-            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, wakes_at: None, kept };
+            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, kept };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
@@ -398,7 +401,6 @@ impl<'a> Run<'a> {
                 turned.looked_at = claim.looked_at + validity as u64;
                 turned.jobs = claim.jobs;
             }
-            turned.wakes_at = gates.wakes_at(&apps, now);
             gates.store(tx)?;
             turned.tally = tx.tally;
             Ok(turned)
@@ -413,7 +415,6 @@ impl<'a> Run<'a> {
         }
         self.renew_credentials(reports);
         self.in_flight.extend(begun);
-        self.wakes_at = turned.wakes_at;
         self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
         self.progress.completed += turned.tally.completed;
         self.progress.failed += turned.tally.failed;
@@ -472,7 +473,7 @@ impl<'a> Run<'a> {
             return self.hall.reports();
         }
         // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
-        let due = [next_due(self.host).unwrap_or(None), self.wakes_at].into_iter().flatten().min();
+        let due = next_due(self.host).unwrap_or(None);
         self.hall.reports_or_news(self.wait_until(due, worked))
     }
 
@@ -518,13 +519,12 @@ struct Turned {
     tally: Tally,
     /// What both clocks showed, where they were looked at.
     kept: Option<Reference>,
-    wakes_at: Option<Timestamp>,
 }
 
 /// What an answer says about its target.
 fn health(report: &Report) -> Health {
     match report {
-        Report::Failed(error) | Report::FailedAfterLook(error) => Health::of(error),
+        Report::Failed(error) | Report::FailedAfterLook(error) | Report::NotBack(error) => Health::of(error),
         Report::TooLate => Health::Unknown,
         _ => Health::Good,
     }

@@ -91,7 +91,8 @@ impl Engine {
     /// What keeps calls to a whole app back is no matter of a request's row: it is shown where the request would go otherwise,
     /// with the time at which that ends where it is known. One whose app has no connector here waits for the connector.
     pub(super) fn show_waits(&self, tx: &Tx<'_>, requests: &mut [Request]) -> std::result::Result<(), Fault> {
-        let gates = Gates::read(tx)?;
+        let mut gates = Gates::read(tx)?;
+        gates.count(tx)?;
         let (apps, _) = self.shared.apps();
         let calls = self.shared.run.calls();
         for request in requests.iter_mut().filter(|request| goes_otherwise(request, tx.now)) {

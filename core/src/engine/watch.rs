@@ -1,8 +1,11 @@
 //! Watching the work: numbers, and what needs a person.
 
 use super::{Engine, Error, Result};
-use crate::delivery::{Host, lock};
-use crate::model::{AppMetrics, LogEntry, Metrics};
+use crate::delivery::{Gates, Host, lock};
+use crate::fault::Fault;
+use crate::id::AppId;
+use crate::model::{AppMetrics, LogEntry, Metrics, WaitingFor};
+use crate::store::Tx;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -47,7 +50,12 @@ impl Engine {
     /// Store errors.
     pub fn metrics(&self) -> Result<Metrics> {
         let failed = |fault| Error::new("metrics", fault);
-        let (mut apps, gates) = self.view(|tx| Ok((tx.open_by_app()?, tx.gates()?))).map_err(failed)?;
+        let counts = self.view(|tx| {
+            let mut apps = tx.open_by_app()?;
+            self.count_kept_back(tx, &mut apps)?;
+            Ok((apps, tx.gates()?))
+        });
+        let (mut apps, gates) = counts.map_err(failed)?;
         let (live, _) = self.shared.apps();
         for app in live.keys() {
             apps.entry(app.clone()).or_default();
@@ -63,5 +71,26 @@ impl Engine {
             }
         }
         Ok(Metrics { at: now, logged: counted.logged, apps })
+    }
+
+    /// What keeps calls to a whole app back stands in no request's row; it is counted as [`Engine::requests`] shows it.
+    fn count_kept_back(&self, tx: &Tx<'_>, apps: &mut BTreeMap<AppId, AppMetrics>) -> std::result::Result<(), Fault> {
+        let mut gates = Gates::read(tx)?;
+        gates.count(tx)?;
+        let (live, _) = self.shared.apps();
+        let calls = self.shared.run.calls();
+        for (id, metrics) in apps {
+            let connected = live.get(id).filter(|live| live.connector.is_some());
+            let admission = connected.map(|live| gates.admit(&live.definition.app, &calls, tx.now));
+            let (closed, opens_at) = match admission {
+                Some(admission) => (admission.closed, admission.opens_at),
+                None => (Some(WaitingFor::Dependency), None),
+            };
+            let Some(closed) = closed else { continue };
+            for (wait, count) in tx.goes_before(id, opens_at)? {
+                metrics.count_instead(wait.as_deref(), closed.name(), count);
+            }
+        }
+        Ok(())
     }
 }

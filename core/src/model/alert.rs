@@ -3,6 +3,7 @@
 
 use super::evidence::LogEntry;
 use crate::fault::Code;
+use crate::operation::Operation;
 use crate::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -23,6 +24,8 @@ pub enum AlertKind {
     Duplicate,
     /// A removal of access used up its attempts; it is tried daily.
     RemovalParked,
+    /// A removal of access waits, because a person holds it.
+    RemovalHeld,
     /// The scope of an app cannot be evaluated for a user; nothing was changed.
     Undecided,
     /// A target does not keep what it is sent.
@@ -51,6 +54,7 @@ impl AlertKind {
             Self::Conflict => "conflict",
             Self::Duplicate => "duplicate",
             Self::RemovalParked => "removal_parked",
+            Self::RemovalHeld => "removal_held",
             Self::Undecided => "undecided",
             Self::NotKept => "not_kept",
             Self::TargetPaused => "target_paused",
@@ -74,7 +78,8 @@ impl AlertKind {
                 "look at the accounts named: link the right one with `complete_manually`, or mend it and `retry`"
             }
             Self::Duplicate => "look at the accounts at the target and keep one",
-            Self::RemovalParked => "take the access away by hand and `complete_manually`, or mend the target",
+            Self::RemovalParked => "mend the target, or take the access away there; the next try finds it gone",
+            Self::RemovalHeld => "see that the hold is meant, and `resume` it when its reason is over",
             Self::Undecided => "mend the app's scope, or the user's record",
             Self::NotKept => "look whether the target has another name for the attribute, or drop its rule",
             Self::TargetPaused => "nothing, if the target comes back; the queue is kept",
@@ -132,13 +137,18 @@ impl Alert {
         let details = &entry.details;
         let code = || {
             let first = details.get("faults").and_then(|faults| faults.get(0)).and_then(|fault| fault.get("code"));
-            first.or_else(|| details.get("code")).or_else(|| details.get("reason")).and_then(Value::as_str)
+            // Other reasons are a person's own words.
+            let is_of_target = matches!(entry.kind.as_str(), "paused" | "quarantined");
+            let reason = details.get("reason").filter(|_| is_of_target);
+            first.or_else(|| details.get("code")).or(reason).and_then(Value::as_str)
         };
         let kind = match entry.kind.as_str() {
             "decided" if details.get("approval").is_some() => AlertKind::ApprovalNeeded,
-            "failed" => of_failure(code().and_then(Code::from_name)),
-            "duplicate" => AlertKind::Duplicate,
+            "failed" => of_failure(details, code().and_then(Code::from_name)),
             "parked" => AlertKind::RemovalParked,
+            "removal_held" => AlertKind::RemovalHeld,
+            // What a hold of a whole app keeps back is not told one by one.
+            "hold" if is_of_app(entry) && count(details, "removals") > 0 => AlertKind::RemovalHeld,
             "undecided" => AlertKind::Undecided,
             "not_kept" => AlertKind::NotKept,
             "paused" if code().is_some_and(is_refusal) => AlertKind::CredentialsRefused,
@@ -168,11 +178,22 @@ fn is_refusal(code: &str) -> bool {
 }
 
 fn has_items(details: &Value, state: &str) -> bool {
-    details.get("items").and_then(|items| items.get(state)).and_then(Value::as_u64).is_some_and(|items| items > 0)
+    details.get("items").is_some_and(|items| count(items, state) > 0)
 }
 
-fn of_failure(code: Option<Code>) -> AlertKind {
+fn count(details: &Value, key: &str) -> u64 {
+    details.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn is_of_app(entry: &LogEntry) -> bool {
+    entry.app.is_some() && entry.user.is_none() && entry.request.is_none()
+}
+
+fn of_failure(details: &Value, code: Option<Code>) -> AlertKind {
+    let counts = details.get("operation").and_then(Value::as_str) == Some(Operation::Read.name());
     match code {
+        // The user has an account and keeps it; there is another one beside it.
+        Some(Code::ConflictDuplicate) if counts => AlertKind::Duplicate,
         Some(Code::Uncertain) => AlertKind::Uncertain,
         Some(Code::ConflictOwned | Code::ConflictDuplicate | Code::ConflictCandidates | Code::ConflictGhost) => {
             AlertKind::Conflict

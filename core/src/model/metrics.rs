@@ -43,6 +43,25 @@ pub struct AppMetrics {
     pub ended: BTreeMap<String, u64>,
 }
 
+/// Under what is counted that waits for nothing.
+const NOTHING: &str = "nothing";
+
+impl AppMetrics {
+    /// Counts open requests by what they wait for.
+    pub(crate) fn count(&mut self, wait: Option<&str>, count: u64) {
+        *self.open.entry(wait.unwrap_or(NOTHING).to_owned()).or_default() += count;
+    }
+
+    /// Counts some of those that wait for one thing as waiting for another.
+    pub(crate) fn count_instead(&mut self, wait: Option<&str>, other: &str, count: u64) {
+        if let Some(counted) = self.open.get_mut(wait.unwrap_or(NOTHING)) {
+            *counted = counted.saturating_sub(count);
+        }
+        self.open.retain(|_, counted| *counted > 0);
+        self.count(Some(other), count);
+    }
+}
+
 impl Metrics {
     /// The same in the text form that Prometheus and others read, version 1.0.0 of OpenMetrics
     /// (<https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>). Its media type is

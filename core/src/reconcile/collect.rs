@@ -9,7 +9,7 @@ use crate::delivery::{admission, ask, is_kept_back};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
-use crate::model::{SnapshotVerdict, State};
+use crate::model::{SnapshotVerdict, State, WaitingFor};
 use crate::operation::Operation;
 use crate::path::Path;
 use crate::planning::verdict::{Listing, verdict};
@@ -160,13 +160,13 @@ impl Work<'_> {
         let read = selection(&live.definition);
         let filter = app.reconcile.as_ref().and_then(|settings| settings.filter.as_deref());
         let asked_at = self.host.clock().now();
-        if super::read(self.host, |tx| is_kept_back(tx, &app.id))? {
-            let message = "the app is held, or its target is in maintenance";
-            return Ok(Asked::Failed(Fault::new(Code::AppDisabled, message)));
-        }
         for attempts in 1.. {
             if !self.wait_for_room(live)? {
                 return Ok(Asked::Stopped);
+            }
+            if super::read(self.host, |tx| is_kept_back(tx, &app.id))? {
+                let message = "the app is held, or its target is in maintenance";
+                return Ok(Asked::Failed(Fault::new(Code::AppDisabled, message)));
             }
             let cursor = self.row.cursor.as_deref();
             let error = match ask(self.host, app, || connector.list_lines(cursor, filter, read.as_ref()))? {
@@ -198,12 +198,13 @@ impl Work<'_> {
     }
 
     /// Waits until the target may be asked, and gives whether the work goes on. A target that is paused for longer is asked
-    /// all the same: one call shows whether it is back.
+    /// all the same: one call shows whether it is back. What a person keeps back is not waited for.
     pub(super) fn wait_for_room(&self, live: &LiveApp) -> Result<bool, Fault> {
         let app = &live.definition.app;
         let mut waited = 0;
         while waited < PATIENCE.as_micros() {
-            if admission(self.host, app)?.room > 0 {
+            let admission = admission(self.host, app)?;
+            if admission.room > 0 || matches!(admission.closed, Some(WaitingFor::Hold | WaitingFor::Maintenance)) {
                 break;
             }
             if !self.wait(super::NAP) {

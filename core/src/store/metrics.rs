@@ -5,6 +5,8 @@ use crate::fault::Fault;
 use crate::id::AppId;
 use crate::model::AppMetrics;
 use crate::operation::Operation;
+use crate::time::Timestamp;
+use rusqlite::params;
 use std::collections::BTreeMap;
 
 impl Tx<'_> {
@@ -27,7 +29,7 @@ impl Tx<'_> {
         for (app, operation, waiting_for, sending, due, (count, created_at, due_at)) in groups {
             let app = apps.entry(AppId::new(app)?).or_default();
             let count = count.cast_unsigned();
-            *app.open.entry(waiting_for.unwrap_or_else(|| "nothing".to_owned())).or_default() += count;
+            app.count(waiting_for.as_deref(), count);
             // Of a call that is under way, `due_at` is the end of its lease.
             app.sending += if sending { count } else { 0 };
             app.due += if due && !sending { count } else { 0 };
@@ -38,5 +40,20 @@ impl Tx<'_> {
             }
         }
         Ok(apps)
+    }
+
+    /// How many open requests of an app would go before that time, or at all, if only they were asked; by what they wait for.
+    pub(crate) fn goes_before(
+        &self,
+        app: &AppId,
+        until: Option<Timestamp>,
+    ) -> Result<Vec<(Option<String>, u64)>, Fault> {
+        self.rows(
+            "SELECT waiting_for, count(*) FROM request WHERE app_id = $1 AND finished_at IS NULL
+             AND (waiting_for IN ('retry', 'settle', 'rate') OR (waiting_for IS NULL AND due_at <= $2))
+             AND ($3 IS NULL OR due_at IS NULL OR due_at < $3) GROUP BY 1",
+            params![app.as_str(), self.now.as_micros(), until.map(Timestamp::as_micros)],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())),
+        )
     }
 }

@@ -78,9 +78,14 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
         Report::Taken { by_conflict: true, .. } => "conflict",
-        Report::TooLate | Report::Usable | Report::Taken { .. } => "not_applied",
+        Report::TooLate | Report::NotBack(_) | Report::Usable | Report::Taken { .. } => "not_applied",
         Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
     }
+}
+
+/// That a target still fails says nothing about the request that was to be sent, and does not use up its attempts.
+fn blameless(error: &ConnectorError) -> ConnectorError {
+    ConnectorError { code: Code::Cancelled.name().to_owned(), ..error.clone() }
 }
 
 struct Settling<'a, 'b> {
@@ -119,6 +124,7 @@ impl Settling<'_, '_> {
                 let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
                 self.failed(row, &error, Answer::Failed(&error))
             }
+            Report::NotBack(error) => self.failed(row, &error, Answer::Failed(&blameless(&error))),
             Report::Failed(error) => self.failed(row, &error, Answer::Failed(&error)),
             Report::FailedAfterLook(error) => self.failed(row, &error, Answer::FailedAfterLook(&error)),
         }

@@ -2,7 +2,7 @@
 
 use super::ended::{close, complete, fail, removed};
 use super::failed::{again, without_values};
-use super::{Job, LiveApp, Report, Work};
+use super::{Job, LiveApp, Report, Work, blameless};
 use crate::connector::{Change, ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
 use crate::intake::elect_for;
@@ -45,6 +45,7 @@ pub(super) fn settle(
             close(tx, &row, "rejected", Code::AccountMissing.name(), message)?;
             fail(tx, app, row, vec![Fault::new(Code::AccountMissing, message)])
         }
+        Report::NotBack(error) => failed(tx, app, row, external_id, error, Answer::Failed(&blameless(error))),
         Report::Failed(error) => failed(tx, app, row, external_id, error, Answer::Failed(error)),
         Report::FailedAfterLook(error) => failed(tx, app, row, external_id, error, Answer::FailedAfterLook(error)),
         Report::TooLate => {
