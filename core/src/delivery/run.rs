@@ -249,7 +249,7 @@ fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
         return clock.moment().is_after(job.send_by).then(|| Report::NotBack(slow()));
     };
     let fails = !matches!(Health::of(&error), Health::Good | Health::Unknown);
-    fails.then(|| Report::NotBack(ConnectorError { outcome: Outcome::NotApplied, ..error }))
+    fails.then_some(Report::NotBack(ConnectorError { outcome: Outcome::NotApplied, ..error }))
 }
 
 type Reports = Vec<(Job, Report)>;
