@@ -267,6 +267,60 @@ def against_stub(party):
     return measure
 
 
+def delivering(name, n):
+    """A peer that delivers, its queue on the same disk as ours."""
+    command = (PEERS, HERE / "peer_delivery.py", name, "--folder", ROOT / ".build", "--n", n)
+    return against_stub(lambda url: rate(*command, "--url", url))
+
+
+def delivered(workers):
+    """Ours, with so many workers."""
+    return against_stub(lambda url: bench("deliver", n=5_000, threads=workers, url=url))
+
+
+def delivery_peers():
+    """Who delivers beside ours."""
+    return {
+        "aiohttp + sqlite3, batches of 128": delivering("expert", 5_000),
+        "scim2-client": against_stub(lambda url: rate(PEERS, HERE / "peer_scim2_client.py", "--url", url, "--n", 500)),
+    }
+
+
+def slow_delivery_peers():
+    """Who commits each step."""
+    return {"requests + sqlite3": delivering("requests", 500), "aiohttp + sqlite3": delivering("aiohttp", 500)}
+
+
+def queueing(what):
+    """The packaged queues, on the same disk as ours."""
+    command = (PEERS, HERE / "peer_queue.py")
+    return {
+        name: rate(*command, name, what, "--folder", ROOT / ".build", "--n", 500) for name in ("persist-queue", "huey")
+    }
+
+
+def confirmed(calls, together=0):
+    """The time until 99 of 100 leavers are out, on the engine's clock."""
+
+    def measure():
+        line = line_of([RELEASE / "bench", "leavers", "--n", 10_000, "--threads", calls, "--together", together])
+        return Measured(line["seconds"], line["peak_mib"], f"the last after {line['counts']['last']:.2f} s")
+
+    return measure
+
+
+@functools.cache
+def limited(party):
+    """What 2,000 creates and what follows cost at a target with Slack's limits. Its clock is its own, so that once is enough."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".build") as folder:
+        return line_of([RELEASE / "bench", party, "--n", 2_000, "--folder", folder])["counts"]
+
+
+def at_limits(figure, party="limited"):
+    """One figure of that."""
+    return lambda: Measured(limited(party)[figure])
+
+
 @contextlib.contextmanager
 def stub(*arguments):
     """A fast SCIM server of our own, in a process of its own."""
@@ -436,7 +490,7 @@ ROWS = [
         notes="limit: rows appended to a bare SQLite file, 1,000 a commit",
     ),
     Row(
-        "P6single",
+        "P6",
         "enqueued requests, one a call",
         "requests/s",
         "higher",
@@ -446,19 +500,125 @@ ROWS = [
         notes="limit: rows appended to a bare SQLite file, one a commit",
     ),
     Row(
-        "P7deliver",
-        "delivered creates, durable",
+        "P6producers",
+        "the same by 64 producers",
         "requests/s",
         "higher",
-        against_stub(lambda url: bench("deliver", n=5_000, threads=32, url=url)),
-        peers={
-            "scim2-client": against_stub(
-                lambda url: rate(PEERS, HERE / "peer_scim2_client.py", "--url", url, "--n", 500)
-            )
-        },
-        limit=against_stub(lambda url: bench("http", n=5_000, threads=32, url=url)),
-        gate="≥ 20 × scim2-client",
-        notes="32 calls at a time; limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
+        bench("enqueue", n=5_000, batch=1, threads=64),
+        limit=bench("append", n=1_000, batch=1),
+        gate="≥ 8 × limit",
+        notes="limit: rows appended to a bare SQLite file, one a commit",
+    ),
+    Row(
+        "P6put",
+        "enqueued requests, one a call, beside queues",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=1_000, batch=1),
+        peers=queueing("put"),
+    ),
+    Row(
+        "P6claim",
+        "claimed and completed requests",
+        "requests/s",
+        "higher",
+        bench("claim", n=20_000, threads=4),
+        peers=queueing("take"),
+        gate="≥ 20 × best packaged queue",
+        notes="a whole step each: claimed, mapped, called at a target in memory, linked, logged",
+    ),
+    *(
+        Row(
+            f"P6{name}",
+            f"steps of one request, {waiting:,} waiting",
+            "steps/s",
+            "higher",
+            bench("step", n=waiting, steps=300),
+            limit=bench("append", n=300, batch=1),
+            notes="limit: rows appended to a bare SQLite file, one a commit",
+            rounds=3,
+        )
+        for name, waiting in (("few", 1_000), ("many", 100_000))
+    ),
+    *(
+        Row(
+            name,
+            f"delivered creates, durable, {workers} at a time",
+            "requests/s",
+            "higher",
+            delivered(workers),
+            peers=delivery_peers(),
+            slow=slow_delivery_peers(),
+            limit=against_stub(lambda url, workers=workers: bench("http", n=5_000, threads=workers, url=url)),
+            gate="≥ 20 × requests + sqlite3, ≥ 4 × aiohttp in batches, ≥ 20 × scim2-client" if name == "P7" else "",
+            notes="limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
+        )
+        for name, workers in (("P7", 8), ("P7four", 4), ("P7one", 1))
+    ),
+    Row(
+        "P9",
+        "creates at Slack's limits",
+        "% of them",
+        "higher",
+        at_limits("share"),
+        peers={"script": at_limits("share", "limited-script")},
+        gate="≥ 97 %",
+        notes="2,000 creates, 180 a minute and 20 together, on a clock of its own; script: waits 1, 2, 4 … s where it is refused",
+        rounds=1,
+    ),
+    Row(
+        "P9refused",
+        "answered 429",
+        "% of calls",
+        "lower",
+        at_limits("refused"),
+        peers={"script": at_limits("refused", "limited-script")},
+        gate="≤ 1 %",
+        rounds=1,
+    ),
+    Row(
+        "P9create",
+        "calls for each create",
+        "calls",
+        "lower",
+        at_limits("create"),
+        peers={"script": at_limits("create", "limited-script")},
+        gate="≤ 1.02",
+        rounds=1,
+    ),
+    Row("P9update", "calls for each update", "calls", "lower", at_limits("update"), gate="≤ 1.02", rounds=1),
+    Row("P9same", "calls for each who did not change", "calls", "lower", at_limits("same"), gate="0", rounds=1),
+    Row(
+        "P9listing",
+        "calls for a listing, ÷ (pages + 1)",
+        "×",
+        "lower",
+        at_limits("listing"),
+        gate="≤ 1",
+        notes="pages of 100",
+        rounds=1,
+    ),
+    *(
+        Row(
+            name,
+            f"99 of 100 leavers out, {calls} call{'s' if calls > 1 else ''} at a time",
+            "s",
+            "lower",
+            confirmed(calls),
+            gate="≤ 10 s" if name == "P12" else "",
+            notes="among 10,000 updates, one after the other; calls take 100 ms, on a clock of its own",
+            rounds=1,
+        )
+        for name, calls in (("P12", 1), ("P12four", 4), ("P12eight", 8))
+    ),
+    Row(
+        "P12together",
+        "the same, all leave at once, 4 calls",
+        "s",
+        "lower",
+        confirmed(4, together=1),
+        notes="a removal is two calls, since it is read back: 100 of them take 5 s at the least",
+        rounds=1,
     ),
 ]
 

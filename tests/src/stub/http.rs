@@ -31,16 +31,22 @@ impl Request {
 pub(super) struct Response {
     status: u16,
     body: String,
+    /// In seconds.
+    retry_after: Option<i64>,
 }
 
 impl Response {
     pub(super) fn new(status: u16, body: Value) -> Self {
-        Self { status, body: body.to_string() }
+        Self::text(status, body.to_string())
     }
 
     /// An answer whose JSON text is at hand.
     pub(super) fn text(status: u16, body: String) -> Self {
-        Self { status, body }
+        Self { status, body, retry_after: None }
+    }
+
+    pub(super) fn with_retry_after(self, seconds: i64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 }
 
@@ -89,6 +95,9 @@ impl Connection {
         if response.status != 204 {
             let length = response.body.len();
             write!(self.out, "Content-Type: application/scim+json\r\nContent-Length: {length}\r\n")?;
+        }
+        if let Some(seconds) = response.retry_after {
+            write!(self.out, "Retry-After: {seconds}\r\n")?;
         }
         self.out.extend_from_slice(b"\r\n");
         self.out.extend_from_slice(response.body.as_bytes());
@@ -157,6 +166,7 @@ fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         409 => "Conflict",
         414 => "URI Too Long",
+        429 => "Too Many Requests",
         _ => "",
     }
 }

@@ -8,9 +8,12 @@
 
 mod filter;
 mod http;
+mod pace;
 mod users;
 
 use http::{Connection, Request, Response};
+use pace::Bucket;
+pub use pace::Pace;
 use serde_json::{Value, json};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -68,11 +71,24 @@ impl Stub {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_with(options: Options, pages: Vec<String>) -> io::Result<Self> {
+        Self::listen(options, pages, None)
+    }
+
+    /// Starts a stub that takes no more changes than `pace` allows.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_paced(options: Options, pace: Pace) -> io::Result<Self> {
+        Self::listen(options, Vec::new(), Some(Bucket::new(pace)))
+    }
+
+    fn listen(options: Options, pages: Vec<String>, bucket: Option<Bucket>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             options,
             pages,
+            bucket,
             stopping: AtomicBool::new(false),
             counters: Counters::default(),
             users: Mutex::new(Users::new(options.generated, options.unique)),
@@ -114,6 +130,7 @@ struct Shared {
     options: Options,
     /// Pages as they are given, instead of users.
     pages: Vec<String>,
+    bucket: Option<Bucket>,
     stopping: AtomicBool,
     counters: Counters,
     users: Mutex<Users>,
@@ -129,6 +146,7 @@ struct Counters {
     update: AtomicU64,
     delete: AtomicU64,
     other: AtomicU64,
+    refused: AtomicU64,
 }
 
 fn count(counter: &AtomicU64) {
@@ -161,6 +179,11 @@ impl Shared {
     }
 
     fn answer(&self, request: &Request) -> Response {
+        let changes = request.method != "GET" && !request.path.ends_with("/.search");
+        if let Some(Err(seconds)) = self.bucket.as_ref().map(|bucket| bucket.take(changes)) {
+            count(&self.counters.refused);
+            return failure(429, None, "too many requests").with_retry_after(seconds);
+        }
         let path = request.path.trim_end_matches('/');
         let (place, id) = match path.rsplit_once("/Users") {
             Some((_, "")) => ("Users", None),
@@ -279,6 +302,7 @@ impl Shared {
             "update": number(&counters.update),
             "delete": number(&counters.delete),
             "other": number(&counters.other),
+            "refused": number(&counters.refused),
             "users": self.users().len(),
         })
     }

@@ -7,7 +7,12 @@
 //! | `map-lines` | the same, 1,000 users a call, one a line | users/s |
 //! | `map-rendered` | the same by way of the whole record and the whole account | users/s |
 //! | `map-by-hand` | the same by a function written for these rules | users/s |
-//! | `enqueue` | requests that users put into a fresh file ask for, `--batch` users a call (1 by default) | requests/s |
+//! | `enqueue` | requests that users put into a fresh file ask for, `--batch` users a call (1 by default), `--threads` at a time (1 by default) | requests/s |
+//! | `claim` | requests done at a target in memory, by a run of `--threads` workers: claimed, called, completed and logged | requests/s |
+//! | `step` | steps of one request each, with `--n` requests waiting in the file | steps/s |
+//! | `leavers` | the time within which 99 of 100 leavers are confirmed to be out, `--n` updates waiting, `--threads` calls at a time | s, on a clock of its own |
+//! | `limited` | creates at a target with Slack's limits, and how many requests people cost there | s, on a clock of its own |
+//! | `limited-script` | the same creates by a script that tries again after a while | s, on a clock of its own |
 //! | `deliver` | accounts created at `--url` and stored, by a run of `--threads` workers | requests/s |
 //! | `analyze` | the files in `--folder` reconciled, `--form` `flat` or `pages` | s |
 //! | `read-pages` | accounts in the pages of `--file` in `--folder`, read by the SCIM connector without the network | users/s |
@@ -24,6 +29,8 @@ mod collect;
 mod directory;
 mod engine;
 mod files;
+mod leavers;
+mod limited;
 mod limits;
 mod mapping;
 mod reconcile;
@@ -87,6 +94,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         "map-by-hand" => (n, mapping::by_hand(n)?, Value::Null),
         "enqueue" => (n, engine::enqueue(n, &arguments)?, Value::Null),
         "deliver" => (n, engine::deliver(n, &arguments)?, Value::Null),
+        "claim" => (n, engine::claim(n, &arguments)?, Value::Null),
+        "step" => {
+            let (took, steps) = engine::step(n, &arguments)?;
+            (steps, took, Value::Null)
+        }
+        "leavers" => {
+            let (took, told) = leavers::confirmed(n, &arguments)?;
+            (n, took, told)
+        }
+        "limited" => {
+            let (took, told) = limited::engine(n, &arguments)?;
+            (n, took, told)
+        }
+        "limited-script" => {
+            let (took, told) = limited::script(n)?;
+            (n, took, told)
+        }
         "append" => (n, limits::append(n, &arguments)?, Value::Null),
         "http" => (n, limits::http(n, &arguments)?, Value::Null),
         "analyze" => {
