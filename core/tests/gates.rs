@@ -1,5 +1,5 @@
 //! What keeps calls back: rates, storms of 429, breakers, quarantine, maintenance, holds, in one process and in several.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod world;
 

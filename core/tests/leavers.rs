@@ -4,7 +4,6 @@
 //! The clock moves by what the calls take: with `c` calls at the same time, by 100 ms for every `c` of them.
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a test may panic, and tells its figures"
 )]
@@ -107,7 +106,8 @@ fn times(concurrency: usize, step: usize) -> [f64; 3] {
     let leaving = engine.clone();
     let leave = move |progress: &Progress| {
         let done = usize::try_from(progress.completed).unwrap();
-        let wanted = if step == 0 { if done >= count / 10 { LEAVERS } else { 0 } } else { (done / step).min(LEAVERS) };
+        let together = if done >= count / 10 { LEAVERS } else { 0 };
+        let wanted = done.checked_div(step).map_or(together, |wanted| wanted.min(LEAVERS));
         while left.load(Ordering::SeqCst) < wanted {
             // The last ones leave, whose updates are still waiting.
             let number = count - 1 - left.fetch_add(1, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! Broken records among many users: each gets its reason, and nobody else waits for it. `ROLLKEEPER_USERS` says how many
 //! users there are.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Outcome, TargetAccount};
 use rollkeeper::model::{App, Request, RequestFilter, State};

@@ -1,5 +1,5 @@
 //! A web application and workers, each a process of its own, on one file; one worker is killed in the middle of its work.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::Engine;
 use rollkeeper::model::{RequestFilter, State};

@@ -2,6 +2,8 @@
 //! together (<https://docs.slack.dev/reference/scim-api/rate-limits>). The clock moves only by what calls take, 100 ms each, and
 //! by waiting, so that eleven minutes pass in a moment.
 
+#![expect(clippy::indexing_slicing, reason = "a benchmark reads and writes its own documents")]
+
 use crate::{Arguments, workload};
 use rollkeeper::model::App;
 use rollkeeper::testing::VirtualClock;
