@@ -2,11 +2,7 @@
 //! for each call. `ROLLKEEPER_UPDATES` says how many updates there are; the published figures are of 10,000.
 //!
 //! The clock moves by what the calls take: with `c` calls at the same time, by 100 ms for every `c` of them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic, and tells its figures"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, and tells its figures")]
 
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, TargetAccount};
 use rollkeeper::model::{App, Progress, RequestFilter, State};
