@@ -379,11 +379,13 @@ fn whoever_sees_another_process_try_a_target_waits_for_what_comes_of_it() {
     running.join().unwrap();
 }
 
-/// A target that fails while somebody holds its app.
+/// A target that fails, or lists nobody, while somebody holds its app.
 #[derive(Default)]
 struct HeldMeanwhile {
     engine: Mutex<Option<Engine>>,
     lists: Mutex<u32>,
+    groups: Mutex<u32>,
+    works: bool,
 }
 
 impl Connector for HeldMeanwhile {
@@ -395,7 +397,31 @@ impl Connector for HeldMeanwhile {
         *self.lists.lock().unwrap() += 1;
         let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
         self.engine.lock().unwrap().take().map(|engine| engine.hold(&crm, "ann", "a suspicion").unwrap());
+        if self.works {
+            return Ok(Page { complete: true, ..Page::default() });
+        }
         Err(ConnectorError::new(Outcome::NotApplied, Code::Unreachable.name(), "the target could not be reached"))
+    }
+
+    fn list_groups(&self, _: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        *self.groups.lock().unwrap() += 1;
+        Ok((Vec::new(), None))
+    }
+}
+
+#[test]
+fn an_app_that_is_held_while_its_accounts_are_read_is_not_asked_for_its_groups() {
+    for held in [false, true] {
+        let engine = Engine::builder().clock(Arc::new(clock())).open().unwrap();
+        let target = Arc::new(HeldMeanwhile { works: true, ..HeldMeanwhile::default() });
+        engine.register_connector("held", Arc::clone(&target) as Arc<dyn Connector>).unwrap();
+        let settings = json!({"connector": {"kind": "custom", "name": "held"},
+            "entitlements": [{"grant": "profile", "name": "Employees", "group": {"display_name": "everybody"}}]});
+        engine.put_app(app("crm", &settings), None).unwrap();
+        *target.engine.lock().unwrap() = held.then(|| engine.clone());
+        let found = engine.reconcile("crm", None).unwrap();
+        assert_eq!((*target.groups.lock().unwrap(), held), (u32::from(!held), held));
+        assert_eq!(found.notes.iter().any(|note| note.contains("app_disabled")), held, "{:?}", found.notes);
     }
 }
 

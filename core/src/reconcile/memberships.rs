@@ -1,7 +1,8 @@
 //! Memberships of groups, compared for the notes of a reconciliation. Nothing is changed at the target.
 
 use super::{Work, read};
-use crate::connector::{Connector, ConnectorError, Outcome, caught};
+use crate::connector::{Connector, ConnectorError, Outcome};
+use crate::delivery::{ask, is_kept_back};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{AccountFilter, AccountStatus, LinkState, ReconciliationKind, User};
@@ -64,7 +65,12 @@ impl Work<'_> {
             if !self.wait_for_room(live)? {
                 return Ok(None);
             }
-            let (page, next) = match caught(Outcome::NotApplied, || connector.list_groups(cursor.as_deref())) {
+            if read(self.host, |tx| is_kept_back(tx, &self.app))? {
+                let message = "the app is held, or its target is in maintenance";
+                return Ok(Some(Err(ConnectorError::new(Outcome::NotApplied, Code::AppDisabled.name(), message))));
+            }
+            let answer = ask(self.host, &live.definition.app, || connector.list_groups(cursor.as_deref()))?;
+            let (page, next) = match answer {
                 Ok(page) => page,
                 Err(error) => return Ok(Some(Err(error))),
             };
