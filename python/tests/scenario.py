@@ -52,7 +52,7 @@ class _Stage:
         self.engine = engine
         self.clock = clock
         self.alerts = alerts
-        self.answers: list[Record] = []
+        self.answers: list[Optional[Record]] = []
 
     def perform(self, step: dict[str, Any]) -> Optional[rollkeeper.Error]:
         """Does one step and gives the error that it ended with."""
