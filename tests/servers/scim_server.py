@@ -44,7 +44,7 @@ class ScimServer:
     def __init__(self, token=None, *, command="gunicorn", paging="index", relay=False):
         if command != "gunicorn" and paging != "index":
             raise ValueError("cursor paging needs the command `gunicorn`")
-        self.token = token or secrets.token_urlsafe(24)
+        self.token = token or secrets.token_hex(24)
         self._command, self._paging = command, paging
         self._reservation = reserve_port()
         self._port = self._reservation.getsockname()[1]
