@@ -30,7 +30,7 @@ from target import LIFE, VISIBLE
 
 KINDS = ["random", "before_send", "random", "on_its_way", "random", "after_send", "random", "before_settle"]
 BATCH = 5
-FINISH = 150  # seconds for what is left at the end
+FINISH = 30.0
 KILLS_PER_FILE = 500
 KILLS_OF_CONTROL = 20
 APP = {
@@ -114,7 +114,8 @@ class Torture:
 
     def finish(self):
         """An undisturbed life, to the end of all work; then the figures."""
-        life, host = self._begin(users=[], die=None, finish=FINISH)
+        # Without a look-up some work never ends; it is not waited for.
+        life, host = self._begin(users=[], die=None, finish=FINISH if self._look_up else 5)
         host.listen()
         code = host.wait()
         if code != 0 or not host.said.keys() >= {"finished", "log"}:
