@@ -5,7 +5,7 @@ use rollkeeper::connector::{Connector, ConnectorError, TargetAccount};
 use rollkeeper::model::{App, Progress, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::Attributes;
-use rollkeeper::{Engine, Period, RunOptions, Timestamp};
+use rollkeeper::{Clock, Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -39,6 +39,16 @@ fn run_watched(engine: &Engine, options: RunOptions) -> Receiver<Progress> {
     let (running, options) = (engine.clone(), RunOptions { progress: Some(Arc::new(progress)), ..options });
     spawn(move || running.run(&options));
     news
+}
+
+/// A clock that goes on each time it is read, as every real one does.
+struct Going(VirtualClock);
+
+impl Clock for Going {
+    fn now(&self) -> Timestamp {
+        self.0.advance(Period::from_micros(100_000));
+        self.0.now()
+    }
 }
 
 /// A target that answers when it is told to.
@@ -93,6 +103,21 @@ fn a_run_that_waits_does_nothing_meanwhile() {
     // A run that looked all the time would say so after each look.
     assert!(news.recv_timeout(Duration::from_millis(300)).is_err());
     engine.stop();
+}
+
+#[test]
+fn what_becomes_due_while_a_run_waits_is_done_by_it() {
+    for workers in [1, 4] {
+        let clock = Going(VirtualClock::new(Timestamp::default()));
+        let engine = Engine::builder().clock(Arc::new(clock)).seed(7).open().unwrap();
+        engine.put_app(app("crm", &json!({"kind": "mock"})), None).unwrap();
+        let script = r#"[{"on": "create", "times": 1, "fault": "rate_limited", "retry_after": "PT1S"}]"#;
+        engine.mock_target("crm").unwrap().script_json(script).unwrap();
+        put(&engine, "u1");
+        let news = run_watched(&engine, waits(workers));
+        while news.recv_timeout(PATIENCE).unwrap().completed == 0 {}
+        engine.stop();
+    }
 }
 
 #[test]
