@@ -30,7 +30,7 @@ from target import LIFE, VISIBLE
 
 KINDS = ["random", "before_send", "random", "on_its_way", "random", "after_send", "random", "before_settle"]
 BATCH = 5
-FINISH = 30.0
+FINISH = 120
 KILLS_PER_FILE = 500
 KILLS_OF_CONTROL = 20
 APP = {
