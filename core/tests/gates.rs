@@ -330,6 +330,39 @@ fn removals_that_a_person_keeps_back_are_told() {
     assert_eq!(alerts()[1..], [(None, None)], "an app's are told together, and what a person wrote is no code");
 }
 
+#[test]
+fn a_removal_that_comes_up_while_its_whole_app_is_kept_back_is_told() {
+    for maintenance in [false, true] {
+        let world = World::with_account(&json!({}));
+        let crm = HoldScope { app: Some("crm".into()), ..HoldScope::default() };
+        if maintenance {
+            world.engine.set_maintenance("crm", true, "ann").unwrap();
+        } else {
+            world.engine.hold(&crm, "ann", "a suspicion").unwrap();
+        }
+        world.put(&json!({"title": "nurse"}));
+        assert_eq!(log(&world.engine, "removal_held").len(), 0, "an Update takes nothing away");
+        world.put(&json!({"active": false}));
+        assert_eq!(log(&world.engine, "removal_held").len(), 1, "maintenance: {maintenance}");
+        world.engine.delete_user("u1", None).unwrap();
+        assert_eq!(log(&world.engine, "removal_held").len(), 1, "it is the same removal");
+    }
+}
+
+#[test]
+fn whoever_deletes_again_a_user_who_has_left_has_what_was_cancelled_taken_away() {
+    let world = World::with_account(&json!({}));
+    let made = world.engine.delete_user("u1", None).unwrap();
+    world.engine.cancel(made[0].id.as_str(), Some("ann")).unwrap();
+    world.run();
+    let again = world.engine.delete_user("u1", Some("hr")).unwrap();
+    assert_eq!(again.len(), 1);
+    world.run();
+    assert_eq!(world.requests()[2], "Deactivate Completed");
+    assert!(world.engine.delete_user("u1", None).unwrap().is_empty(), "there is nothing more to take away");
+    assert_eq!(world.engine.delete_user("nobody", None).unwrap_err().code(), Code::NotFound);
+}
+
 /// A target that refuses the credentials once, and answers the next call when it is told to.
 struct Probed {
     begun: Sender<()>,

@@ -169,11 +169,6 @@ impl Fairness {
     }
 }
 
-/// Whether a person keeps back everything of an app.
-pub(crate) fn is_kept_back(tx: &Tx<'_>, app: &AppId) -> Result<bool, Fault> {
-    Ok(tx.gate(app)?.maintenance.is_some() || tx.held_apps()?.contains(app))
-}
-
 /// Whether a call to the app may start now, outside of delivery.
 pub(crate) fn may_call(store: &mut Store, app: &App, calls: &Calls, now: Timestamp) -> Result<Admission, Fault> {
     store.read(now, |tx| {

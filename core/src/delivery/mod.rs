@@ -19,7 +19,7 @@ mod settle;
 pub(crate) use ask::{admission, ask};
 pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
-pub(crate) use gates::{Gates, is_kept_back};
+pub(crate) use gates::Gates;
 pub(crate) use kept::is_in_vain;
 pub(crate) use perform::{Deadline, Report, Work, perform};
 pub(crate) use prepare::mark_as_ours;

@@ -51,7 +51,8 @@ impl Engine {
         }
     }
 
-    /// The user has left the directory: accounts are disabled or deleted as each app's `deprovision.deleted` says.
+    /// The user has left the directory: accounts are disabled or deleted as each app's `deprovision.deleted` says. Said again
+    /// of who has left, it asks again for what is still to be taken away, also where that was cancelled.
     ///
     /// # Errors
     /// `not_found` where there is no such user; store errors.

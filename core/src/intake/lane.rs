@@ -394,10 +394,18 @@ fn put_first(tx: &mut Tx<'_>, definition: &Definition, place: &Place, mut chosen
     Ok(())
 }
 
-/// A hold keeps back removals of access too; each of them is told when it comes to wait.
+/// A person keeps back removals of access too, by a hold or with the whole app; each of them is told when it comes to wait.
 fn tell_held(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
     let request = &row.request;
-    if request.waiting_for != Some(WaitingFor::Hold) || !request.operation.reduces_access() {
+    if !request.operation.reduces_access() {
+        return Ok(());
+    }
+    let held = match request.waiting_for {
+        Some(WaitingFor::Hold) => true,
+        None => tx.is_kept_back(&request.app)?,
+        Some(_) => false,
+    };
+    if !held {
         return Ok(());
     }
     tx.log(LogEvent {

@@ -28,9 +28,14 @@ pub(crate) fn put_user(tx: &mut Tx<'_>, apps: &LiveApps, user: User, by: Option<
     decide_everywhere(tx, apps, &stored, Trigger { text: &text, by, is_definition: false })
 }
 
-/// The user has left the directory.
+/// The user has left the directory. Of who has left before it is decided again what is still to be taken away, since a
+/// person may have cancelled that meanwhile.
 pub(crate) fn delete_user(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: Option<&str>) -> Result<Vec<Request>, Fault> {
-    leave(tx, apps, id, json!({}), Trigger { text: "the user was deleted", by, is_definition: false })
+    let trigger = Trigger { text: "the user was deleted", by, is_definition: false };
+    match tx.user(id)?.filter(|stored| stored.state == UserState::Deleted) {
+        Some(left) => decide_everywhere(tx, apps, &left, trigger),
+        None => leave(tx, apps, id, json!({}), trigger),
+    }
 }
 
 /// The user has left the directory, for what the trigger says; `details` are for the log.

@@ -4,7 +4,7 @@
 use super::Work;
 use super::schedule::SCHEDULE;
 use crate::connector::{Outcome, Page, PageLines, caught};
-use crate::delivery::{ask, is_kept_back};
+use crate::delivery::ask;
 use crate::fault::Fault;
 use crate::intake::LiveApp;
 use crate::time::Timestamp;
@@ -46,7 +46,7 @@ impl Work<'_> {
     pub(super) fn ask_changes(&mut self, live: &LiveApp, token: Option<&str>) -> Option<PageLines> {
         let connector = live.connector.as_ref()?;
         let app = &live.definition.app;
-        if super::read(self.host, |tx| is_kept_back(tx, &app.id)).ok()? {
+        if super::read(self.host, |tx| tx.is_kept_back(&app.id)).ok()? {
             return None;
         }
         // Where it goes wrong, the whole is read.

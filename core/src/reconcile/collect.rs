@@ -5,7 +5,7 @@ use super::changes::Token;
 use super::{Work, definition_mark, read, start_over, write, write_ahead};
 use crate::connector::{AttributeSelection, ConnectorError, PageLines};
 use crate::definition::Definition;
-use crate::delivery::{admission, ask, is_kept_back};
+use crate::delivery::{admission, ask};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
@@ -164,7 +164,7 @@ impl Work<'_> {
             if !self.wait_for_room(live)? {
                 return Ok(Asked::Stopped);
             }
-            if super::read(self.host, |tx| is_kept_back(tx, &app.id))? {
+            if super::read(self.host, |tx| tx.is_kept_back(&app.id))? {
                 let message = "the app is held, or its target is in maintenance";
                 return Ok(Asked::Failed(Fault::new(Code::AppDisabled, message)));
             }

@@ -4,7 +4,7 @@
 use super::act::about;
 use super::release::same_item;
 use super::{Work, find};
-use crate::delivery::{ask, is_kept_back};
+use crate::delivery::ask;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{PlanItem, Reaction, Situation};
@@ -46,7 +46,7 @@ impl Work<'_> {
             Look::Unknown(Fault::new(code, format!("item {} is about {}: {what}", item.number, about(item))))
         };
         let Some(connector) = &live.connector else { return unknown(Code::UnknownConnector) };
-        match super::read(self.host, |tx| is_kept_back(tx, &app.id)) {
+        match super::read(self.host, |tx| tx.is_kept_back(&app.id)) {
             Ok(false) => {}
             Ok(true) => return unknown(Code::AppDisabled),
             Err(fault) => return unknown(fault.code),

@@ -2,7 +2,7 @@
 
 use super::{Work, read};
 use crate::connector::{Connector, ConnectorError, Outcome};
-use crate::delivery::{ask, is_kept_back};
+use crate::delivery::ask;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{AccountFilter, AccountStatus, LinkState, ReconciliationKind, User};
@@ -65,7 +65,7 @@ impl Work<'_> {
             if !self.wait_for_room(live)? {
                 return Ok(None);
             }
-            if read(self.host, |tx| is_kept_back(tx, &self.app))? {
+            if read(self.host, |tx| tx.is_kept_back(&self.app))? {
                 let message = "the app is held, or its target is in maintenance";
                 return Ok(Some(Err(ConnectorError::new(Outcome::NotApplied, Code::AppDisabled.name(), message))));
             }

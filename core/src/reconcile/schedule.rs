@@ -3,7 +3,7 @@
 use super::commit::{commit, remember};
 use super::release::VALID;
 use super::{go_on, is_held_alone, read, write};
-use crate::delivery::{Host, is_kept_back};
+use crate::delivery::Host;
 use crate::fault::{Blame, Code, Fault};
 use crate::id::{AppId, RequestId};
 use crate::intake::{LiveApp, LiveApps, begin_reconciliation, end_reconciliation};
@@ -63,7 +63,7 @@ fn in_use(apps: &LiveApps) -> impl Iterator<Item = &Arc<LiveApp>> {
 /// When something is due for an app.
 fn when(tx: &Tx<'_>, live: &LiveApp) -> Result<Option<Timestamp>, Fault> {
     let app = &live.definition.app;
-    if is_kept_back(tx, &app.id)? {
+    if tx.is_kept_back(&app.id)? {
         return Ok(None);
     }
     let open = tx.open_reconciliation(&app.id)?;

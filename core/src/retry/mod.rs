@@ -10,6 +10,10 @@ const PARKED_DAYS: u32 = 30;
 /// Nothing is sent again at once: a run would never end on a target that keeps saying no.
 const SHORTEST: Period = Period::from_micros(100_000);
 
+/// The longest back-off after what says nothing about the request, where the app does not say another: how often a target is
+/// tried that is gone is for its breaker to say, and when it is back nobody waits for hours.
+const LONGEST_BLAMELESS: Period = Period::from_seconds(900);
+
 /// How often, and how far apart, a target is asked for an account that it says exists and does not show.
 pub const GHOST_LOOKS: u32 = 3;
 /// See [`GHOST_LOOKS`].
@@ -48,11 +52,14 @@ pub enum Next {
 /// What follows a failed attempt. `jitter` is a random number; the wait is spread evenly from zero to its bound.
 pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -> Next {
     let code = Code::from_name(&failure.code);
-    let policy = facts.policy.after(code);
+    let mut policy = facts.policy.after(code);
     // None says anything about this request: the target asks for patience or for other credentials, cannot be reached, or
     // nothing was sent at all.
     let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized | Code::Cancelled))
         || (failure.outcome == Outcome::NotApplied && matches!(code, Some(Code::Unreachable | Code::TlsFailed)));
+    if blameless && code.is_none_or(|code| !facts.policy.by_code.contains_key(code.name())) {
+        policy.cap = policy.cap.min(LONGEST_BLAMELESS);
+    }
     // A target in trouble gets a day before its requests are given up.
     let of_target = matches!(
         code,
@@ -176,6 +183,7 @@ mod tests {
         let soon = Again(second, WaitingFor::Retry);
         let late = Again(last, WaitingFor::Retry);
         let tomorrow = Parked(DAY);
+        let quarter = Period::from_seconds(900);
         let table = [
             // What was refused is not sent again, whatever it was; a conflict is for a person.
             (case(Create, Outcome::Rejected, Code::Rejected), Fail(None)),
@@ -205,6 +213,9 @@ mod tests {
             (used_up(Update, NotApplied, Unauthorized, MONTH), late),
             (used_up(Update, Outcome::Rejected, Unauthorized, MONTH), late),
             (used_up(Update, NotApplied, RateLimited, MONTH), Again(last, WaitingFor::Rate)),
+            // Nobody waits for hours because a target was gone for long.
+            (Case { attempts: 40, ..case(Deactivate, NotApplied, Unreachable) }, Again(quarter, WaitingFor::Retry)),
+            (Case { attempts: 40, ..case(Update, NotApplied, RateLimited) }, Again(quarter, WaitingFor::Rate)),
             // Who leaves is not forgotten: once a day, for thirty days.
             (used_up(Deactivate, Ambiguous, NotConfirmed, MINUTE), tomorrow),
             (used_up(Deactivate, Ambiguous, TargetFailed, DAY), tomorrow),
@@ -226,7 +237,7 @@ mod tests {
     fn a_code_may_have_a_policy_of_its_own() {
         let policy: RetryPolicy = serde_json::from_value(serde_json::json!({
             "attempts": 3, "first": "PT2S", "cap": "PT10S",
-            "by_code": {"target_failed": {"attempts": 1}, "unreachable": {"first": "PT1M"}, "timeout": {"cap": "PT3S"}},
+            "by_code": {"target_failed": {"attempts": 1}, "unreachable": {"first": "PT1H"}, "timeout": {"cap": "PT3S"}},
         }))
         .unwrap();
         let whole = |code| {
@@ -238,7 +249,7 @@ mod tests {
         assert_eq!(whole(Some(RateLimited)), (3, seconds(2), seconds(10)));
         assert_eq!(whole(Some(TargetFailed)), (1, seconds(2), seconds(10)));
         assert_eq!(whole(Some(Timeout)), (3, seconds(2), seconds(3)));
-        assert_eq!(whole(Some(Unreachable)), (3, seconds(60), seconds(60)), "the usual cap would be shorter");
+        assert_eq!(whole(Some(Unreachable)), (3, seconds(3600), seconds(3600)), "the usual cap would be shorter");
         let facts = |attempts| Facts {
             operation: Operation::Update,
             attempts,
@@ -250,6 +261,9 @@ mod tests {
         };
         let failed = ConnectorError::new(Ambiguous, TargetFailed.name(), "");
         assert_eq!(after_failure(&facts(1), &failed, 0), Next::Fail(None), "it has one attempt");
+        let gone = ConnectorError::new(NotApplied, Unreachable.name(), "");
+        let hour = Next::Again(MADE.plus(MONTH).plus(seconds(3600)), WaitingFor::Retry);
+        assert_eq!(after_failure(&facts(9), &gone, u64::MAX), hour, "as long as the app says");
         let silent = ConnectorError::new(Ambiguous, Timeout.name(), "");
         let last = Next::Again(MADE.plus(MONTH).plus(seconds(3)), WaitingFor::Retry);
         assert_eq!(after_failure(&facts(2), &silent, u64::MAX), last);

@@ -56,6 +56,11 @@ impl Tx<'_> {
         ids.into_iter().map(AppId::new).collect()
     }
 
+    /// Whether a person keeps back everything of an app: by a hold, or by its maintenance.
+    pub(crate) fn is_kept_back(&self, app: &AppId) -> Result<bool, Fault> {
+        Ok(self.gate(app)?.maintenance.is_some() || self.held_apps()?.contains(app))
+    }
+
     /// Whether a person holds the request, or its user; not whether its app is held as a whole.
     pub(crate) fn is_held(&mut self, row: &RequestRow) -> Result<bool, Fault> {
         if !self.has_holds()? {
