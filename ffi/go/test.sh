@@ -7,8 +7,8 @@ if ! command -v go > /dev/null; then
   echo "ffi/go is not tested: there is no \`go\` on this machine" >&2
   if [ "${CI:-}" = true ]; then exit 1; else exit 0; fi
 fi
-# The whole workspace, so that dependencies are those already built for the tests.
-cargo build --workspace --exclude rollkeeper-python --locked
+# With the tests, so that everything is what was already built for them.
+cargo build --workspace --exclude rollkeeper-python --lib --bins --tests --locked
 mkdir -p ffi/go/lib
 cp -f "${CARGO_TARGET_DIR:-target}/debug/librollkeeper.a" ffi/go/lib/
 cd ffi/go

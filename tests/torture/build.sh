@@ -9,8 +9,8 @@ missing() {                         # missing LANGUAGE COMPILER
 }
 library=$(readlink -m "${CARGO_TARGET_DIR:-target}")/debug/librollkeeper.a
 hosts=$PWD/.build/torture
-# The whole workspace, so that dependencies are those already built for the tests.
-cargo build --quiet --workspace --exclude rollkeeper-python --locked
+# With the tests, so that everything is what was already built for them.
+cargo build --quiet --workspace --exclude rollkeeper-python --lib --bins --tests --locked
 mkdir -p "$hosts" ffi/go/lib
 rm -f "$hosts"/host-*
 if command -v cc > /dev/null; then
