@@ -11,6 +11,7 @@ test: export CARGO_TERM_COLOR = never
 test:                   # every test in every language
 	tests/servers/install.sh
 	cargo test --workspace --exclude rollkeeper-python --locked
+	cargo test --manifest-path tests/threads/Cargo.toml --target-dir target/threads --locked
 	python/build.sh test
 	ffi/go/test.sh
 	tests/readme/run.py --library target/debug --python $(CURDIR)/.build/python/bin/python
