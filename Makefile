@@ -1,6 +1,6 @@
 # Thin: each target is a line or a few. Everything that is installed goes into .build/, which git ignores.
 comma := ,
-.PHONY: demo test check bench torture fuzz go readme simulate
+.PHONY: demo test test-long check bench torture fuzz go readme simulate
 
 demo:                   # joiners, movers, leavers and what somebody did by hand, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
@@ -11,10 +11,21 @@ test: export CARGO_TERM_COLOR = never
 test:                   # every test in every language
 	tests/servers/install.sh
 	cargo test --workspace --exclude rollkeeper-python --locked
+	cargo test --manifest-path tests/threads/Cargo.toml --target-dir target/threads --locked
 	python/build.sh test
 	ffi/go/test.sh
 	tests/readme/run.py --library target/debug --python $(CURDIR)/.build/python/bin/python
 	tests/test-python.sh
+
+test-long:              # the heavy tests in one place, for a night: core/docs/testing.md
+	cargo build --release --locked -p rollkeeper-tests --bin simulate
+	target/release/simulate --seeds 100000
+	target/release/simulate --seeds 100000 --wide 1
+	target/release/simulate --every 1
+	ROLLKEEPER_USERS=50000 ROLLKEEPER_UPDATES=10000 SNAPSHOT_COMPANIES=1000 cargo test --release --workspace --exclude rollkeeper-python --locked --test poison --test leavers --test bad_snapshots -- --nocapture
+	ROLLKEEPER_QUEUED=1000000 cargo test --release --locked -p rollkeeper --lib engine::cost -- --nocapture
+	tests/threads/sanitize.sh
+	$(MAKE) torture KILLS=10000
 
 check:                  # format, lints, documentation; header, floors, words and documents are compared by tests
 	cargo fmt --all --check
@@ -37,10 +48,10 @@ torture:                # kill -9 against hosts in Python, C and Go; KILLS=n in 
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),300)
 	.build/python/bin/python tests/torture/reconciliation.py --every
 
-simulate:               # stories in simulated worlds; SEEDS=n, or SEED=7 to read one; EVERY=10 for a tenth of the mishaps in small ones
+simulate:               # stories in simulated worlds; SEEDS=n, or SEED=7 to read one; WIDE=1; EVERY=10 for a tenth of the mishaps in small ones
 	cargo build --release --locked -p rollkeeper-tests --bin simulate
-	target/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000))
-	$(if $(SEED),,target/release/simulate --every $(or $(EVERY),1))
+	target/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000)) $(if $(WIDE),--wide 1)
+	$(if $(SEED)$(WIDE),,target/release/simulate --every $(or $(EVERY),1))
 
 fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
 	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))

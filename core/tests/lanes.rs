@@ -466,6 +466,34 @@ fn an_approval_is_for_the_payload_that_was_shown() {
     assert_eq!(world.mock().accounts()[0].attributes["title"], json!("director"));
 }
 
+/// What was sent and did no good asks again for another payload, and is answered like what was never sent.
+#[test]
+fn what_asks_again_after_a_failed_call_can_be_agreed_to_and_refused() {
+    for agrees in [true, false] {
+        let world = World::new(&approved("P7D"));
+        world.script(&json!([{"on": "create", "fault": "unreachable"}]));
+        let made = world.put(&json!({"title": "clerk"}));
+        let id = made[0].id.as_str();
+        world.engine.approve(id, "boss", None).unwrap();
+        world.run();
+        world.put(&json!({"title": "director"}));
+        world.run_days(1);
+        assert_eq!(world.requests(), ["Create Requested approval unreachable"]);
+        if agrees {
+            world.engine.approve(id, "boss", None).unwrap();
+            world.run_days(1);
+            assert_eq!(world.mock().accounts()[0].attributes["title"], json!("director"));
+        } else {
+            world.engine.deny(id, "boss", None).unwrap();
+            assert_eq!(
+                (world.requests(), world.accounts()),
+                (vec!["Create Cancelled unreachable".to_owned()], Vec::new())
+            );
+        }
+        assert_eq!(world.engine.approve(id, "boss", None).unwrap_err().faults()[0].code, Code::InvalidTransition);
+    }
+}
+
 #[test]
 fn what_was_denied_is_not_asked_again_for_the_same_payload() {
     let world = World::new(&approved("P7D"));

@@ -114,6 +114,11 @@ fn a_connector_in_c_passes_the_conformance_suite_and_serves_an_engine() {
 }
 
 #[test]
+fn three_threads_with_sixteen_workers_each_do_everything_once() {
+    Installed::new().compile_and_run("many_workers.c", &[]);
+}
+
+#[test]
 fn a_compiled_mapping_writes_into_the_callers_buffer_and_maps_many_users_at_once() {
     Installed::new().compile_and_run("mapping.c", &[]);
 }

@@ -251,6 +251,58 @@ def test_eight_threads_use_one_engine(tmp_path: Path) -> None:
         assert {request.state for request in engine.requests()} == {"Completed"}
 
 
+def test_three_threads_with_sixteen_workers_each_do_everything_once(tmp_path: Path) -> None:
+    threads, workers, users = 3, 16, 300
+    wrong: list[BaseException] = []
+    calls: list[tuple[str, str]] = []
+
+    class Counting(rollkeeper.Connector):
+        """Its first calls wait until as many are inside as there are workers."""
+
+        def __init__(self) -> None:
+            self.came, self.all = threading.Semaphore(workers - 1), threading.Event()
+            self.accounts: dict[str, dict[str, Any]] = {}
+
+        def count(self, call: str, name: str, active: bool) -> dict[str, Any]:
+            if not self.came.acquire(blocking=False):
+                self.all.set()
+            assert self.all.wait(60), "fewer calls at the same time than there are workers"
+            calls.append((call, name))
+            self.accounts[name] = {"external_id": name, "username": name, "active": active, "attributes": {"userName": name}}
+            return self.accounts[name]
+
+        def read(self, external_id: str) -> Optional[dict[str, Any]]:
+            return self.accounts.get(external_id)
+
+        def create(self, attributes: dict[str, Any], idempotency_key: str) -> dict[str, Any]:
+            return self.count("create", attributes["userName"], True)
+
+        def deactivate(self, external_id: str) -> None:
+            self.count("deactivate", external_id, False)
+
+    with rollkeeper.Engine.open(tmp_path / "state.db") as engine:
+        engine.register_connector("tickets", Counting())
+        engine.put_app({**APP, "rate": {"concurrency": workers}})
+
+        def put_and_run(share: int, active: bool) -> None:
+            try:
+                engine.put_users({**user(number), "active": active} for number in range(share, users, threads))
+                engine.run(workers=workers)
+            except BaseException as error:
+                wrong.append(error)
+
+        for active in (True, False):
+            running = [threading.Thread(target=put_and_run, args=(share, active)) for share in range(threads)]
+            for thread in running:
+                thread.start()
+            for thread in running:
+                thread.join()
+        assert wrong == []
+        names = [f"name{number}" for number in range(users)]
+        assert sorted(calls) == sorted((call, name) for call in ("create", "deactivate") for name in names)
+        assert {(request.state, request.attempts) for request in engine.requests(limit=1000)} == {("Completed", 1)}
+
+
 def test_close_waits_for_a_run_in_another_thread() -> None:
     begun, closing = threading.Event(), threading.Event()
     done: list[rollkeeper.Progress] = []

@@ -1,8 +1,9 @@
 //! Where a run and its workers meet: calls that are to be made go one way, their answers the other, and whoever changed
 //! something in the store says so, that the run need not look again and again.
 
+use super::sync::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// Calls `J` on their way to workers, and answers `R` on their way back.

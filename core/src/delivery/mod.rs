@@ -33,7 +33,8 @@ use crate::protocol::{Means, doubtful_until, raises_access};
 use crate::store::{RequestRow, Tx};
 use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
-use std::sync::Arc;
+// `exchange.rs` takes its locks from here; `core/tests/exchange.rs` gives it others.
+use std::sync::{self, Arc};
 
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {

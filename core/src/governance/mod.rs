@@ -145,7 +145,8 @@ pub(crate) fn answer(
     comment: Option<&str>,
 ) -> Result<Request, Fault> {
     let mut row = find(tx, id)?;
-    if row.request.approval != ApprovalStatus::Required || row.request.state != State::New {
+    // What was sent and did no good asks again where something else is asked for meanwhile.
+    if row.request.approval != ApprovalStatus::Required || row.request.state.is_finished() {
         return Err(Fault::new(Code::InvalidTransition, "the request does not wait for approval"));
     }
     let subject = row.request.user.as_ref().map(|user| user.as_str());
