@@ -84,7 +84,7 @@ fn with_a_kill_after(made: u64) -> usize {
     }
     drop((web, other));
     let engine = Engine::builder().path(&file).open().unwrap();
-    let requests = engine.requests(&RequestFilter::default()).unwrap();
+    let requests = engine.requests(&RequestFilter { limit: Some(10_000), ..RequestFilter::default() }).unwrap();
     // A Create that was sent twice has the accounts counted by a Read, some time after.
     let (creates, others): (Vec<_>, Vec<_>) =
         requests.iter().partition(|request| request.operation == Operation::Create);

@@ -30,9 +30,9 @@ pub(crate) fn ask<T>(
             gates.store(tx)
         })?;
     }
-    host.state().calls().begin(&app.id, false, now);
+    host.state().calls().begin(&app.id, 0, now);
     let answer = caught(Outcome::NotApplied, read);
-    host.state().calls().end(&app.id, false);
+    host.state().calls().end(&app.id, now);
     let answer = answer.map_err(|error| match error.outcome {
         Outcome::Ambiguous => ConnectorError { outcome: Outcome::NotApplied, ..error },
         _ => error,

@@ -20,7 +20,8 @@ const AGAIN: Period = Period::from_seconds(86_400);
 
 /// What a claim takes.
 pub(super) struct Claim {
-    pub(super) jobs: Vec<Job>,
+    /// What each worker is given. All of one batch is for one app.
+    pub(super) batches: Vec<Vec<Job>>,
     /// How many due requests were looked at.
     pub(super) looked_at: u64,
 }
@@ -33,12 +34,15 @@ pub(super) struct Places<'a> {
     pub(super) turn: usize,
     /// How many workers are free.
     pub(super) room: usize,
+    /// Each is given one call, whatever the target.
+    pub(super) by_steps: bool,
 }
 
-/// An app that may have calls, and how many more.
+/// An app that may have calls: how many more at the same time, and how many a worker.
 struct Hungry<'a> {
     app: &'a Arc<LiveApp>,
     room: usize,
+    depth: usize,
     probes: bool,
 }
 
@@ -51,24 +55,24 @@ pub(super) fn claim(
     places: &Places<'_>,
     look_up: bool,
 ) -> Result<Claim, Fault> {
-    let mut claim = Claim { jobs: Vec::new(), looked_at: 0 };
+    let mut claim = Claim { batches: Vec::new(), looked_at: 0 };
     gates.count(tx)?;
     let mut hungry = hungry(apps, gates, places, tx.now);
     // What an app leaves, the others may have in the next round.
-    while !hungry.is_empty() && claim.jobs.len() < places.room {
+    while !hungry.is_empty() && claim.batches.len() < places.room {
         let mut left = Vec::new();
         for (index, one) in std::mem::take(&mut hungry).into_iter().enumerate().rev() {
-            let free = places.room - claim.jobs.len();
+            let free = places.room - claim.batches.len();
             let share = free.div_ceil(index + 1).min(one.room);
-            let rows = tx.due(&one.app.definition.app.id, share)?;
-            let room = if rows.len() == share { one.room - share } else { 0 };
+            let rows = tx.due(&one.app.definition.app.id, share * one.depth)?;
+            let room = if rows.len() == share * one.depth { one.room - share } else { 0 };
             claim.looked_at += rows.len() as u64;
-            let before = claim.jobs.len();
+            let mut jobs = Vec::with_capacity(rows.len());
             for row in rows {
-                claim.jobs.extend(take_up_apart(tx, one.app, row, look_up, one.probes)?);
+                jobs.extend(take_up_apart(tx, one.app, row, look_up, one.probes)?);
             }
-            let begun = u32::try_from(claim.jobs.len() - before).unwrap_or(u32::MAX);
-            gates.begin(&one.app.definition.app, begun, tx.now);
+            gates.begin(&one.app.definition.app, u32::try_from(jobs.len()).unwrap_or(u32::MAX), tx.now);
+            claim.batches.extend(dealt(jobs, share));
             if room > 0 && share > 0 {
                 left.push(Hungry { room, ..one });
             }
@@ -77,6 +81,24 @@ pub(super) fn claim(
         hungry = left;
     }
     Ok(claim)
+}
+
+/// Deals calls out to so many workers, one to each in turn, so that what is first is begun first.
+fn dealt(jobs: Vec<Job>, workers: usize) -> Vec<Vec<Job>> {
+    let mut batches: Vec<Vec<Job>> = Vec::new();
+    for (index, job) in jobs.into_iter().enumerate() {
+        match batches.get_mut(index % workers.max(1)) {
+            Some(batch) => batch.push(job),
+            None => batches.push(vec![job]),
+        }
+    }
+    batches
+}
+
+/// Whether what is sent for one user depends on what came of another's call before: on who has a unique value, on who has an
+/// account already.
+fn is_in_order(app: &LiveApp) -> bool {
+    app.definition.mapping.has_unique() || app.definition.mapping.has_references()
 }
 
 /// The apps that may have calls, the one whose turn it is last.
@@ -89,7 +111,9 @@ fn hungry<'a>(apps: &'a LiveApps, gates: &Gates, places: &Places<'_>, now: Times
             let admission = gates.admit(&app.definition.app, places.calls, now);
             let id = &app.definition.app.id;
             let room = places.fairness.most(gates, places.calls, id, places.room, now);
-            Hungry { app, room: room.min(admission.room as usize), probes: admission.probes }
+            let depth =
+                if places.by_steps || is_in_order(app) { 1 } else { gates.depth(&app.definition.app, places.calls) };
+            Hungry { app, room: room.min(admission.room as usize), depth, probes: admission.probes }
         })
         .filter(|one| one.room > 0)
         .collect();

@@ -1,10 +1,13 @@
 //! Where a run and its workers meet: calls that are to be made go one way, their answers the other, and whoever changed
 //! something in the store says so, that the run need not look again and again.
 
-use super::sync::{Condvar, Mutex, MutexGuard};
+use super::sync::{Condvar, Instant, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
+
+/// How long answers are gathered at the most before they are stored.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Calls `J` on their way to workers, and answers `R` on their way back.
 pub(crate) struct Exchange<J, R> {
@@ -17,6 +20,8 @@ pub(crate) struct Exchange<J, R> {
 struct Desk<J, R> {
     jobs: VecDeque<J>,
     reports: Vec<R>,
+    /// Somebody who answered has nothing more to do.
+    rests: bool,
     closed: bool,
     /// Something in the store changed since the run looked.
     news: bool,
@@ -24,7 +29,7 @@ struct Desk<J, R> {
 
 impl<J, R> Exchange<J, R> {
     pub(crate) fn new() -> Self {
-        let desk = Desk { jobs: VecDeque::new(), reports: Vec::new(), closed: false, news: false };
+        let desk = Desk { jobs: VecDeque::new(), reports: Vec::new(), rests: false, closed: false, news: false };
         Self { desk: Mutex::new(desk), job_ready: Condvar::new(), told: Condvar::new() }
     }
 
@@ -68,9 +73,18 @@ impl<J, R> Exchange<J, R> {
         }
     }
 
-    /// A worker's answer.
+    /// A worker's answer; there may be more to come soon, which are worth a moment.
     pub(crate) fn report(&self, report: R) {
-        self.desk().reports.push(report);
+        let mut desk = self.desk();
+        desk.reports.push(report);
+        if desk.reports.len() == 1 {
+            self.told.notify_one();
+        }
+    }
+
+    /// A worker has nothing more to do.
+    pub(crate) fn rest(&self) {
+        self.desk().rests = true;
         self.told.notify_one();
     }
 
@@ -80,28 +94,40 @@ impl<J, R> Exchange<J, R> {
         self.told.notify_one();
     }
 
-    /// Waits for answers, and gives all that are there.
-    pub(crate) fn reports(&self) -> Vec<R> {
-        let mut desk = self.desk();
-        while desk.reports.is_empty() {
-            desk = self.told.wait(desk).unwrap_or_else(PoisonError::into_inner);
-        }
-        Self::take(desk)
+    /// Waits for answers until a worker has nothing more to do, no longer than `timeout`, and gives those that are there.
+    pub(crate) fn reports(&self, timeout: Option<Duration>) -> Vec<R> {
+        self.wait(timeout, |_| false)
     }
 
-    /// Waits for answers or news, no longer than `timeout`, and gives the answers that are there.
+    /// As [`Exchange::reports`], but no longer than until there is news.
     pub(crate) fn reports_or_news(&self, timeout: Duration) -> Vec<R> {
+        self.wait(Some(timeout), |desk| desk.news)
+    }
+
+    fn wait(&self, timeout: Option<Duration>, is_enough: impl Fn(&Desk<J, R>) -> bool) -> Vec<R> {
+        let end = timeout.map(|timeout| Instant::now() + timeout);
+        let mut soon = None;
         let mut desk = self.desk();
-        if desk.reports.is_empty() && !desk.news {
-            // Woken for nothing, the run looks once more than it had to.
-            desk = self.told.wait_timeout(desk, timeout).unwrap_or_else(PoisonError::into_inner).0;
+        while !desk.rests && !is_enough(&desk) {
+            if !desk.reports.is_empty() && soon.is_none() {
+                soon = Some(Instant::now() + MOMENT);
+            }
+            let Some(until) = [end, soon].into_iter().flatten().min() else {
+                desk = self.told.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            desk = self.told.wait_timeout(desk, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         Self::take(desk)
     }
 
     /// Whoever takes the answers looks at the store next, and sees what the news was about.
     fn take(mut desk: MutexGuard<'_, Desk<J, R>>) -> Vec<R> {
-        desk.news = false;
+        (desk.news, desk.rests) = (false, false);
         std::mem::take(&mut desk.reports)
     }
 }

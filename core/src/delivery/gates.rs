@@ -15,42 +15,63 @@ const SLOW: Period = Period::from_seconds(1);
 /// How long it takes to look again whether other processes still make all the calls that an app may have.
 const LOOK_AGAIN: Period = Period::from_seconds(1);
 
-/// A call that this process is making.
-struct Out {
-    began: Timestamp,
-    /// The file knows of it too, as an attempt without an outcome.
-    is_attempt: bool,
-}
-
 /// The calls that this process is making, by app.
 #[derive(Default)]
-pub(crate) struct Calls(HashMap<AppId, Vec<Out>>);
+pub(crate) struct Calls(HashMap<AppId, Own>);
+
+/// The calls of this process to one app.
+#[derive(Default)]
+struct Own {
+    /// When each worker that is busy with it was given what it does. Each makes one call at a time.
+    busy: Vec<Timestamp>,
+    /// How many attempts they have claimed that have no answer yet. The file knows of these too.
+    attempts: usize,
+    /// How long a call takes about.
+    call_time: Option<Period>,
+}
 
 impl Calls {
-    pub(crate) fn begin(&mut self, app: &AppId, is_attempt: bool, began: Timestamp) {
-        self.0.entry(app.clone()).or_default().push(Out { began, is_attempt });
+    /// A worker begins with so many attempts.
+    pub(crate) fn begin(&mut self, app: &AppId, attempts: usize, began: Timestamp) {
+        let own = self.0.entry(app.clone()).or_default();
+        own.busy.push(began);
+        own.attempts += attempts;
     }
 
-    pub(crate) fn end(&mut self, app: &AppId, is_attempt: bool) {
-        let Some(calls) = self.0.get_mut(app) else { return };
-        if let Some(index) = calls.iter().position(|call| call.is_attempt == is_attempt) {
-            calls.remove(index);
+    /// So many attempts have an answer.
+    pub(super) fn answered(&mut self, app: &AppId, attempts: usize) {
+        if let Some(own) = self.0.get_mut(app) {
+            own.attempts = own.attempts.saturating_sub(attempts);
+        }
+    }
+
+    /// A call took so long.
+    pub(super) fn took(&mut self, app: &AppId, time: Period) {
+        if let Some(own) = self.0.get_mut(app) {
+            own.call_time = Some(pacing::typical(own.call_time, time));
+        }
+    }
+
+    /// A worker that began then has done everything.
+    pub(crate) fn end(&mut self, app: &AppId, began: Timestamp) {
+        let Some(own) = self.0.get_mut(app) else { return };
+        if let Some(index) = own.busy.iter().position(|other| *other == began) {
+            own.busy.swap_remove(index);
         }
     }
 
     /// How many calls are made to an app.
     fn to(&self, app: &AppId) -> usize {
-        self.0.get(app).map_or(0, Vec::len)
+        self.0.get(app).map_or(0, |own| own.busy.len())
     }
 
-    /// Those of them that the file does not know of.
-    fn unknown(&self, app: &AppId) -> u32 {
-        let count = self.0.get(app).map_or(0, |calls| calls.iter().filter(|call| !call.is_attempt).count());
-        u32::try_from(count).unwrap_or(u32::MAX)
+    /// How many of the attempts that the file knows of are of this process.
+    fn attempts(&self, app: &AppId) -> u32 {
+        self.0.get(app).map_or(0, |own| u32::try_from(own.attempts).unwrap_or(u32::MAX))
     }
 
     fn is_slow(&self, app: &AppId, now: Timestamp) -> bool {
-        self.0.get(app).is_some_and(|calls| calls.iter().any(|call| now.since(call.began) > SLOW))
+        self.0.get(app).is_some_and(|own| own.busy.iter().any(|began| now.since(*began) > SLOW))
     }
 }
 
@@ -83,17 +104,28 @@ impl Gates {
         if self.held.contains(&app.id) {
             return Admission { room: 0, closed: Some(WaitingFor::Hold), opens_at: None, probes: false };
         }
-        let out = self.out.get(&app.id).copied().unwrap_or(0).saturating_add(calls.unknown(&app.id));
+        let own = u32::try_from(calls.to(&app.id)).unwrap_or(u32::MAX);
+        let out = self.by_others(app, calls).saturating_add(own);
         pacing::admit(&self.gate(&app.id), Pace::of(app), out, now)
+    }
+
+    /// How many attempts other processes have claimed: they make no more calls at the same time than these.
+    fn by_others(&self, app: &App, calls: &Calls) -> u32 {
+        self.out.get(&app.id).copied().unwrap_or(0).saturating_sub(calls.attempts(&app.id))
+    }
+
+    /// How many calls to the app one worker is given.
+    pub(super) fn depth(&self, app: &App, calls: &Calls) -> usize {
+        let call_time = calls.0.get(&app.id).and_then(|own| own.call_time);
+        pacing::depth(&self.gate(&app.id), Pace::of(app), call_time)
     }
 
     /// When a call to the app may start next; none where that is not for the clock to say.
     pub(super) fn opens_at(&self, app: &App, calls: &Calls, now: Timestamp) -> Option<Timestamp> {
         let admission = self.admit(app, calls, now);
-        let by_others = self.out.get(&app.id).is_some_and(|out| *out as usize > calls.to(&app.id));
         // A call that tries a target is out as well; what a person keeps back nobody looks at again.
         let full = admission.room == 0 && matches!(admission.closed, None | Some(WaitingFor::Breaker));
-        admission.opens_at.or_else(|| (full && by_others).then(|| now.plus(LOOK_AGAIN)))
+        admission.opens_at.or_else(|| (full && self.by_others(app, calls) > 0).then(|| now.plus(LOOK_AGAIN)))
     }
 
     /// Calls begin.
@@ -164,7 +196,7 @@ impl Fairness {
         if !is_suspect(app) {
             return most;
         }
-        let taken: usize = calls.0.iter().filter(|(app, _)| is_suspect(app)).map(|(_, calls)| calls.len()).sum();
+        let taken: usize = calls.0.iter().filter(|(app, _)| is_suspect(app)).map(|(_, own)| own.busy.len()).sum();
         most.min((self.workers / 2).max(1).saturating_sub(taken))
     }
 }

@@ -19,11 +19,19 @@ pub(super) fn note_kept(
 ) -> Result<(), Fault> {
     let id = &app.definition.app.id;
     let mut lost = Vec::new();
+    // Of most targets nothing is known to be lost, and there is nothing to be taken back.
+    let mut any_lost = tx.has_not_kept(id)?;
     for (rule, kept) in app.definition.mapping.kept(sent, changes, shown) {
+        if kept && !any_lost {
+            continue;
+        }
         let (attribute, mark) = app.definition.rule_mark(rule);
         if kept {
             tx.note_kept(id, &attribute)?;
-        } else if tx.note_not_kept(id, &attribute, &mark)? {
+            continue;
+        }
+        any_lost = true;
+        if tx.note_not_kept(id, &attribute, &mark)? {
             lost.push(attribute);
         }
     }

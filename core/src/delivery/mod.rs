@@ -15,13 +15,15 @@ mod prepare;
 mod probe;
 mod run;
 mod settle;
+mod sync;
+mod worker;
 
 pub(crate) use ask::{admission, ask};
 pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
 pub(crate) use gates::Gates;
 pub(crate) use kept::is_in_vain;
-pub(crate) use perform::{Deadline, Report, Work, perform};
+pub(crate) use perform::{Report, Work};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Active, Bounds, Host, RunState, lock, run, step};
 
@@ -33,8 +35,7 @@ use crate::protocol::{Means, doubtful_until, raises_access};
 use crate::store::{RequestRow, Tx};
 use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
-// `exchange.rs` takes its locks from here; `core/tests/exchange.rs` gives it others.
-use std::sync::{self, Arc};
+use std::sync::Arc;
 
 /// One call to a target, with everything that is needed to make it and to settle it.
 pub(crate) struct Job {
@@ -68,7 +69,7 @@ fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Means, Fault> {
 impl Job {
     /// Whether the store knows of the call as an attempt; a look whether access is gone is none.
     pub(crate) fn is_attempt(&self) -> bool {
-        self.row.sending
+        self.row.has_attempt()
     }
 }
 
@@ -81,11 +82,13 @@ fn doubt(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Option<Timestam
     Ok(doubtful_until(&doubts, tx.now, tx.moment))
 }
 
-/// How many attempts count against a request. One that found a unique value taken was not a failure.
+/// How many attempts count against a request. One that found a unique value taken was not a failure, and one that was given
+/// back before it was begun was none at all.
 fn spent(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<u32, Fault> {
     let taken = match app.definition.mapping.has_unique() {
         true => tx.attempts_with_code(&row.request.id, Code::UniqueTaken)?,
         false => 0,
     };
-    Ok(row.request.attempts.saturating_sub(taken))
+    let not_begun = if row.request.attempts > 0 { tx.attempts_not_begun(&row.request.id)? } else { 0 };
+    Ok(row.request.attempts.saturating_sub(taken).saturating_sub(not_begun))
 }

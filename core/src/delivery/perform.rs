@@ -6,6 +6,7 @@ use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount
 use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
+use crate::pacing::Health;
 use crate::planning::inverse::still_has;
 use crate::protocol::may_send;
 use crate::time::{Clock, Moment};
@@ -104,12 +105,25 @@ pub(crate) enum Report {
     Missing,
     /// Nothing was sent: it was too late.
     TooLate,
+    /// Nothing was sent: it was given back before its turn came.
+    NotBegun,
     /// Nothing was sent: a read before had shown that the target still fails.
     NotBack(ConnectorError),
     /// It failed.
     Failed(ConnectorError),
     /// A Create failed, and a look just before it had shown that no account had been made until then.
     FailedAfterLook(ConnectorError),
+}
+
+impl Report {
+    /// What it says about the target.
+    pub(super) fn health(&self) -> Health {
+        match self {
+            Self::Failed(error) | Self::FailedAfterLook(error) | Self::NotBack(error) => Health::of(error),
+            Self::TooLate | Self::NotBegun => Health::Unknown,
+            _ => Health::Good,
+        }
+    }
 }
 
 /// Until when something may be sent, and by which clock.

@@ -1,22 +1,20 @@
 //! The run: one thread keeps the store and hands calls to workers. Outcomes that have come in and the next claims share one
 //! transaction, which is one commit to the disk.
 
+use super::Gates;
 use super::claim::{Places, claim};
 use super::clocks;
-use super::exchange::Exchange;
 use super::gates::{Calls, Fairness};
 use super::settle::settle_apart;
-use super::{Deadline, Gates, Job, Report, perform};
-use crate::connector::{ConnectorError, Outcome};
+use super::worker::{Answered, Batch, Hall, work};
 use crate::fault::{Code, Fault};
-use crate::id::{AppId, RequestId};
+use crate::id::RequestId;
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{App, LogEntry, Progress, Step};
-use crate::pacing::Health;
+use crate::pacing::{Health, LONGEST};
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
 use crate::time::{Clock, Period, Timestamp};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -73,6 +71,7 @@ pub(crate) struct RunState {
     /// What both clocks showed when they were looked at last.
     pub(super) clocks: Mutex<Option<Reference>>,
     cancelled: AtomicU64,
+    recalled: AtomicU64,
     /// Plans that a dead process was carrying out.
     left: Mutex<Vec<RequestId>>,
     active: Mutex<Vec<Arc<Hall>>>,
@@ -83,7 +82,18 @@ impl RunState {
     /// Ends every run that is under way now.
     pub(crate) fn cancel(&self) {
         self.cancelled.fetch_add(1, Ordering::SeqCst);
+        self.recall();
         self.announce();
+    }
+
+    /// Calls back what was claimed and not begun: it may have to be kept back by now.
+    pub(crate) fn recall(&self) {
+        self.recalled.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often everything was called back.
+    pub(super) fn recalls(&self) -> u64 {
+        self.recalled.load(Ordering::SeqCst)
     }
 
     /// Wakes the runs that wait: something in the store changed.
@@ -128,9 +138,6 @@ impl RunState {
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// How a run and its workers meet.
-pub(crate) type Hall = Exchange<Job, (Job, Report)>;
 
 /// Counts a run as long as it lives, and lets it hear of what changes in the store.
 pub(crate) struct Active<'a> {
@@ -192,7 +199,7 @@ pub(crate) fn run(
         let _closing = Closing(hall);
         if run.workers > 1 {
             for _ in 0..run.workers {
-                scope.spawn(|| work(host.clock(), hall));
+                scope.spawn(|| work(host, hall));
             }
         }
         run.drive(progress)
@@ -203,57 +210,26 @@ pub(crate) fn run(
 pub(crate) fn step(host: &dyn Host) -> Result<Step, Fault> {
     let hall = Hall::new();
     let mut run = Run::new(host, Bounds { workers: 1, deadline: None, until: None }, &hall);
+    run.by_steps = true;
     host.refresh()?;
     let worked = run.turn(&[])?;
     run.progress.stopped = true;
-    let reports = run.perform_own();
-    run.arrived(&reports);
-    run.turn(&reports)?;
+    let answers = run.perform_own();
+    run.arrived(&answers);
+    run.turn(&answers)?;
     Ok(Step { worked, next_due: next_due(host)? })
 }
 
-/// A worker: takes a job, makes the call, puts the report back.
-fn work(clock: &dyn Clock, hall: &Hall) {
-    while let Some(job) = hall.next_job() {
-        let report = call(clock, &job);
-        hall.report((job, report));
-    }
-}
-
-fn call(clock: &dyn Clock, job: &Job) -> Report {
-    let deadline = Deadline { clock, send_by: job.send_by };
-    if let Some(failed) = probe(clock, job) {
-        return failed;
-    }
-    match &job.app.connector {
-        Some(connector) => perform(connector.as_ref(), &job.app.definition.matching, &job.work, deadline),
-        None => Report::Failed(ConnectorError::new(
-            Outcome::NotApplied,
-            Code::UnknownConnector.name(),
-            "no connector is registered under this name",
-        )),
-    }
-}
-
-/// Tries a target that failed by a read, before anything is changed there. What takes access away is its own probe.
-fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
-    if !job.probes || job.row.request.operation.reduces_access() {
-        return None;
-    }
-    let connector = job.app.connector.as_ref()?;
-    // A connector that panics is asked by the call itself.
-    let answer = catch_unwind(AssertUnwindSafe(|| connector.test())).ok()?;
-    let Err(error) = answer else {
-        let message = "the target took so long for a read that nothing was sent";
-        let slow = || ConnectorError::new(Outcome::NotApplied, Code::Timeout.name(), message);
-        return clock.moment().is_after(job.send_by).then(|| Report::NotBack(slow()));
-    };
-    let fails = !matches!(Health::of(&error), Health::Good | Health::Unknown);
-    fails.then_some(Report::NotBack(ConnectorError { outcome: Outcome::NotApplied, ..error }))
-}
-
-type Reports = Vec<(Job, Report)>;
 type ProgressFn<'p> = dyn Fn(&Progress) -> bool + Send + Sync + 'p;
+
+/// A batch whose answers have not all come.
+struct Out {
+    batch: Arc<Batch>,
+    /// So many have not.
+    answers: usize,
+    /// So many of these are of attempts.
+    attempts: usize,
+}
 
 struct Run<'a> {
     host: &'a dyn Host,
@@ -262,19 +238,22 @@ struct Run<'a> {
     hall: &'a Hall,
     epoch: u64,
     cancelled: bool,
-    /// The calls that are out: to which app, and whether as an attempt.
-    in_flight: Vec<(AppId, bool)>,
+    /// The batches that are out.
+    in_flight: Vec<Out>,
     progress: Progress,
     counted_at: Option<Instant>,
-    own: Vec<Job>,
+    own: Vec<Arc<Batch>>,
+    /// One call at a time, whatever the target.
+    by_steps: bool,
 }
 
 /// The calls that are still out when a run fails are over as far as their targets are concerned.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         let mut calls = self.host.state().calls();
-        for (app, is_attempt) in self.in_flight.drain(..) {
-            calls.end(&app, is_attempt);
+        for out in self.in_flight.drain(..) {
+            calls.answered(&out.batch.app, out.attempts);
+            calls.end(&out.batch.app, out.batch.began);
         }
     }
 }
@@ -292,15 +271,17 @@ impl<'a> Run<'a> {
             progress: Progress::default(),
             counted_at: None,
             own: Vec::new(),
+            by_steps: false,
         }
     }
 
     fn drive(&mut self, progress: Option<&ProgressFn<'_>>) -> Result<Progress, Fault> {
-        let mut reports = Reports::new();
+        let mut answers = Vec::new();
         let mut busy = 0;
         loop {
             self.progress.stopped = self.stopped();
-            let worked = match self.turn(&reports) {
+            answers.extend(self.take_back());
+            let worked = match self.turn(&answers) {
                 // Answers are not lost because another process holds the file for a while.
                 Err(fault) if fault.code == Code::StoreBusy && busy < BUSY_TURNS => {
                     busy += 1;
@@ -309,11 +290,11 @@ impl<'a> Run<'a> {
                 result => result?,
             };
             busy = 0;
-            reports.clear();
+            answers.clear();
             self.cancelled |= progress.map(|progress| self.tell(progress)).transpose()? == Some(false);
             if !self.in_flight.is_empty() {
-                reports = if self.workers == 1 { self.perform_own() } else { self.wait_for_reports(worked) };
-                self.arrived(&reports);
+                answers = if self.workers == 1 { self.perform_own() } else { self.wait_for_answers(worked) };
+                self.arrived(&answers);
             } else if self.progress.stopped || (!worked && !self.wait_for_work()?) {
                 break;
             }
@@ -367,39 +348,51 @@ impl<'a> Run<'a> {
         self.host.store()?.read(now, work)
     }
 
-    /// One transaction: stores reports, lets validity begin and end, claims what is due. Whether there was anything to do.
-    fn turn(&mut self, reports: &[(Job, Report)]) -> Result<bool, Fault> {
+    /// Takes back what was not begun: of everything where the run ends, else of who hangs, so that nobody waits behind that.
+    fn take_back(&mut self) -> Vec<Answered> {
+        let stopped = self.progress.stopped;
+        let batches = self.in_flight.iter().map(|out| &out.batch);
+        let back: Vec<_> = batches.filter(|batch| stopped || batch.hangs()).flat_map(Batch::take_back).collect();
+        self.arrived(&back);
+        back
+    }
+
+    /// One transaction: stores answers, lets validity begin and end, claims what is due. Whether there was anything to do.
+    fn turn(&mut self, answers: &[Answered]) -> Result<bool, Fault> {
         self.host.refresh()?;
         let (apps, revision) = self.host.apps();
         let (now, moment) = (self.host.clock().now(), self.host.clock().moment());
         let (state, look_up) = (self.host.state(), self.host.looks_up());
         let room = if self.progress.stopped { 0 } else { self.workers.saturating_sub(self.in_flight.len()) };
-        let turn = *lock(&state.turn);
+        let (turn, recalls) = (*lock(&state.turn), state.recalls());
         let mut begun = Vec::new();
         let was_set = clocks::was_set(state, self.host.clock());
         let written = self.host.store()?.write(now, |tx| {
             tx.moment = moment;
             let kept = was_set.then(|| clocks::keep_time(tx)).transpose()?;
             let mut gates = Gates::read(tx)?;
-            for (job, report) in reports {
+            for Answered { job, report, .. } in answers {
                 settle_apart(tx, &apps, job, report)?;
-                gates.answered(tx, &job.app.definition.app, &health(report))?;
+                gates.answered(tx, &job.app.definition.app, &report.health())?;
             }
-            let mut turned = Turned { jobs: Vec::new(), looked_at: 0, tally: tx.tally, kept };
+            let mut turned = Turned { claimed: 0, looked_at: 0, tally: tx.tally, kept };
             // Another engine changed an app just now: its definition is read before anything new is taken up.
             if room > 0 && tx.apps_revision()? == revision {
                 let validity = begin_and_end(tx, &apps, VALIDITY_BATCH)?;
                 let mut calls = state.calls();
                 let fairness = Fairness { workers: self.workers, several: apps.len() > 1 };
-                let places = Places { fairness, calls: &calls, turn, room };
+                let places = Places { fairness, calls: &calls, turn, room, by_steps: self.by_steps };
                 let claim = claim(tx, &apps, &mut gates, &places, look_up)?;
                 // Counted while the store is ours, so that two runs together send no more than one may.
-                for job in &claim.jobs {
-                    calls.begin(&job.row.request.app, job.is_attempt(), now);
-                    begun.push((job.row.request.app.clone(), job.is_attempt()));
+                for jobs in claim.batches {
+                    let Some(app) = jobs.first().map(|job| job.row.request.app.clone()) else { continue };
+                    let (answers, attempts) = (jobs.len(), jobs.iter().filter(|job| job.is_attempt()).count());
+                    calls.begin(&app, attempts, now);
+                    turned.claimed += answers as u64;
+                    let batch = Arc::new(Batch::new(app, jobs, now, recalls));
+                    begun.push(Out { batch, answers, attempts });
                 }
                 turned.looked_at = claim.looked_at + validity as u64;
-                turned.jobs = claim.jobs;
             }
             gates.store(tx)?;
             turned.tally = tx.tally;
@@ -407,74 +400,86 @@ impl<'a> Run<'a> {
         });
         if written.is_err() {
             let mut calls = state.calls();
-            begun.drain(..).for_each(|(app, is_attempt)| calls.end(&app, is_attempt));
+            for out in begun.drain(..) {
+                calls.answered(&out.batch.app, out.attempts);
+                calls.end(&out.batch.app, out.batch.began);
+            }
         }
         let (turned, entries) = written?;
         if turned.kept.is_some() {
             *lock(&state.clocks) = turned.kept;
         }
-        self.renew_credentials(reports);
-        self.in_flight.extend(begun);
-        self.progress.done += reports.len() as u64 + turned.looked_at - turned.jobs.len() as u64;
+        self.renew_credentials(answers);
+        self.progress.done += answers.len() as u64 + turned.looked_at - turned.claimed;
         self.progress.completed += turned.tally.completed;
         self.progress.failed += turned.tally.failed;
         self.host.tell(entries);
-        let worked = !reports.is_empty() || turned.looked_at > 0;
-        self.hand_out(turned.jobs, apps.len());
-        Ok(worked)
+        self.hand_out(begun, apps.len());
+        Ok(!answers.is_empty() || turned.looked_at > 0)
     }
 
     /// Credentials that were refused are had anew before the next call.
-    fn renew_credentials(&self, reports: &[(Job, Report)]) {
-        for (job, report) in reports {
-            if matches!(health(report), Health::Refused(_)) {
+    fn renew_credentials(&self, answers: &[Answered]) {
+        for Answered { job, report, .. } in answers {
+            if matches!(report.health(), Health::Refused(_)) {
                 self.host.forget_credentials(&job.row.request.app);
             }
         }
     }
 
     /// The calls whose answers came are no longer out.
-    fn arrived(&mut self, reports: &[(Job, Report)]) {
+    fn arrived(&mut self, answers: &[Answered]) {
         let mut calls = self.host.state().calls();
-        for (job, _) in reports {
-            let out = (job.row.request.app.clone(), job.is_attempt());
-            if let Some(index) = self.in_flight.iter().position(|other| *other == out) {
+        for Answered { batch, job, took, .. } in answers {
+            let Some(index) = self.in_flight.iter().position(|out| Arc::ptr_eq(&out.batch, batch)) else { continue };
+            calls.answered(&batch.app, usize::from(job.is_attempt()));
+            if let Some(took) = *took {
+                calls.took(&batch.app, took);
+            }
+            let Some(out) = self.in_flight.get_mut(index) else { continue };
+            out.answers -= 1;
+            out.attempts -= usize::from(job.is_attempt());
+            if out.answers == 0 {
+                calls.end(&batch.app, batch.began);
                 self.in_flight.swap_remove(index);
             }
-            calls.end(&out.0, out.1);
         }
     }
 
-    fn hand_out(&mut self, jobs: Vec<Job>, apps: usize) {
+    fn hand_out(&mut self, begun: Vec<Out>, apps: usize) {
         {
             let mut turn = lock(&self.host.state().turn);
             *turn = if apps == 0 { 0 } else { (*turn + 1) % apps };
         }
-        if self.workers == 1 {
-            self.own = jobs;
-            return;
+        let batches: Vec<_> = begun.iter().map(|out| Arc::clone(&out.batch)).collect();
+        self.in_flight.extend(begun);
+        match self.workers {
+            1 => self.own = batches,
+            _ => self.hall.hand_out(batches),
         }
-        self.hall.hand_out(jobs);
     }
 
     /// With one worker the calls are made on the caller's thread, one after the other.
-    fn perform_own(&mut self) -> Reports {
-        let jobs = std::mem::take(&mut self.own).into_iter();
-        jobs.map(|job| {
-            let report = call(self.host.clock(), &job);
-            (job, report)
-        })
-        .collect()
+    fn perform_own(&mut self) -> Vec<Answered> {
+        let mut answers = Vec::new();
+        for batch in std::mem::take(&mut self.own) {
+            batch.perform(self.host, |answered| answers.push(answered));
+        }
+        answers
     }
 
-    /// Waits for answers; where a worker is free, no longer than until something else may be done.
-    fn wait_for_reports(&self, worked: bool) -> Reports {
+    /// Waits for answers; where a worker is free, no longer than until something else may be done, and where something waits
+    /// behind a call, no longer than until that hangs.
+    fn wait_for_answers(&self, worked: bool) -> Vec<Answered> {
+        let waits = self.in_flight.iter().any(|out| out.batch.has_left());
+        let hangs = waits.then(|| LONGEST.to_std());
         if self.in_flight.len() >= self.workers || self.progress.stopped {
-            return self.hall.reports();
+            return self.hall.reports(hangs);
         }
         // Where that cannot be read now, the next look tells; the answers that are out are waited for all the same.
         let due = next_due(self.host).unwrap_or(None);
-        self.hall.reports_or_news(self.wait_until(due, worked))
+        let wait = self.wait_until(due, worked);
+        self.hall.reports_or_news(hangs.map_or(wait, |hangs| hangs.min(wait)))
     }
 
     /// Waits until something is due, where the run may wait at all. False = there is nothing to wait for.
@@ -515,20 +520,11 @@ impl<'a> Run<'a> {
 
 /// What one transaction of a run did.
 struct Turned {
-    jobs: Vec<Job>,
+    claimed: u64,
     looked_at: u64,
     tally: Tally,
     /// What both clocks showed, where they were looked at.
     kept: Option<Reference>,
-}
-
-/// What an answer says about its target.
-fn health(report: &Report) -> Health {
-    match report {
-        Report::Failed(error) | Report::FailedAfterLook(error) | Report::NotBack(error) => Health::of(error),
-        Report::TooLate => Health::Unknown,
-        _ => Health::Good,
-    }
 }
 
 /// When something is due next.

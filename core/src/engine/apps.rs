@@ -42,6 +42,7 @@ impl Engine {
         }
         // The apps in use are read again from the store, where everybody sees the same.
         let requests = self.transact(|tx, _| intake::put_app(tx, &live, by)).map_err(|fault| failed(vec![fault]))?;
+        self.shared.run.recall();
         self.shared.refresh().map_err(|fault| failed(vec![fault]))?;
         Ok(requests)
     }

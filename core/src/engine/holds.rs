@@ -13,8 +13,9 @@ impl Engine {
     /// `invalid_argument` where nothing is named, a request together with something else, or no reason; `not_found` for
     /// what is named; `invalid_transition` where the request is finished; store errors.
     pub fn hold(&self, scope: &HoldScope, by: &str, reason: &str) -> Result<Hold> {
-        self.transact(|tx, apps| governance::hold(tx, apps, scope, by, reason))
-            .map_err(|fault| about("hold", fault, scope))
+        let held = self.transact(|tx, apps| governance::hold(tx, apps, scope, by, reason));
+        self.shared.run.recall();
+        held.map_err(|fault| about("hold", fault, scope))
     }
 
     /// Ends the hold of exactly that scope, and gives it; `None` where that is not held. What another hold names stays held:
@@ -40,8 +41,9 @@ impl Engine {
     /// # Errors
     /// `not_found` for the app; store errors.
     pub fn set_maintenance(&self, app: &str, on: bool, by: &str) -> Result<()> {
-        self.transact(|tx, apps| governance::set_maintenance(tx, apps, app, on, by))
-            .map_err(|fault| Error::new("set_maintenance", fault).about("app", app))
+        let set = self.transact(|tx, apps| governance::set_maintenance(tx, apps, app, on, by));
+        self.shared.run.recall();
+        set.map_err(|fault| Error::new("set_maintenance", fault).about("app", app))
     }
 }
 

@@ -45,7 +45,7 @@ use crate::fault::{Code, Fault};
 use crate::id::{AppId, Random};
 use crate::intake::LiveApps;
 use crate::model::{Alert, LogEntry};
-use crate::store::{Owner, Store, Tx};
+use crate::store::{Owner, Store, Together, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -81,6 +81,7 @@ struct Apps {
 struct Shared {
     owner: Owner,
     store: Arc<Mutex<Store>>,
+    together: Together,
     clock: Arc<dyn Clock>,
     secrets: Option<SecretsCallback>,
     log: Option<LogCallback>,
@@ -110,6 +111,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 owner: Owner::here(),
                 store: Arc::new(Mutex::new(store)),
+                together: Together::default(),
                 clock: builder.clock,
                 secrets: builder.secrets,
                 log: builder.log,
@@ -156,6 +158,22 @@ impl Engine {
         &self,
         work: impl FnOnce(&mut Tx<'_>, &LiveApps) -> std::result::Result<T, Fault>,
     ) -> std::result::Result<T, Fault> {
+        self.change(false, work)
+    }
+
+    /// As [`Engine::transact`], for what is short and comes from many callers: those who come together are committed together.
+    fn transact_together<T>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>, &LiveApps) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
+        self.change(true, work)
+    }
+
+    fn change<T>(
+        &self,
+        together: bool,
+        work: impl FnOnce(&mut Tx<'_>, &LiveApps) -> std::result::Result<T, Fault>,
+    ) -> std::result::Result<T, Fault> {
         if self.shared.read_only {
             return Err(Fault::new(Code::ReadOnly, "the engine was opened for reading only"));
         }
@@ -163,13 +181,17 @@ impl Engine {
         loop {
             let (apps, revision) = self.shared.apps();
             let (now, moment) = (self.now(), self.shared.clock.moment());
-            let (result, entries) = self.shared.store()?.write(now, |tx| {
+            let work = |tx: &mut Tx<'_>| {
                 tx.moment = moment;
                 if tx.apps_revision()? != revision {
                     return Ok(None);
                 }
                 work.take().map(|work| work(tx, &apps)).transpose()
-            })?;
+            };
+            let (result, entries) = match together {
+                true => self.shared.together.write(|| self.shared.store(), now, work)?,
+                false => self.shared.store()?.write(now, work)?,
+            };
             self.shared.tell(entries);
             match result {
                 Some(result) => {

@@ -11,6 +11,9 @@ use serde_json::Value;
 /// the engine are not kept waiting.
 pub(super) const BATCH: usize = 200;
 
+/// A list of no more records than that shares its commit with other callers, who do not wait long for it.
+const SHORT: usize = 10;
+
 /// A record of a list that was read, or what keeps it from being read.
 pub(super) type Readable = std::result::Result<Value, Fault>;
 
@@ -22,7 +25,7 @@ impl Engine {
     /// `active_required` where `active` is left out for a user known as inactive; store errors.
     pub fn put_user(&self, user: User, by: Option<&str>) -> Result<Vec<Request>> {
         let id = user.id.clone();
-        self.transact(|tx, apps| intake::put_user(tx, apps, user, by))
+        self.transact_together(|tx, apps| intake::put_user(tx, apps, user, by))
             .map_err(|fault| Error::new("put_user", fault).about("user", id))
     }
 
@@ -45,7 +48,7 @@ impl Engine {
             if batch.is_empty() {
                 return Ok(result);
             }
-            self.transact(|tx, apps| {
+            self.change(batch.len() <= SHORT, |tx, apps| {
                 batch.into_iter().try_for_each(|(index, record)| put_record(tx, apps, index, record, by, &mut result))
             })?;
         }
@@ -57,7 +60,7 @@ impl Engine {
     /// # Errors
     /// `not_found` where there is no such user; store errors.
     pub fn delete_user(&self, id: &str, by: Option<&str>) -> Result<Vec<Request>> {
-        self.transact(|tx, apps| intake::delete_user(tx, apps, id, by))
+        self.transact_together(|tx, apps| intake::delete_user(tx, apps, id, by))
             .map_err(|fault| Error::new("delete_user", fault).about("user", id))
     }
 

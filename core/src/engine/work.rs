@@ -110,7 +110,7 @@ impl Engine {
     /// # Errors
     /// `store_unwritable` where the file exists or cannot be written, `store_full`.
     pub fn backup(&self, path: &Path) -> Result<()> {
-        self.shared.store().and_then(|store| store.backup(path)).map_err(|fault| Error::new("backup", fault))
+        self.shared.store().and_then(|mut store| store.backup(path)).map_err(|fault| Error::new("backup", fault))
     }
 
     pub(super) fn writable(&self, operation: &'static str) -> Result<()> {

@@ -3,12 +3,16 @@
 //!
 //! * [`admit`] says how many calls may start, and when the next may.
 //! * [`begin`] takes them out of the token bucket.
+//! * [`depth`] says how many one worker is given at a time.
 //! * [`after_call`] learns from an answer: the breaker opens and closes, the rate that is used falls and grows.
 
+mod ahead;
 mod breaker;
 mod bucket;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use ahead::{LONGEST, depth, typical};
 
 use crate::fault::Code;
 use crate::model::{BreakerSettings, ConnectorError, Rate, WaitingFor};

@@ -80,6 +80,16 @@ impl Tx<'_> {
         Ok(count.unwrap_or(0))
     }
 
+    /// How many attempts were given back before they were begun: nothing was done, and nothing failed.
+    pub(crate) fn attempts_not_begun(&self, id: &RequestId) -> Result<u32, Fault> {
+        let count = self.row(
+            "SELECT count(*) FROM attempt WHERE request_id = $1 AND outcome = 'not_applied' AND code IS NULL",
+            [id.as_str()],
+            |row| row.get(0),
+        )?;
+        Ok(count.unwrap_or(0))
+    }
+
     /// The request's attempts in order.
     pub(crate) fn attempts(&self, id: &RequestId) -> Result<Vec<Attempt>, Fault> {
         self.rows(

@@ -25,6 +25,7 @@ mod reservations;
 mod schemas;
 mod source;
 mod staging;
+mod together;
 mod undo;
 mod users;
 mod vault;
@@ -40,6 +41,7 @@ pub(crate) use process::Owner;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};
+pub(crate) use together::Together;
 pub(crate) use users::{StoredUser, UserState};
 pub(crate) use vault::{UserKey, fingerprint};
 
@@ -58,6 +60,8 @@ pub(crate) struct Store {
     connection: Connection,
     vault: Vault,
     lock: Option<open::Lock>,
+    /// The transaction that several writers share, while it is open.
+    group: Option<together::Group>,
     /// Last, so that the file is closed before it counts as such.
     _noted: Option<process::Noted>,
 }
@@ -79,20 +83,12 @@ impl Store {
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<(T, Vec<LogEntry>), Fault> {
+        self.end_group();
         let sql = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| store_fault(&error))?;
-        let mut tx = Tx {
-            sql: &sql,
-            vault: &mut self.vault,
-            now,
-            moment: Moment::default(),
-            head: None,
-            entries: Vec::new(),
-            tally: Tally::default(),
-            any_hold: None,
-        };
+        let mut tx = Tx::new(&sql, &mut self.vault, now);
         let result = work(&mut tx)?;
         let entries = tx.entries;
         sql.commit().map_err(|error| store_fault(&error))?;
@@ -107,6 +103,7 @@ impl Store {
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.end_group();
         dialect::await_disk(&self.connection, false).map_err(|error| store_fault(&error))?;
         let result = self.write(now, work);
         dialect::await_disk(&self.connection, true).map_err(|error| store_fault(&error))?;
@@ -119,25 +116,18 @@ impl Store {
         now: Timestamp,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.end_group();
         let sql = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)
             .map_err(|error| store_fault(&error))?;
-        let mut tx = Tx {
-            sql: &sql,
-            vault: &mut self.vault,
-            now,
-            moment: Moment::default(),
-            head: None,
-            entries: Vec::new(),
-            tally: Tally::default(),
-            any_hold: None,
-        };
+        let mut tx = Tx::new(&sql, &mut self.vault, now);
         work(&mut tx)
     }
 
     /// Writes a consistent copy to a file that does not exist yet.
-    pub(crate) fn backup(&self, path: &Path) -> Result<(), Fault> {
+    pub(crate) fn backup(&mut self, path: &Path) -> Result<(), Fault> {
+        self.end_group();
         if path.exists() {
             return Err(Fault::new(Code::StoreUnwritable, "the backup's file exists already"));
         }
@@ -209,6 +199,13 @@ pub(crate) struct Tx<'a> {
 pub(crate) struct Tally {
     pub(crate) completed: u64,
     pub(crate) failed: u64,
+}
+
+impl<'a> Tx<'a> {
+    fn new(sql: &'a Connection, vault: &'a mut Vault, now: Timestamp) -> Self {
+        let (moment, tally) = (Moment::default(), Tally::default());
+        Self { sql, vault, now, moment, head: None, entries: Vec::new(), tally, any_hold: None }
+    }
 }
 
 impl Tx<'_> {

@@ -17,6 +17,16 @@ impl Tx<'_> {
         Ok(known.is_none_or(|(known, _)| known != rule))
     }
 
+    /// Whether the target is known not to keep something.
+    pub(crate) fn has_not_kept(&self, app: &AppId) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM not_kept WHERE app_id = $1 AND attribute > '' AND kept_at IS NULL LIMIT 1",
+            [app.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// Notes that the target keeps the attribute after all. The row stays, so that the next time is not told as news.
     pub(crate) fn note_kept(&self, app: &AppId, attribute: &str) -> Result<(), Fault> {
         self.execute(

@@ -56,7 +56,7 @@ impl Store {
         };
         set_up(&connection, writes).map_err(|error| store_fault(&error))?;
         migrate(&mut connection, writes)?;
-        let mut store = Self { connection, vault, lock, _noted: noted };
+        let mut store = Self { connection, vault, lock, group: None, _noted: noted };
         store.check_key(writes)?;
         store.remember_ids()?;
         Ok((store, alone))

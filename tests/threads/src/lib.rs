@@ -7,9 +7,32 @@
 #[path = "../../../core/src/delivery/exchange.rs"]
 mod exchange;
 
-/// What the source takes for `std::sync`.
+/// What the source takes for `std::sync`, and for a clock one that stands still.
 mod sync {
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    use std::ops::Add;
+    use std::time::Duration;
+
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub(crate) struct Instant(Duration);
+
+    impl Instant {
+        pub(crate) fn now() -> Self {
+            Self(Duration::ZERO)
+        }
+
+        pub(crate) fn saturating_duration_since(self, earlier: Self) -> Duration {
+            self.0.saturating_sub(earlier.0)
+        }
+    }
+
+    impl Add<Duration> for Instant {
+        type Output = Self;
+
+        fn add(self, duration: Duration) -> Self {
+            Self(self.0 + duration)
+        }
+    }
 }
 
 use exchange::Exchange;
@@ -37,6 +60,7 @@ fn worker(hall: &Arc<Hall>) -> JoinHandle<u32> {
         while let Some(job) = hall.next_job() {
             done += 1;
             hall.report(job);
+            hall.rest();
         }
         done
     })
@@ -57,7 +81,7 @@ fn every_job_is_done_once_every_answer_arrives_and_all_workers_go_home() {
     in_every_order(2, |hall| {
         let workers = [worker(hall), worker(hall)];
         hall.hand_out(vec![1, 2]);
-        assert_eq!(collect(hall, 2, Hall::reports), [1, 2]);
+        assert_eq!(collect(hall, 2, |hall| hall.reports(None)), [1, 2]);
         hall.close();
         assert_eq!(workers.map(|worker| worker.join().unwrap()).iter().sum::<u32>(), 2);
     });
@@ -79,10 +103,11 @@ fn as_many_workers_are_woken_as_there_are_jobs() {
                     begun = meeting.1.wait(begun).unwrap();
                 }
                 hall.report(job);
+                hall.rest();
             })
         });
         hall.hand_out(vec![1, 2]);
-        assert_eq!(collect(hall, 2, Hall::reports), [1, 2]);
+        assert_eq!(collect(hall, 2, |hall| hall.reports(None)), [1, 2]);
         for worker in workers {
             worker.join().unwrap();
         }
@@ -169,7 +194,7 @@ fn an_exchange_that_was_closed_opens_again_with_nothing_of_before() {
             hall.open();
             let worker = worker(hall);
             hall.hand_out(vec![number]);
-            assert_eq!(hall.reports(), [number]);
+            assert_eq!(hall.reports(None), [number]);
             hall.close();
             assert_eq!(worker.join().unwrap(), 1);
         }

@@ -7,7 +7,7 @@ use crate::path::{Path, member};
 use crate::value::Attributes;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One call as the mock target saw it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -75,6 +75,9 @@ pub(super) struct Group {
 pub(super) struct State {
     pub(super) options: MockOptions,
     pub(super) accounts: Vec<TargetAccount>,
+    /// Where the account of an id stands, and how many have a username, whatever its case.
+    places: HashMap<String, usize>,
+    usernames: HashMap<String, usize>,
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) calls: Vec<MockCall>,
     pub(super) reachable: bool,
@@ -93,6 +96,8 @@ impl State {
         let mut state = Self {
             groups: groups.collect(),
             accounts: Vec::new(),
+            places: HashMap::new(),
+            usernames: HashMap::new(),
             calls: Vec::new(),
             reachable: true,
             made_by_key: BTreeMap::new(),
@@ -116,16 +121,39 @@ impl State {
             account.attributes.entry("userName").or_insert_with(|| Value::from(username.as_str()));
         }
         account.attributes.insert("active".to_owned(), Value::Bool(account.active));
-        match self.accounts.iter_mut().find(|known| known.external_id == account.external_id) {
-            Some(known) => *known = account,
-            None => self.accounts.push(account),
+        self.count_username(account.username.as_deref(), 1);
+        match self.places.get(&account.external_id).and_then(|place| self.accounts.get_mut(*place)) {
+            Some(known) => {
+                let before = std::mem::replace(known, account);
+                self.count_username(before.username.as_deref(), -1);
+            }
+            None => {
+                self.places.insert(account.external_id.clone(), self.accounts.len());
+                self.accounts.push(account);
+            }
         }
     }
 
+    fn count_username(&mut self, username: Option<&str>, by: isize) {
+        if let Some(username) = username {
+            let count = self.usernames.entry(username.to_lowercase()).or_default();
+            *count = count.saturating_add_signed(by);
+        }
+    }
+
+    fn at(&self, external_id: &str) -> Option<&TargetAccount> {
+        self.accounts.get(*self.places.get(external_id)?)
+    }
+
     pub(super) fn take(&mut self, external_id: &str) -> bool {
-        let before = self.accounts.len();
-        self.accounts.retain(|account| account.external_id != external_id);
-        self.accounts.len() != before
+        let Some(place) = self.places.get(external_id).copied().filter(|place| *place < self.accounts.len()) else {
+            return false;
+        };
+        let account = self.accounts.remove(place);
+        self.count_username(account.username.as_deref(), -1);
+        let accounts = self.accounts.iter().enumerate();
+        self.places = accounts.map(|(place, account)| (account.external_id.clone(), place)).collect();
+        true
     }
 
     pub(super) fn group_list(&self) -> Vec<Attributes> {
@@ -150,7 +178,7 @@ impl State {
         let user = self.username(external_id);
         let fault = self.begin(MockCall::on("read", external_id), user.as_deref(), false)?;
         let hidden = fault == Some(MockFault::Hidden);
-        Ok(self.accounts.iter().find(|account| account.external_id == external_id && !hidden).cloned())
+        Ok(self.at(external_id).filter(|_| !hidden).cloned())
     }
 
     pub(super) fn find(&mut self, attribute: &str, value: &Value) -> Result<Vec<TargetAccount>, ConnectorError> {
@@ -269,7 +297,7 @@ impl State {
     }
 
     fn username(&self, external_id: &str) -> Option<String> {
-        self.accounts.iter().find(|account| account.external_id == external_id)?.username.clone()
+        self.at(external_id)?.username.clone()
     }
 
     fn carry_out(&mut self, effect: &Effect) -> Result<Option<TargetAccount>, ConnectorError> {
@@ -305,7 +333,7 @@ impl State {
             return Err(ConnectorError::new(Outcome::Rejected, Code::Rejected.name(), "`userName` is missing"));
         };
         self.check_free(&username, None)?;
-        while self.accounts.iter().any(|account| account.external_id == self.next_id.to_string()) {
+        while self.at(&self.next_id.to_string()).is_some() {
             self.next_id += 1;
         }
         let account = fresh(self.next_id.to_string(), username, attributes);
@@ -340,8 +368,7 @@ impl State {
     }
 
     fn existing(&self, external_id: &str) -> Result<TargetAccount, ConnectorError> {
-        let found = self.accounts.iter().find(|account| account.external_id == external_id).cloned();
-        found.ok_or_else(|| {
+        self.at(external_id).cloned().ok_or_else(|| {
             ConnectorError::new(Outcome::Rejected, Code::AccountMissing.name(), "the account does not exist")
         })
     }
@@ -355,10 +382,10 @@ impl State {
     }
 
     fn check_free(&self, username: &str, holder: Option<&str>) -> Result<(), ConnectorError> {
-        let taken = self.accounts.iter().any(|account| {
-            holder != Some(account.external_id.as_str())
-                && account.username.as_ref().is_some_and(|known| known.to_lowercase() == username.to_lowercase())
-        });
+        let name = username.to_lowercase();
+        let own = holder.and_then(|holder| self.at(holder)?.username.as_ref()).map(|own| own.to_lowercase());
+        let others = self.usernames.get(&name).copied().unwrap_or(0) - usize::from(own.as_ref() == Some(&name));
+        let taken = others > 0;
         if self.options.unique && taken { Err(conflict()) } else { Ok(()) }
     }
 }

@@ -12,7 +12,7 @@ use super::look_up::told;
 use super::{Job, Report, Work};
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect};
+use crate::intake::{LiveApp, LiveApps, Trigger, decide_lane, elect, elect_for};
 use crate::protocol::{Answer, Guard, is_current};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx};
 use crate::time::{Moment, Period};
@@ -42,6 +42,9 @@ fn settle(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Resul
     let current = tx.request(claimed.request.id.as_str())?;
     let same = current.filter(|row| is_current(claimed.fence, row.fence) && !row.request.state.is_finished());
     let same = same.map(|row| lease_over(tx, row));
+    if let (Some(row), Report::NotBegun) = (&same, report) {
+        return not_begun(tx, app, row.clone());
+    }
     if let (Some(row), None, Some(external_id)) = (&same, &claimed.request.user, &claimed.request.external_id) {
         return unowned::settle(tx, app, row.clone(), external_id, job, report);
     }
@@ -61,6 +64,18 @@ fn lease_over(tx: &Tx<'_>, mut row: RequestRow) -> RequestRow {
     row
 }
 
+/// Its turn did not come: it is due as it was before.
+fn not_begun(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    if row.has_attempt() {
+        // Without a code: nothing failed.
+        ended::close(tx, &row, "not_applied", "", "its turn did not come; nothing was sent")?;
+    }
+    row.sending = false;
+    row.retry = None;
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
 /// An answer to an attempt that was given up meanwhile. It changes nothing, and is kept as evidence.
 fn late(tx: &mut Tx<'_>, row: &RequestRow, report: &Report) -> Result<(), Fault> {
     let details = json!({"attempt": row.request.attempts, "outcome": outcome_name(report)});
@@ -78,7 +93,9 @@ fn outcome_name(report: &Report) -> &'static str {
         Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
         Report::Taken { by_conflict: true, .. } => "conflict",
-        Report::TooLate | Report::NotBack(_) | Report::Usable | Report::Taken { .. } => "not_applied",
+        Report::TooLate | Report::NotBegun | Report::NotBack(_) | Report::Usable | Report::Taken { .. } => {
+            "not_applied"
+        }
         Report::Failed(error) | Report::FailedAfterLook(error) => error.outcome.name(),
     }
 }
@@ -119,7 +136,7 @@ impl Settling<'_, '_> {
             Report::Ghost => self.ghost(row),
             Report::Taken { values, by_conflict } => self.taken(row, &values, by_conflict),
             Report::Missing => self.missing(row),
-            Report::TooLate => {
+            Report::TooLate | Report::NotBegun => {
                 let message = "it was too late to send; nothing was sent";
                 let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
                 self.failed(row, &error, Answer::Failed(&error))

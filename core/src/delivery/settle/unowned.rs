@@ -48,7 +48,7 @@ pub(super) fn settle(
         Report::NotBack(error) => failed(tx, app, row, external_id, error, Answer::Failed(&blameless(error))),
         Report::Failed(error) => failed(tx, app, row, external_id, error, Answer::Failed(error)),
         Report::FailedAfterLook(error) => failed(tx, app, row, external_id, error, Answer::FailedAfterLook(error)),
-        Report::TooLate => {
+        Report::TooLate | Report::NotBegun => {
             let message = "it was too late to send; nothing was sent";
             let error = ConnectorError::new(Outcome::NotApplied, Code::Cancelled.name(), message);
             failed(tx, app, row, external_id, &error, Answer::Failed(&error))
