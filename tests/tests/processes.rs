@@ -100,6 +100,7 @@ fn with_a_kill_after(made: u64) -> usize {
 #[test]
 fn a_web_application_and_two_workers_of_which_one_is_killed_finish_everything_once() {
     let rounds = std::env::var("ROLLKEEPER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8);
-    let left: usize = (0..rounds).map(|round| with_a_kill_after(1 + round * 37 % 90)).sum();
+    // Of the first sixty, who are there before: the runs may have done these and ended before the others are put.
+    let left: usize = (0..rounds).map(|round| with_a_kill_after(1 + round * 37 % 60)).sum();
     assert!(left > 0, "no kill interrupted anything");
 }
