@@ -50,6 +50,11 @@ seeds = {
     "mapping": [json.dumps(document) for document in documents],
     "path": paths,
     "filter": [text for _, text in strings([mappings, list(cases("matching"))])],
+    "token": [
+        json.dumps({"access_token": "a", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "r"}),
+        json.dumps({"access_token": "a", "expires_in": "3600", "refresh_token_expires_in": 1e9, "scope": "scim"}),
+        json.dumps({"error": "invalid_grant", "error_description": "gone"}),
+    ],
     "definition": [json.dumps(app) for app in apps],
 }
 for target, texts in seeds.items():

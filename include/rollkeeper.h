@@ -593,6 +593,26 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_FORKED 125
 
 /**
+ * A secret is stored under the host's key alone, and none was given.
+ */
+#define ROLLKEEPER_KEY_REQUIRED 126
+
+/**
+ * A person has to authorise the app anew: its refresh token is no longer accepted.
+ */
+#define ROLLKEEPER_REAUTHORIZATION_NEEDED 127
+
+/**
+ * The authorization server refused a token.
+ */
+#define ROLLKEEPER_TOKEN_REFUSED 128
+
+/**
+ * Another process is having a token renewed.
+ */
+#define ROLLKEEPER_TOKEN_PENDING 129
+
+/**
  * A required attribute has no value.
  */
 #define ROLLKEEPER_MISSING_REQUIRED 200
@@ -1288,6 +1308,63 @@ rollkeeper_status rollkeeper_engine_register_connector(struct rollkeeper_engine 
                                                        const char *name,
                                                        const struct rollkeeper_connector *connector,
                                                        struct rollkeeper_error **error);
+
+/**
+ * Puts a secret of an app into the store, for `{"sealed": name}` in its definition: `value_length` bytes of UTF-8 at `value`,
+ * which are not kept in clear. With NULL it is erased. It is sealed under the engine's key. An app may be put after its
+ * secrets. `by` may be NULL.
+ *
+ * Fails with ROLLKEEPER_KEY_REQUIRED where the engine has no key; ROLLKEEPER_INVALID_ID or
+ * ROLLKEEPER_INVALID_ARGUMENT where app, name or value is empty or too long.
+ *
+ * # Safety
+ * `engine` is valid; `app` and `name` end with NUL; `value` is NULL or leads to `value_length` bytes; `by` is NULL or ends
+ * with NUL; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_set_secret(struct rollkeeper_engine *engine,
+                                               const char *app,
+                                               const char *name,
+                                               const char *value,
+                                               size_t value_length,
+                                               const char *by,
+                                               struct rollkeeper_error **error);
+
+/**
+ * Gives what is known of an app's credentials as JSON: their kind, which secrets they need and whether these can be
+ * had, how old the token in use is, when what a person has to renew ends. Nobody is asked, and no secret is in it.
+ *
+ * Fails with ROLLKEEPER_NOT_FOUND.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `credentials` may be written; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_credentials(const struct rollkeeper_engine *engine,
+                                                const char *app,
+                                                char **credentials,
+                                                struct rollkeeper_error **error);
+
+/**
+ * Gives the file another key: everything that the old one seals is sealed under the new one, in one transaction.
+ * `old_key` leads to 32 bytes, or is NULL where the file has no key; `new_key` leads to 32 bytes. Other processes that
+ * have the file open must open it anew; backups that were made before still need the old key. `by` may be NULL.
+ *
+ * Fails with ROLLKEEPER_KEY_MISSING where `old_key` is not the file's; ROLLKEEPER_READ_ONLY.
+ *
+ * # Safety
+ * `engine` is valid; `old_key` is NULL or leads to 32 bytes; `new_key` leads to 32 bytes; `by` is NULL or ends with
+ * NUL; `error` is NULL or may be written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_rotate_key(struct rollkeeper_engine *engine,
+                                               const uint8_t *old_key,
+                                               const uint8_t *new_key,
+                                               const char *by,
+                                               struct rollkeeper_error **error);
 
 /**
  * Gives accounts by app and external id, as an iterator of JSON records. `filter` is NULL or a JSON object with any of

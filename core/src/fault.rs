@@ -113,6 +113,14 @@ pub enum Code {
     CannotBeUndone = 124,
     /// The engine, or its file, was open when this process was forked.
     Forked = 125,
+    /// A secret is stored under the host's key alone, and none was given.
+    KeyRequired = 126,
+    /// A person has to authorise the app anew: its refresh token is no longer accepted.
+    ReauthorizationNeeded = 127,
+    /// The authorization server refused a token.
+    TokenRefused = 128,
+    /// Another process is having a token renewed.
+    TokenPending = 129,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -256,6 +264,10 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ReconciliationOpen, "reconciliation_open", Caller, Later),
     (CannotBeUndone, "cannot_be_undone", Caller, Never),
     (Forked, "forked", Caller, Never),
+    (KeyRequired, "key_required", Caller, Never),
+    (ReauthorizationNeeded, "reauthorization_needed", Configuration, Later),
+    (TokenRefused, "token_refused", Target, Later),
+    (TokenPending, "token_pending", Target, Now),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),
@@ -342,6 +354,11 @@ impl Code {
     /// Whether trying again can help.
     pub fn retry(self) -> Retry {
         self.row().2
+    }
+
+    /// Whether it says that credentials are not accepted: a person has to give others, and no request is to blame.
+    pub(crate) fn refuses_credentials(self) -> bool {
+        matches!(self, Unauthorized | Forbidden | TokenRefused | ReauthorizationNeeded | SecretMissing | KeyRequired)
     }
 
     /// The code of that name.

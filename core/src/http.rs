@@ -1,6 +1,7 @@
 //! The HTTP port: what the SCIM connector needs from an HTTP client. [`crate::transport`] is ours; a host may supply its own.
 
 use crate::fault::Code;
+use crate::model::ConnectorError;
 use crate::secret::Secret;
 use crate::time::Period;
 use std::fmt;
@@ -14,6 +15,34 @@ pub trait Http: Send + Sync {
     /// [`HttpError`] where there is no answer, with the code `unreachable`, `timeout`, `tls_failed`, `blocked_address`,
     /// `redirected`, `answer_too_large` or `invalid_answer`.
     fn send(&self, request: &Request) -> Result<Response, HttpError>;
+}
+
+/// Where the value of the `Authorization` header comes from. Calls may come from several threads at once.
+pub trait Authorization: Send + Sync {
+    /// The value for the next request; none where nothing is sent.
+    ///
+    /// # Errors
+    /// [`ConnectorError`] of the outcome `not_applied`, where none can be had now.
+    fn header(&self) -> Result<Option<Secret>, ConnectorError>;
+
+    /// Another value in place of one that was refused with 401; none where there is no other.
+    ///
+    /// # Errors
+    /// As of [`Authorization::header`].
+    fn renewed(&self, refused: &Secret) -> Result<Option<Secret>, ConnectorError>;
+}
+
+/// The same value for every request, or none.
+pub(crate) struct FixedAuthorization(pub(crate) Option<Secret>);
+
+impl Authorization for FixedAuthorization {
+    fn header(&self) -> Result<Option<Secret>, ConnectorError> {
+        Ok(self.0.clone())
+    }
+
+    fn renewed(&self, _: &Secret) -> Result<Option<Secret>, ConnectorError> {
+        Ok(None)
+    }
 }
 
 /// A request method.

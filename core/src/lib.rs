@@ -21,6 +21,7 @@ pub mod matching;
 mod pacing;
 pub mod planning;
 pub mod protocol;
+mod renewal;
 pub mod retry;
 pub mod scope;
 
@@ -29,12 +30,14 @@ mod definition;
 pub mod connector;
 pub mod http;
 
+mod oauth;
 pub mod scim;
 mod scratch;
 mod store;
 #[cfg(feature = "http")]
 pub mod transport;
 
+mod authorization;
 mod delivery;
 mod governance;
 mod intake;
@@ -54,6 +57,9 @@ pub use id::{AppId, RequestId, UserId};
 pub use operation::Operation;
 pub use secret::Secret;
 pub use time::{Clock, Moment, Period, SystemClock, Timestamp};
+
+#[doc(hidden)]
+pub use oauth::read_token_answer;
 
 /// What tests need: a clock that moves only when told to, a target in memory with scripted faults, and the suite that
 /// every connector must pass.

@@ -15,25 +15,27 @@ const STEPS: &[(u8, &[&str])] = &[
     (1, &["model"]),
     (2, &["expression", "lane", "lifecycle", "pacing", "retry"]),
     (2, &["mapping", "matching", "protocol", "scope"]),
-    (2, &["planning"]),
+    (2, &["planning", "renewal"]),
     (2, &["definition"]),
     (2, &["analysis"]),
     (3, &["connector", "http"]),
-    (4, &["scim", "scratch", "store", "transport"]),
+    (4, &["oauth", "scim", "scratch", "store", "transport"]),
     (5, &["intake"]),
     (5, &["delivery", "governance"]),
-    (5, &["reconcile"]),
+    (5, &["authorization", "reconcile"]),
     (6, &["engine"]),
     (7, &["lib"]),
 ];
 
 /// What may be named only in these rooms or files.
-const CRATES: [(&str, &str); 5] = [
+const CRATES: [(&str, &str); 7] = [
     ("rusqlite", "store/"),
     ("ureq", "transport/"),
     ("cel", "expression/"),
     ("getrandom", "id.rs"),
     ("rustix", "time/boot.rs"),
+    ("ring", "oauth/"),
+    ("base64", "oauth/"),
 ];
 
 /// What the pure floors may not name, with the one file that may.

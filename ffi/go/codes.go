@@ -60,6 +60,14 @@ const (
 	ErrCannotBeUndone Code = "cannot_be_undone"
 	// ErrForked: the engine, or its file, was open when this process was forked.
 	ErrForked Code = "forked"
+	// ErrKeyRequired: a secret is stored under the host's key alone, and none was given.
+	ErrKeyRequired Code = "key_required"
+	// ErrReauthorizationNeeded: a person has to authorise the app anew; its refresh token is no longer accepted.
+	ErrReauthorizationNeeded Code = "reauthorization_needed"
+	// ErrTokenRefused: the authorization server refused a token.
+	ErrTokenRefused Code = "token_refused"
+	// ErrTokenPending: another process is having a token renewed.
+	ErrTokenPending Code = "token_pending"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

@@ -398,6 +398,10 @@ type AppMetrics struct {
 	OldestRemoval *time.Time `json:"oldest_removal,omitempty"`
 	// PausedUntil is until when the breaker keeps calls back, where it is open.
 	PausedUntil *time.Time `json:"paused_until,omitempty"`
+	// TokenIssuedAt is when the access token in use was given.
+	TokenIssuedAt *time.Time `json:"token_issued_at,omitempty"`
+	// CredentialsExpireAt is when credentials end that only a person can renew.
+	CredentialsExpireAt *time.Time `json:"credentials_expire_at,omitempty"`
 	// Attempts counts attempts since the opening by their outcome.
 	Attempts map[string]int `json:"attempts"`
 	// Ended counts requests that ended since the opening by how: completed, failed, cancelled.

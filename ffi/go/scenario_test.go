@@ -19,6 +19,7 @@ type scenario struct {
 	Description string                       `json:"description"`
 	Start       time.Time                    `json:"start"`
 	Seed        uint64                       `json:"seed"`
+	Key         *byte                        `json:"key"`
 	Apps        []json.RawMessage            `json:"apps"`
 	Steps       []map[string]json.RawMessage `json:"steps"`
 	Expect      json.RawMessage              `json:"expect"` // for people and for the Rust runner
@@ -131,10 +132,45 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		err = p.preview(argument)
 	case "impact":
 		err = p.impact(argument)
+	case "set_secret", "rotate_key", "credentials":
+		err = p.credentials(verb, argument, plain, by)
 	default:
 		err = p.reconcile(verb, argument, plain, by)
 	}
 	return err
+}
+
+// keyOf makes a key as scenarios write it: the byte of which it is made, 32 times.
+func keyOf(part *byte) []byte {
+	if part == nil {
+		return nil
+	}
+	return bytes.Repeat([]byte{*part}, 32)
+}
+
+// credentials performs a step about secrets and keys.
+func (p *player) credentials(verb string, argument json.RawMessage, app, by string) error {
+	if verb == "credentials" {
+		known, err := p.engine.Credentials(app)
+		if err == nil {
+			p.answers = append(p.answers, string(known.Raw))
+		}
+		return err
+	}
+	var given struct {
+		App   string `json:"app"`
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		Old   *byte  `json:"old"`
+		New   *byte  `json:"new"`
+	}
+	if err := json.Unmarshal(argument, &given); err != nil {
+		return err
+	}
+	if verb == "rotate_key" {
+		return p.engine.RotateKey(keyOf(given.Old), keyOf(given.New), by)
+	}
+	return p.engine.SetSecret(given.App, given.Name, given.Value, by)
 }
 
 // preview takes ids and documents.
@@ -346,7 +382,7 @@ func playScenario(t *testing.T, path string) string {
 	must(t, err)
 	p := player{clock: clock}
 	tell := func(alert Alert) { p.alerts = append(p.alerts, string(alert.Raw)) }
-	p.engine = open(t, "", Options{Seed: &played.Seed, VirtualClock: clock, Alerts: tell})
+	p.engine = open(t, "", Options{Key: keyOf(played.Key), Seed: &played.Seed, VirtualClock: clock, Alerts: tell})
 	for _, app := range played.Apps {
 		_, err := p.engine.PutApp(app, "")
 		must(t, err)

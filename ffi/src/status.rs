@@ -61,6 +61,14 @@ pub const ROLLKEEPER_RECONCILIATION_OPEN: Status = 123;
 pub const ROLLKEEPER_CANNOT_BE_UNDONE: Status = 124;
 /// The engine, or its file, was open when this process was forked.
 pub const ROLLKEEPER_FORKED: Status = 125;
+/// A secret is stored under the host's key alone, and none was given.
+pub const ROLLKEEPER_KEY_REQUIRED: Status = 126;
+/// A person has to authorise the app anew: its refresh token is no longer accepted.
+pub const ROLLKEEPER_REAUTHORIZATION_NEEDED: Status = 127;
+/// The authorization server refused a token.
+pub const ROLLKEEPER_TOKEN_REFUSED: Status = 128;
+/// Another process is having a token renewed.
+pub const ROLLKEEPER_TOKEN_PENDING: Status = 129;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

@@ -43,6 +43,10 @@ pub(crate) struct Engine {
 
 type Object<'py> = Bound<'py, PyAny>;
 
+fn key_of(key: &Bound<'_, PyBytes>) -> PyResult<[u8; 32]> {
+    key.as_bytes().try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))
+}
+
 impl Engine {
     fn caller(&self, py: Python<'_>, operation: &'static str) -> PyResult<(rollkeeper::Engine, Caller)> {
         let closed = || Error::new(operation, Fault::new(Code::Closed, "the engine is closed"));
@@ -109,8 +113,7 @@ impl Engine {
             builder = builder.path(path);
         }
         if let Some(key) = key {
-            let key = key.as_bytes().try_into().map_err(|_| PyValueError::new_err("a key has 32 bytes"))?;
-            builder = builder.key(key);
+            builder = builder.key(key_of(key)?);
         }
         if let Some(secrets) = secrets {
             builder = builder.secrets(callback::secrets(keep("secrets", secrets)));
@@ -380,6 +383,33 @@ impl Engine {
 
     fn holds<'py>(&self, py: Python<'py>) -> PyResult<Object<'py>> {
         self.verb(py, "holds", |engine| engine.holds())
+    }
+
+    fn set_secret<'py>(
+        &self,
+        py: Python<'py>,
+        app: &str,
+        name: &str,
+        value: Option<&str>,
+        by: Option<&str>,
+    ) -> PyResult<Object<'py>> {
+        let value = value.map(rollkeeper::Secret::new);
+        self.verb(py, "set_secret", |engine| engine.set_secret(app, name, value.as_ref(), by))
+    }
+
+    fn credentials<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {
+        self.verb(py, "credentials", |engine| engine.credentials(app))
+    }
+
+    fn rotate_key<'py>(
+        &self,
+        py: Python<'py>,
+        old: Option<&Bound<'_, PyBytes>>,
+        new: &Bound<'_, PyBytes>,
+        by: Option<&str>,
+    ) -> PyResult<Object<'py>> {
+        let (old, new) = (old.map(key_of).transpose()?, key_of(new)?);
+        self.verb(py, "rotate_key", |engine| engine.rotate_key(old, new, by))
     }
 
     fn set_maintenance<'py>(&self, py: Python<'py>, app: &str, on: bool, by: &str) -> PyResult<Object<'py>> {

@@ -19,7 +19,7 @@ def play(scenario: dict[str, Any]) -> Dump:
     """Plays a scenario; a step that does not do what it should is an ``AssertionError``."""
     clock = VirtualClock(scenario["start"])
     alerts: list[Record] = []
-    with rollkeeper.Engine.open(None, seed=scenario["seed"], clock=clock, alerts=alerts.append) as engine:
+    with rollkeeper.Engine.open(None, key=_key(scenario.get("key")), seed=scenario["seed"], clock=clock, alerts=alerts.append) as engine:
         stage = _Stage(engine, clock, alerts)
         for app in scenario["apps"]:
             engine.put_app(app)
@@ -28,6 +28,11 @@ def play(scenario: dict[str, Any]) -> Dump:
             code = None if raised is None else raised.code
             assert code == step.get("error"), f"step {index}: {raised or 'no error'}"
         return stage.dump()
+
+
+def _key(byte: Optional[int]) -> Optional[bytes]:
+    """Scenarios write a key as the byte of which it is made, 32 times."""
+    return None if byte is None else bytes([byte]) * 32
 
 
 def golden(dump: Dump) -> str:
@@ -116,6 +121,17 @@ class _Stage:
 
     def do_maintenance(self, asked: dict[str, Any], by: Optional[str]) -> None:
         self.engine.set_maintenance(asked["app"], asked["on"], by=by or "operator")
+
+    def do_set_secret(self, asked: dict[str, Any], by: Optional[str]) -> None:
+        self.engine.set_secret(asked["app"], asked["name"], asked.get("value"), by=by)
+
+    def do_credentials(self, app: str, by: Optional[str]) -> None:
+        self.answers.append(self.engine.credentials(app))
+
+    def do_rotate_key(self, keys: dict[str, Any], by: Optional[str]) -> None:
+        new = _key(keys["new"])
+        assert new is not None
+        self.engine.rotate_key(_key(keys.get("old")), new, by=by)
 
     def do_requests(self, wanted: dict[str, Any], by: Optional[str]) -> None:
         self.answers.extend(self.engine.requests(**wanted))

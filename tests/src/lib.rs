@@ -1,6 +1,7 @@
 //! What rollkeeper's tests, demo and benchmarks share: a fast SCIM server for loopback, real ones, and people for them. The stub
 //! uses nothing of rollkeeper, so that both can be wrong only on their own.
 
+pub mod authorization_server;
 pub mod disk;
 pub mod lossy_vfs;
 pub mod people;
@@ -9,3 +10,4 @@ pub mod server;
 pub mod simulation;
 pub mod snapshots;
 pub mod stub;
+pub mod token_world;

@@ -8,7 +8,7 @@ use reconciliation as steps;
 use rollkeeper::model::{AccountFilter, Alert, App, HoldScope, ImpactOptions, LogFilter, RequestFilter, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
-use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, StoredOr, Timestamp};
+use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, Secret, StoredOr, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,9 @@ pub struct Scenario {
     pub description: String,
     start: String,
     seed: u64,
+    /// The byte of which the engine's key is made, 32 times; without, there is none.
+    #[serde(default)]
+    key: Option<u8>,
     apps: Vec<Value>,
     steps: Vec<Step>,
     /// What a person expects of the end, beside the golden bytes.
@@ -69,6 +72,9 @@ struct Step {
     resume: Option<Holding>,
     holds: Option<Value>,
     maintenance: Option<Maintenance>,
+    set_secret: Option<SetSecret>,
+    credentials: Option<String>,
+    rotate_key: Option<RotateKey>,
     requests: Option<RequestFilter>,
     advance: Option<String>,
     run: Option<Map<String, Value>>,
@@ -121,6 +127,22 @@ struct Holding {
     request: Option<usize>,
     #[serde(default)]
     reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetSecret {
+    app: String,
+    name: String,
+    value: Option<String>,
+}
+
+/// Keys as [`Scenario::key`] has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateKey {
+    old: Option<u8>,
+    new: u8,
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,6 +218,7 @@ impl Scenario {
         let told = Arc::clone(&alerts);
         let tell = move |alert: &Alert| told.lock().unwrap_or_else(PoisonError::into_inner).push(json!(alert));
         let builder = Engine::builder().seed(self.seed).clock(Arc::new(clock.clone())).alerts(Arc::new(tell));
+        let builder = self.key.iter().fold(builder, |builder, byte| builder.key([*byte; 32]));
         let engine = builder.open().map_err(|error| error.to_string())?;
         let mut stage = Stage { engine, clock, answers: Vec::new(), alerts };
         for app in &self.apps {
@@ -289,6 +312,17 @@ impl Stage {
         }
         if let Some(maintenance) = &step.maintenance {
             self.engine.set_maintenance(&maintenance.app, maintenance.on, person)?;
+        }
+        if let Some(secret) = &step.set_secret {
+            let value = secret.value.as_deref().map(Secret::new);
+            self.engine.set_secret(&secret.app, &secret.name, value.as_ref(), by)?;
+        }
+        if let Some(app) = &step.credentials {
+            let known = self.engine.credentials(app)?;
+            self.answers.push(json!(known));
+        }
+        if let Some(keys) = &step.rotate_key {
+            self.engine.rotate_key(keys.old.map(|byte| [byte; 32]), [keys.new; 32], by)?;
         }
         if let Some(filter) = &step.requests {
             self.answers.extend(self.engine.requests(filter)?.iter().map(|request| json!(request)));

@@ -1,5 +1,6 @@
 //! An app's definition, parsed and checked once: a [`Definition`] that exists can be used.
 
+mod auth;
 mod settings;
 
 use crate::expression::{Expression, Reads, Tables, Variable};

@@ -58,6 +58,9 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
         }
         ConnectorDefinition::Mock { .. } => {}
     }
+    if let ConnectorDefinition::Scim(scim) = &app.connector {
+        faults.extend(scim.auth.iter().flat_map(super::auth::faults));
+    }
     retry_faults(&app.retry, &mut faults);
     pace_faults(app, &mut faults);
     if let Some(reconcile) = &app.reconcile {

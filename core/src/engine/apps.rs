@@ -74,6 +74,7 @@ impl Engine {
     pub fn delete_app(&self, id: &str, by: Option<&str>) -> Result<Vec<Request>> {
         let failed = |fault| Error::new("delete_app", fault).about("app", id);
         let ended = self.transact(|tx, _| intake::delete_app(tx, id, by)).map_err(failed)?;
+        self.shared.forget_token(id);
         self.shared.refresh().map_err(failed)?;
         Ok(ended)
     }
@@ -115,11 +116,13 @@ impl Engine {
     /// Asks the app's target whether it can be reached and accepts the credentials. Nothing is changed there.
     ///
     /// # Errors
-    /// `not_found` where there is no such app. A target in trouble is an answer, not an error.
+    /// `not_found` where there is no such app; store errors. A target in trouble is an answer, not an error.
     pub fn test_app(&self, id: &str) -> Result<AppTest> {
+        let failed = |fault| Error::new("test_app", fault).about("app", id);
+        self.shared.refresh().map_err(failed)?;
         let (apps, _) = self.shared.apps();
         let live = apps.values().find(|live| live.definition.app.id.as_str() == id);
-        let live = live.ok_or_else(|| Error::new("test_app", no_app()).about("app", id))?;
+        let live = live.ok_or_else(|| failed(no_app()))?;
         let connector = match connector_of(live) {
             Ok(connector) => connector,
             Err(fault) => {

@@ -6,11 +6,11 @@ use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
+use crate::http::Http;
 use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
-use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, SecretSource, TargetDescription, read_part};
+use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, TargetDescription, read_part};
 use crate::scim;
-use crate::secret::Secret;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,6 +62,7 @@ impl Shared {
             Err(fault) => (None, vec![fault]),
         };
         let attributes = known_attributes(&app, connector.as_deref(), described.as_ref());
+        faults.extend(self.unusable_key(&app));
         let definition = Definition::compile(app, attributes.as_deref()).map_err(|found| faults.extend(found));
         match definition {
             Ok(definition) if faults.is_empty() => Ok(live(definition, connector, described, attributes)),
@@ -109,44 +110,16 @@ impl Shared {
         }
     }
 
-    #[cfg(feature = "http")]
     fn scim(&self, app: &App, definition: &ScimDefinition) -> Result<Option<Arc<dyn Connector>>, Fault> {
-        use crate::transport::{Transport, TransportOptions};
-        // Whether the URL may be called does not depend on a secret that may be missing for now.
+        // Whether the URLs may be called does not depend on a secret that may be missing for now.
         scim::check_base_url(&definition.base_url)?;
-        let token = match &definition.auth {
-            None => None,
-            Some(Auth::Bearer { token }) => match self.secret(token) {
-                Some(token) => Some(token),
-                None => return Ok(None),
-            },
-        };
-        let options = TransportOptions {
-            allow_private: definition.allow_private_addresses,
-            timeout: app.timeouts.request,
-            idle_connections: app.rate.concurrency as usize,
-            ..TransportOptions::default()
-        };
-        let transport = Arc::new(Transport::new(options)?);
-        let connector = scim::ScimConnector::new(definition, token, transport, app.timeouts.request)?;
-        Ok(Some(Arc::new(connector)))
-    }
-
-    #[cfg(not(feature = "http"))]
-    fn scim(&self, _app: &App, _definition: &ScimDefinition) -> Result<Option<Arc<dyn Connector>>, Fault> {
-        Err(Fault::new(crate::fault::Code::Unsupported, "this build has no HTTP client of its own").at("connector"))
-    }
-
-    /// The secret of a definition, none where it cannot be had.
-    pub(super) fn secret(&self, source: &SecretSource) -> Option<Secret> {
-        match source {
-            SecretSource::Secret(name) => self.secrets.as_ref().and_then(|secrets| secrets(name)),
-            SecretSource::Env(name) => std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new),
-            SecretSource::File(path) => {
-                let text = std::fs::read_to_string(path).ok()?;
-                text.lines().next().filter(|line| !line.is_empty()).map(Secret::new)
-            }
+        if let Some(Auth::OAuth(oauth)) = &definition.auth {
+            scim::check_token_endpoint(&oauth.token_endpoint)?;
         }
+        let http = client(app, definition)?;
+        let Some(authorization) = self.authorization(app, definition.auth.as_ref(), &http)? else { return Ok(None) };
+        let connector = scim::ScimConnector::authorized(definition, authorization, http, app.timeouts.request)?;
+        Ok(Some(Arc::new(connector)))
     }
 
     /// Makes the connector of an app anew, with its credentials as they are now.
@@ -180,6 +153,24 @@ impl Shared {
             apps.live.insert(id, again);
         }
     }
+}
+
+/// An HTTP client for a target and its authorization server.
+#[cfg(feature = "http")]
+fn client(app: &App, definition: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
+    use crate::transport::{Transport, TransportOptions};
+    let options = TransportOptions {
+        allow_private: definition.allow_private_addresses,
+        timeout: app.timeouts.request,
+        idle_connections: app.rate.concurrency as usize,
+        ..TransportOptions::default()
+    };
+    Ok(Arc::new(Transport::new(options)?))
+}
+
+#[cfg(not(feature = "http"))]
+fn client(_: &App, _: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
+    Err(Fault::new(Code::Unsupported, "this build has no HTTP client of its own").at("connector"))
 }
 
 fn capabilities(connector: &dyn Connector) -> Capabilities {

@@ -6,6 +6,7 @@ mod apps;
 mod connectors;
 #[cfg(test)]
 mod cost;
+mod credentials;
 mod error;
 mod explain;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use pure::{can_change, check_expression, evaluate, evaluate_with, match_acco
 pub use rows::Rows;
 pub use trial::StoredOr;
 
+use crate::authorization::Desk;
 use crate::connector::Connector;
 use crate::connector::mock::MockTarget;
 use crate::delivery::{Host, RunState, interrupt, lock};
@@ -49,7 +51,7 @@ use crate::store::{Owner, Store, Together, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// An engine over one store. Clones are the same engine; it may be used from any thread.
 ///
@@ -94,6 +96,10 @@ struct Shared {
     registered: Mutex<HashMap<String, Arc<dyn Connector>>>,
     mocks: Mutex<HashMap<AppId, MockTarget>>,
     run: RunState,
+    /// Where the threads of this process meet for each app's token.
+    desks: Mutex<HashMap<AppId, Arc<Desk>>>,
+    /// Itself, for what its connectors ask of it.
+    me: Weak<Shared>,
 }
 
 impl Engine {
@@ -108,7 +114,7 @@ impl Engine {
         let (store, alone) =
             Store::open_at(builder.path.as_deref(), builder.key, random, !builder.read_only).map_err(failed)?;
         let engine = Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new_cyclic(|me| Shared {
                 owner: Owner::here(),
                 store: Arc::new(Mutex::new(store)),
                 together: Together::default(),
@@ -124,6 +130,8 @@ impl Engine {
                 registered: Mutex::default(),
                 mocks: Mutex::default(),
                 run: RunState::default(),
+                desks: Mutex::default(),
+                me: Weak::clone(me),
             }),
         };
         engine.shared.refresh().map_err(failed)?;
@@ -138,6 +146,7 @@ impl Engine {
     fn take_over(&self) -> std::result::Result<(), Fault> {
         let left = self.transact(|tx, apps| {
             tx.forget_work()?;
+            tx.leave_all_asking()?;
             for row in tx.left_sending()? {
                 if let Some(app) = apps.get(&row.request.app) {
                     interrupt(tx, app, row)?;

@@ -5,7 +5,7 @@ use super::{Engine, Result};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::mapping::{varies, warnings};
-use crate::model::{App, Auth, ConnectorDefinition, Readiness, Validation};
+use crate::model::{App, ConnectorDefinition, Credentials, Readiness, Validation};
 use crate::operation::Operation;
 
 impl Engine {
@@ -32,11 +32,12 @@ impl Engine {
 
     /// The items of the readiness list that fail, as faults.
     pub(super) fn unready(&self, live: &LiveApp) -> Vec<Fault> {
+        let known = self.shared.credentials_of(&live.definition.app);
         let failing = self.readiness(live).into_iter().filter(|item| !item.ready && item.item != "mapping");
         let unready = failing.map(|item| {
             let code = match item.item.as_str() {
                 "connector" => Code::UnknownConnector,
-                "credentials" => Code::SecretMissing,
+                "credentials" => known.fault.as_ref().map_or(Code::SecretMissing, |fault| fault.code),
                 "matching" => Code::MatchingRequired,
                 _ => Code::NotReady,
             };
@@ -48,14 +49,15 @@ impl Engine {
     fn readiness(&self, live: &LiveApp) -> Vec<Readiness> {
         let app = &live.definition.app;
         let item = |item: &str, ready: bool, detail: String| Readiness { item: item.to_owned(), ready, detail };
-        let credentials = self.has_credentials(app);
+        let known = self.shared.credentials_of(app);
+        let credentials = known.ready;
         let connector = live.connector.is_some() || !credentials;
         let missing = unwritten_of(live).len();
         let matching = !app.matching.rules.is_empty() || app.create_without_match;
         let removes = app.operations.allows(Operation::Deactivate) || app.operations.allows(Operation::Delete);
         vec![
             item("connector", connector, connector_detail(app, connector)),
-            item("credentials", credentials, text(credentials, "known or not needed", "the secret cannot be had")),
+            item("credentials", credentials, credentials_detail(&known)),
             item("mapping", missing == 0, mapping_detail(app, missing == 0)),
             item(
                 "matching",
@@ -70,20 +72,23 @@ impl Engine {
             item("pilot", true, text(app.pilot.is_none(), "everybody", "only users of the pilot gain access")),
         ]
     }
-
-    fn has_credentials(&self, app: &App) -> bool {
-        match &app.connector {
-            ConnectorDefinition::Scim(scim) => match &scim.auth {
-                None => true,
-                Some(Auth::Bearer { token }) => self.shared.secret(token).is_some(),
-            },
-            ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => true,
-        }
-    }
 }
 
 fn text(good: bool, yes: &str, no: &str) -> String {
     if good { yes } else { no }.to_owned()
+}
+
+fn credentials_detail(known: &Credentials) -> String {
+    let missing = known.secrets.iter().find(|secret| !secret.available);
+    match (known.ready, &known.fault, missing, known.expires_at) {
+        (true, _, _, None) => "known or not needed".to_owned(),
+        (true, _, _, Some(end)) => format!("known; they end at {end}"),
+        (false, Some(fault), _, _) => fault.message.clone(),
+        (false, None, Some(missing), _) if known.kind == "oauth2" => {
+            format!("the secret of `{}` cannot be had", missing.field)
+        }
+        (false, None, _, _) => "the secret cannot be had".to_owned(),
+    }
 }
 
 fn connector_detail(app: &App, connected: bool) -> String {

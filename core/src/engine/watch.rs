@@ -60,6 +60,10 @@ impl Engine {
         for app in live.keys() {
             apps.entry(app.clone()).or_default();
         }
+        for (app, metrics) in &mut apps {
+            let times = live.get(app).map(|live| self.shared.times_of(&live.definition.app));
+            (metrics.token_issued_at, metrics.credentials_expire_at) = times.unwrap_or_default();
+        }
         let counted = lock(&self.shared.counters.0);
         let now = self.now();
         for (app, metrics) in &mut apps {

@@ -38,6 +38,7 @@ impl Engine {
         let epoch = self.shared.run.epoch();
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout.to_std());
         let mut before = Progress::default();
+        self.tell_of_ends()?;
         reconcile::carry_on(host)?;
         self.go_on_with_leavers()?;
         loop {

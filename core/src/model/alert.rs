@@ -34,6 +34,10 @@ pub enum AlertKind {
     TargetPaused,
     /// A target refuses the credentials; nothing is sent to it but probes.
     CredentialsRefused,
+    /// The refresh token is no longer accepted; a person has to authorise the app anew.
+    ReauthorizationNeeded,
+    /// Credentials end soon, and only a person can give others.
+    CredentialsExpire,
     /// A target has not been reached for a day; told again every day.
     TargetQuarantined,
     /// What a plan would take away waits for a second person.
@@ -59,6 +63,8 @@ impl AlertKind {
             Self::NotKept => "not_kept",
             Self::TargetPaused => "target_paused",
             Self::CredentialsRefused => "credentials_refused",
+            Self::ReauthorizationNeeded => "reauthorization_needed",
+            Self::CredentialsExpire => "credentials_expire",
             Self::TargetQuarantined => "target_quarantined",
             Self::PlanHeld => "plan_held",
             Self::ReviewNeeded => "review_needed",
@@ -84,6 +90,10 @@ impl AlertKind {
             Self::NotKept => "look whether the target has another name for the attribute, or drop its rule",
             Self::TargetPaused => "nothing, if the target comes back; the queue is kept",
             Self::CredentialsRefused => "give the app valid credentials; the queue is kept",
+            Self::ReauthorizationNeeded => {
+                "authorise the app at the target anew and give the new refresh token; the queue is kept"
+            }
+            Self::CredentialsExpire => "give the app new credentials before the time that the log entry names",
             Self::TargetQuarantined => {
                 "mend the target or its credentials, or set the app to maintenance; the queue is kept"
             }
@@ -153,6 +163,8 @@ impl Alert {
             "not_kept" => AlertKind::NotKept,
             "paused" if code().is_some_and(is_refusal) => AlertKind::CredentialsRefused,
             "paused" => AlertKind::TargetPaused,
+            "reauthorization_needed" => AlertKind::ReauthorizationNeeded,
+            "credentials_expire" => AlertKind::CredentialsExpire,
             "quarantined" => AlertKind::TargetQuarantined,
             "held" => AlertKind::PlanHeld,
             "analyzed" if has_items(details, "review") => AlertKind::ReviewNeeded,
@@ -174,7 +186,7 @@ impl Alert {
 
 /// Refused credentials are mended by a person, a target that fails mostly by itself.
 fn is_refusal(code: &str) -> bool {
-    matches!(Code::from_name(code), Some(Code::Unauthorized | Code::Forbidden))
+    Code::from_name(code).is_some_and(Code::refuses_credentials)
 }
 
 fn has_items(details: &Value, state: &str) -> bool {

@@ -1,7 +1,7 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
 use super::{
-    BrakeSettings, BreakerSettings, MatchingDefinition, Rate, ReconcileSettings, RetryPolicy, Settle, Timeouts,
+    Auth, BrakeSettings, BreakerSettings, MatchingDefinition, Rate, ReconcileSettings, RetryPolicy, Settle, Timeouts,
 };
 use crate::id::AppId;
 use crate::operation::Operation;
@@ -172,29 +172,6 @@ pub struct ScimFeatures {
     /// Whether the target means by 403 that it is asked too often, as some do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forbidden_is_rate_limit: bool,
-}
-
-/// How we prove who we are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Auth {
-    /// A static bearer token (RFC 6750).
-    Bearer {
-        /// Where the token is had from.
-        token: SecretSource,
-    },
-}
-
-/// Where a secret is had from. The secret itself never stands in a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum SecretSource {
-    /// From the host's `secrets` callback, by name.
-    Secret(String),
-    /// From an environment variable.
-    Env(String),
-    /// From a file's first line.
-    File(String),
 }
 
 /// Grants that entitle to an app; any one of them is enough.

@@ -37,6 +37,12 @@ pub struct AppMetrics {
     /// Until when the breaker keeps calls back, where it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
+    /// When the access token in use was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_issued_at: Option<Timestamp>,
+    /// When credentials end that only a person can renew, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_expire_at: Option<Timestamp>,
     /// Attempts since the opening, by their outcome.
     pub attempts: BTreeMap<String, u64>,
     /// Requests that ended since the opening, by how: `completed`, `failed`, `cancelled`.
@@ -91,6 +97,11 @@ impl Metrics {
         self.gauge(&mut text, "rollkeeper_target_paused", "Whether the breaker keeps calls back.", |app| {
             Some(u64::from(app.paused_until.is_some_and(|until| until > self.at)))
         });
+        let help = "How old the access token in use is.";
+        self.gauge(&mut text, "rollkeeper_token_age_seconds", help, |app| app.token_issued_at.map(age));
+        let left = |end: Timestamp| end.since(self.at).as_micros().cast_unsigned() / 1_000_000;
+        let help = "How long credentials last that only a person can renew.";
+        self.gauge(&mut text, "rollkeeper_credentials_left_seconds", help, |app| app.credentials_expire_at.map(left));
         let by = |text: &mut Exposition, name, help, label, counts: fn(&AppMetrics) -> &BTreeMap<String, u64>| {
             text.family(name, "counter", help);
             for (app, metrics) in &self.apps {

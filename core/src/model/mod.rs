@@ -3,6 +3,7 @@
 mod account;
 mod alert;
 mod app;
+mod auth;
 mod evidence;
 mod hold;
 mod matching;
@@ -19,6 +20,7 @@ mod user;
 pub use account::*;
 pub use alert::*;
 pub use app::*;
+pub use auth::*;
 pub use evidence::*;
 pub use hold::*;
 pub use matching::*;

@@ -1,9 +1,10 @@
 //! What is wrong with the shape of a document, told so that a person can mend it. Serde's own texts are taken over only
 //! where they name keys: elsewhere they quote the value that was found, which may be a secret.
 
-use super::{Auth, ConnectorDefinition, Reaction, ScimDefinition, SecretSource, Situation};
+use super::{Auth, ConnectorDefinition, OAuth, Reaction, ScimDefinition, SecretSource, Situation};
 use crate::fault::{Code, Fault};
 use crate::likeness::hint;
+use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -70,10 +71,15 @@ pub(super) fn list_for_object(app: &Value) -> Result<(), Fault> {
     Ok(())
 }
 
-const OBJECTS: [&str; 22] = [
+const OBJECTS: [&str; 27] = [
     "connector",
     "connector.auth",
     "connector.auth.token",
+    "connector.auth.password",
+    "connector.auth.client_secret",
+    "connector.auth.private_key",
+    "connector.auth.refresh_token",
+    "connector.auth.parameters",
     "connector.features",
     "assigned_to",
     "pilot",
@@ -132,7 +138,7 @@ pub(super) fn in_connector(app: &Value, found: Fault) -> Fault {
     let inner = match connector.get("kind").and_then(Value::as_str) {
         Some("scim") => below::<ScimDefinition>(connector, "connector").or_else(|| {
             let auth = connector.get("auth").and_then(Value::as_object)?;
-            choice(auth, "connector.auth", &["bearer"])
+            choice(auth, "connector.auth", &AUTH_KINDS)
         }),
         Some("mock") => below::<Mock>(connector, "connector"),
         Some("custom") => below::<Custom>(connector, "connector"),
@@ -140,10 +146,20 @@ pub(super) fn in_connector(app: &Value, found: Fault) -> Fault {
     };
     let auth = connector.get("auth").and_then(Value::as_object);
     let within = inner.as_ref().is_some_and(|fault| fault.attribute.as_deref() == Some("connector.auth"));
-    let deeper = auth.filter(|_| within).and_then(|auth| {
-        choice(auth, "connector.auth", &["bearer"]).or_else(|| below::<Bearer>(auth, "connector.auth"))
-    });
+    let deeper = auth.filter(|_| within).and_then(in_auth);
     deeper.or(inner).unwrap_or(found)
+}
+
+const AUTH_KINDS: [&str; 3] = ["bearer", "basic", "oauth2"];
+
+/// What is wrong with the credentials.
+fn in_auth(auth: &Attributes) -> Option<Fault> {
+    let place = "connector.auth";
+    choice(auth, place, &AUTH_KINDS).or_else(|| match auth.get("kind").and_then(Value::as_str) {
+        Some("bearer") => below::<Bearer>(auth, place),
+        Some("basic") => below::<Basic>(auth, place),
+        _ => below::<OAuth>(auth, place),
+    })
 }
 
 // What the variants of `ConnectorDefinition` and `Auth` hold beside their kind.
@@ -168,6 +184,19 @@ struct Custom {
 struct Bearer {
     #[serde(rename = "token")]
     _token: SecretSource,
+    #[serde(default, rename = "expires_at")]
+    _expires_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Basic {
+    #[serde(rename = "username")]
+    _username: String,
+    #[serde(rename = "password")]
+    _password: SecretSource,
+    #[serde(default, rename = "expires_at")]
+    _expires_at: Option<Timestamp>,
 }
 
 /// What is wrong with the other members of an object that has a kind.
@@ -202,7 +231,7 @@ fn fault(text: &str, path: &str) -> Fault {
         let help =
             if near.is_empty() && !names.is_empty() { format!("; it may have {}", listed(&names)) } else { near };
         Fault::new(Code::UnknownKey, format!("{place} has an unknown key `{key}`{help}"))
-    } else if path.ends_with("auth.token") {
+    } else if SECRETS.iter().any(|field| path.strip_suffix(field).is_some_and(|before| before.ends_with("auth."))) {
         let message = format!(
             "{place} must say where the secret is had from, as {{\"secret\": \"name\"}}; the secret itself does not belong here"
         );
@@ -237,6 +266,9 @@ fn fault(text: &str, path: &str) -> Fault {
     };
     if path == "." { fault } else { fault.at(path) }
 }
+
+/// Fields that say where a secret is had from.
+const SECRETS: [&str; 5] = ["token", "password", "client_secret", "private_key", "refresh_token"];
 
 const OPERATIONS: [&str; 7] = ["create", "update", "deactivate", "activate", "freeze", "unfreeze", "delete"];
 
@@ -286,6 +318,6 @@ const _: fn(&ConnectorDefinition, &Auth) = |connector, auth| {
         ConnectorDefinition::Scim(_) | ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => {}
     }
     match auth {
-        Auth::Bearer { .. } => {}
+        Auth::Bearer { .. } | Auth::Basic { .. } | Auth::OAuth(_) => {}
     }
 };

@@ -14,7 +14,7 @@ mod tests;
 
 pub(crate) use ahead::{LONGEST, depth, typical};
 
-use crate::fault::Code;
+use crate::fault::{Blame, Code};
 use crate::model::{BreakerSettings, ConnectorError, Rate, WaitingFor};
 use crate::time::{Period, Timestamp};
 
@@ -123,9 +123,11 @@ impl Health {
     /// What a failure says about the target. A refused record says nothing against it.
     pub(crate) fn of(error: &ConnectorError) -> Self {
         match Code::from_name(&error.code) {
-            Some(code @ (Code::Unauthorized | Code::Forbidden)) => Self::Refused(code),
+            Some(code) if code.refuses_credentials() => Self::Refused(code),
             Some(Code::RateLimited) => Self::Patience(error.retry_after),
-            Some(Code::Cancelled) => Self::Unknown,
+            // Something on our side kept the call from being sent.
+            Some(Code::Cancelled | Code::TokenPending) => Self::Unknown,
+            Some(code) if code.blame() == Blame::Store => Self::Unknown,
             Some(
                 code @ (Code::Unreachable
                 | Code::Timeout

@@ -1,6 +1,6 @@
 //! What follows a failed attempt. Pure: randomness and time are arguments.
 
-use crate::fault::Code;
+use crate::fault::{Blame, Code};
 use crate::model::{ConnectorError, Outcome, RetryPolicy, WaitingFor};
 use crate::operation::Operation;
 use crate::time::{Period, Timestamp};
@@ -55,7 +55,13 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
     let mut policy = facts.policy.after(code);
     // None says anything about this request: the target asks for patience or for other credentials, cannot be reached, or
     // nothing was sent at all.
-    let blameless = matches!(code, Some(Code::RateLimited | Code::Unauthorized | Code::Cancelled))
+    let without_token = code.is_some_and(|code| {
+        (code.refuses_credentials() && code != Code::Forbidden)
+            || code == Code::TokenPending
+            || code.blame() == Blame::Store
+    });
+    let blameless = without_token
+        || matches!(code, Some(Code::RateLimited | Code::Cancelled))
         || (failure.outcome == Outcome::NotApplied && matches!(code, Some(Code::Unreachable | Code::TlsFailed)));
     if blameless && code.is_none_or(|code| !facts.policy.by_code.contains_key(code.name())) {
         policy.cap = policy.cap.min(LONGEST_BLAMELESS);

@@ -4,9 +4,8 @@ use super::patience;
 use super::url::BaseUrl;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
-use crate::http::{Http, HttpError, Method, Request, Response};
+use crate::http::{Authorization, Http, HttpError, Method, Request, Response};
 use crate::path::member;
-use crate::secret::Secret;
 use crate::time::Period;
 use crate::value::Attributes;
 use serde_json::{Value, json};
@@ -36,7 +35,7 @@ const SCIM_TYPES: [&str; 14] = [
 pub(super) struct Exchange {
     http: Arc<dyn Http>,
     pub(super) base: BaseUrl,
-    authorization: Option<Secret>,
+    authorization: Arc<dyn Authorization>,
     timeout: Period,
     /// The target means by 403 that it is asked too often.
     forbidden_is_rate_limit: bool,
@@ -53,11 +52,10 @@ impl Exchange {
     pub(super) fn new(
         http: Arc<dyn Http>,
         base: BaseUrl,
-        token: Option<Secret>,
+        authorization: Arc<dyn Authorization>,
         timeout: Period,
         forbidden_is_rate_limit: bool,
     ) -> Self {
-        let authorization = token.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
         Self {
             http,
             base,
@@ -139,15 +137,24 @@ impl Exchange {
         if body.is_some() {
             headers.push(("content-type", content.to_owned()));
         }
-        let request = Request {
+        let mut request = Request {
             method,
             url: url.to_owned(),
             headers,
-            authorization: self.authorization.clone(),
+            authorization: self.authorization.header()?,
             body: body.map(|body| body.to_string().into_bytes()),
             timeout: self.timeout,
         };
-        let mut response = self.http.send(&request).map_err(|error| without_answer(method, error))?;
+        let send = |request: &Request| self.http.send(request).map_err(|error| without_answer(method, error));
+        let mut response = send(&request)?;
+        // What was refused for its credentials did nothing, and goes out once more where there are others.
+        if response.status == 401
+            && let Some(refused) = &request.authorization
+            && let Some(other) = self.authorization.renewed(refused)?
+        {
+            request.authorization = Some(other);
+            response = send(&request)?;
+        }
         if response.status == 403 && self.forbidden_is_rate_limit {
             response.status = 429;
         }

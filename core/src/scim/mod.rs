@@ -23,7 +23,7 @@ use crate::connector::{
     SchemaAttribute, TargetAccount, TargetCall, TargetRequest,
 };
 use crate::fault::{Code, Fault};
-use crate::http::{Http, Method, Response};
+use crate::http::{Authorization, FixedAuthorization, Http, Method, Response};
 use crate::model::{ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
@@ -49,6 +49,17 @@ pub fn built_in_schema() -> Vec<SchemaAttribute> {
 /// `invalid_url`, as for [`ScimConnector::new`].
 pub(crate) fn check_base_url(text: &str) -> Result<(), Fault> {
     url::BaseUrl::parse(text).map(drop)
+}
+
+/// Whether a definition's token endpoint may be called, by the same rules.
+///
+/// # Errors
+/// `invalid_url`.
+pub(crate) fn check_token_endpoint(text: &str) -> Result<(), Fault> {
+    url::BaseUrl::parse(text).map(drop).map_err(|fault| {
+        let message = fault.message.replace("the base URL", "the token endpoint");
+        Fault::new(fault.code, message.replace("/scim/v2", "/oauth/token")).at("connector.auth.token_endpoint")
+    })
 }
 
 /// How many accounts a page is asked for.
@@ -81,13 +92,6 @@ impl ScimConnector {
         http: Arc<dyn Http>,
         timeout: Period,
     ) -> Result<Self, Fault> {
-        let base = url::BaseUrl::parse(&definition.base_url)?;
-        let features = &definition.features;
-        let page_size = features.page_size.unwrap_or(PAGE_SIZE);
-        if !(1..=10_000).contains(&page_size) {
-            let fault = Fault::new(Code::InvalidArgument, "the page size must be between 1 and 10,000");
-            return Err(fault.at("connector.features.page_size"));
-        }
         if definition.auth.is_some() && token.is_none() {
             return Err(Fault::new(Code::SecretMissing, "the connector's token is missing").at("connector.auth"));
         }
@@ -95,10 +99,31 @@ impl ScimConnector {
             let message = "the connector's token has characters that cannot stand in a header";
             return Err(Fault::new(Code::InvalidArgument, message).at("connector.auth"));
         }
+        let header = token.map(|token| Secret::new(format!("Bearer {}", token.reveal())));
+        Self::authorized(definition, Arc::new(FixedAuthorization(header)), http, timeout)
+    }
+
+    /// A connector that proves itself by what `authorization` gives.
+    ///
+    /// # Errors
+    /// `invalid_url` and `invalid_argument` as of [`ScimConnector::new`].
+    pub fn authorized(
+        definition: &ScimDefinition,
+        authorization: Arc<dyn Authorization>,
+        http: Arc<dyn Http>,
+        timeout: Period,
+    ) -> Result<Self, Fault> {
+        let base = url::BaseUrl::parse(&definition.base_url)?;
+        let features = &definition.features;
+        let page_size = features.page_size.unwrap_or(PAGE_SIZE);
+        if !(1..=10_000).contains(&page_size) {
+            let fault = Fault::new(Code::InvalidArgument, "the page size must be between 1 and 10,000");
+            return Err(fault.at("connector.features.page_size"));
+        }
         let mut unique_keys = vec!["userName".to_owned()];
         unique_keys.extend(features.unique_keys.iter().filter(|key| *key != "userName").cloned());
         Ok(Self {
-            exchange: Exchange::new(http, base, token, timeout, features.forbidden_is_rate_limit),
+            exchange: Exchange::new(http, base, authorization, timeout, features.forbidden_is_rate_limit),
             page_size,
             unique_keys,
             may_put: features.patch != Some(true),

@@ -216,7 +216,7 @@ impl Tx<'_> {
     pub(super) fn user_key(&self, user: &UserId) -> Result<Option<UserKey>, Fault> {
         let stored =
             self.row("SELECT key FROM user_key WHERE user_id = $1", [user.as_str()], |row| row.get::<_, Vec<u8>>(0))?;
-        stored.map(|stored| self.vault.unwrap(user, &stored)).transpose()
+        stored.map(|stored| self.vault.unwrap(user.as_str(), &stored)).transpose()
     }
 
     /// Stores an account whole. With an account that is gone goes what was known on its behalf: the unique values that it

@@ -2,7 +2,7 @@
 
 use super::{Tx, UserKey};
 use crate::fault::Fault;
-use crate::id::{AppId, UserId};
+use crate::id::AppId;
 use rusqlite::params;
 
 impl Tx<'_> {
@@ -12,7 +12,7 @@ impl Tx<'_> {
             return Ok(key);
         }
         let key = self.vault.new_user_key()?;
-        let stored = self.vault.wrap(&place(app)?, &key)?;
+        let stored = self.wrap(&place(app), &key)?;
         self.execute(
             "INSERT INTO reconciled (app_id, key) VALUES ($1, $2) ON CONFLICT (app_id) DO UPDATE SET key = excluded.key",
             params![app.as_str(), stored],
@@ -24,11 +24,11 @@ impl Tx<'_> {
     pub(crate) fn known_app_key(&self, app: &AppId) -> Result<Option<UserKey>, Fault> {
         let stored = self.row("SELECT key FROM reconciled WHERE app_id = $1", [app.as_str()], |row| row.get(0))?;
         let stored: Option<Vec<u8>> = stored.flatten();
-        stored.map(|stored| self.vault.unwrap(&place(app)?, &stored)).transpose()
+        stored.map(|stored| self.vault.unwrap(&place(app), &stored)).transpose()
     }
 }
 
 /// What the wrapped key is bound to, as a user's is to the user.
-fn place(app: &AppId) -> Result<UserId, Fault> {
-    UserId::new(format!("rollkeeper app {app}"))
+pub(super) fn place(app: impl std::fmt::Display) -> String {
+    format!("rollkeeper app {app}")
 }

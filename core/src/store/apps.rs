@@ -47,9 +47,11 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks an app as deleted.
+    /// Marks an app as deleted. Its secrets and tokens are gone with it.
     pub(crate) fn delete_app(&self, id: &AppId) -> Result<(), Fault> {
         self.raise_apps_revision()?;
+        self.execute("DELETE FROM secret WHERE app_id = $1", [id.as_str()])?;
+        self.execute("DELETE FROM token WHERE app_id = $1", [id.as_str()])?;
         self.execute("UPDATE app SET deleted_at = $1 WHERE id = $2", params![self.now.as_micros(), id.as_str()])?;
         Ok(())
     }

@@ -22,10 +22,13 @@ mod reconciliations;
 mod references;
 mod requests;
 mod reservations;
+mod rotation;
 mod schemas;
+mod secrets;
 mod source;
 mod staging;
 mod together;
+mod tokens;
 mod undo;
 mod users;
 mod vault;
@@ -42,11 +45,12 @@ pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};
 pub(crate) use together::Together;
+pub(crate) use tokens::{Asking, TokenRow, TokenValue};
 pub(crate) use users::{StoredUser, UserState};
 pub(crate) use vault::{UserKey, fingerprint};
 
 use crate::fault::{Code, Fault};
-use crate::id::{Random, RequestId, UserId};
+use crate::id::{Random, RequestId};
 use crate::model::LogEntry;
 use crate::time::{Moment, Timestamp};
 use crate::value::Attributes;
@@ -54,6 +58,10 @@ use dialect::store_fault;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, TransactionBehavior};
 use std::path::Path;
 use vault::Vault;
+
+/// A sealed word in `meta`, by which the host's key is known to be the file's.
+const KEY_CHECK: &str = "key_check";
+const KEY_CHECK_PLACE: &str = "rollkeeper key check";
 
 /// One open database.
 pub(crate) struct Store {
@@ -143,25 +151,27 @@ impl Store {
     /// Makes sure that the host's key is the one of the file, before anything is done. A new file remembers its key by a
     /// sealed word; one without a key says so.
     fn check_key(&mut self, writes: bool) -> Result<(), Fault> {
-        let place = UserId::new("rollkeeper key check")?;
-        let known = self.read(Timestamp::default(), |tx| tx.meta("key_check"))?;
-        match known {
+        let known = self.read(Timestamp::default(), |tx| tx.meta(KEY_CHECK))?;
+        let known = match known {
             Some(known) => {
                 let stored =
                     unhex(&known).ok_or_else(|| Fault::new(Code::StoreDamaged, "the key check cannot be read"))?;
-                self.vault.unwrap(&place, &stored)?;
-                if self.vault.is_keyed() == Vault::is_wrapped(&stored) {
-                    return Ok(());
+                self.vault.unwrap(KEY_CHECK_PLACE, &stored)?;
+                if self.vault.is_keyed() != Vault::is_wrapped(&stored) {
+                    return Err(Fault::new(Code::KeyMissing, "the file was made without a key; open it without one"));
                 }
-                Err(Fault::new(Code::KeyMissing, "the file was made without a key; open it without one"))
+                known
             }
-            None if !writes => Ok(()),
+            None if !writes => return Ok(()),
             None => {
                 let word = self.vault.new_user_key()?;
-                let stored = self.vault.wrap(&place, &word)?;
-                self.write(Timestamp::default(), |tx| tx.put_meta("key_check", &crate::value::hex(&stored))).map(|_| ())
+                let stored = crate::value::hex(&self.vault.wrap(KEY_CHECK_PLACE, &word)?);
+                self.write(Timestamp::default(), |tx| tx.put_meta(KEY_CHECK, &stored))?;
+                stored
             }
-        }
+        };
+        self.vault.checked = Some(known);
+        Ok(())
     }
 
     /// Lets new request ids sort after those in the file.
@@ -192,6 +202,8 @@ pub(crate) struct Tx<'a> {
     pub(crate) tally: Tally,
     /// Whether anything is held, once that was looked up.
     any_hold: Option<bool>,
+    /// Whether the host's key was found to be the file's still.
+    key_checked: bool,
 }
 
 /// How many requests ended in a transaction.
@@ -204,7 +216,7 @@ pub(crate) struct Tally {
 impl<'a> Tx<'a> {
     fn new(sql: &'a Connection, vault: &'a mut Vault, now: Timestamp) -> Self {
         let (moment, tally) = (Moment::default(), Tally::default());
-        Self { sql, vault, now, moment, head: None, entries: Vec::new(), tally, any_hold: None }
+        Self { sql, vault, now, moment, head: None, entries: Vec::new(), tally, any_hold: None, key_checked: false }
     }
 }
 
@@ -227,6 +239,24 @@ impl Tx<'_> {
         }
         self.execute("RELEASE SAVEPOINT part", [])?;
         result
+    }
+
+    /// Fails where another process gave the file another key since it was opened: what this one would seal, nobody could open.
+    fn check_key(&mut self) -> Result<(), Fault> {
+        if !self.key_checked {
+            if self.meta(KEY_CHECK)? != self.vault.checked {
+                let message = "the file was given another key since it was opened; open it anew with that one";
+                return Err(Fault::new(Code::KeyMissing, message));
+            }
+            self.key_checked = true;
+        }
+        Ok(())
+    }
+
+    /// The stored form of a key: [`Vault::wrap`].
+    fn wrap(&mut self, place: &str, key: &UserKey) -> Result<Vec<u8>, Fault> {
+        self.check_key()?;
+        self.vault.wrap(place, key)
     }
 
     /// A random key that is kept nowhere.
@@ -330,7 +360,7 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 21] = [
+    const SOURCES: [&str; 24] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -347,8 +377,11 @@ mod tests {
         include_str!("references.rs"),
         include_str!("requests.rs"),
         include_str!("reservations.rs"),
+        include_str!("rotation.rs"),
+        include_str!("secrets.rs"),
         include_str!("source.rs"),
         include_str!("staging.rs"),
+        include_str!("tokens.rs"),
         include_str!("undo.rs"),
         include_str!("users.rs"),
         include_str!("waits.rs"),

@@ -3,7 +3,7 @@
 use super::requests::{faults_text, parse_faults};
 use super::{Tx, UserKey, limit_of, time_of, unknown_word};
 use crate::fault::{Code, Fault};
-use crate::id::{AppId, RequestId, UserId};
+use crate::id::{AppId, RequestId};
 use crate::model::{
     ApprovalStatus, BrakeReason, ItemState, Reconciliation, ReconciliationFilter, ReconciliationKind, SituationCounts,
     SnapshotVerdict, State,
@@ -226,7 +226,7 @@ impl Tx<'_> {
     pub(crate) fn insert_reconciliation(&mut self, row: &ReconciliationRow) -> Result<UserKey, Fault> {
         let shown = &row.shown;
         let key = self.vault.new_user_key()?;
-        let stored = self.vault.wrap(&key_place(&shown.id)?, &key)?;
+        let stored = self.wrap(&key_place(&shown.id), &key)?;
         self.execute(
             "INSERT INTO reconciliation (id, kind, app_id, state, approval, author, created_at, finished_at, key, takes,
              began, partial, pages, collected, verdict, verdict_why, counts, digest, brake, notes, faults,
@@ -404,7 +404,7 @@ impl Tx<'_> {
         let stored = self.row("SELECT key FROM reconciliation WHERE id = $1", [id.as_str()], |row| {
             row.get::<_, Option<Vec<u8>>>(0)
         })?;
-        let place = key_place(id)?;
+        let place = key_place(id);
         stored.flatten().map(|stored| self.vault.unwrap(&place, &stored)).transpose()
     }
 
@@ -462,6 +462,6 @@ impl Tx<'_> {
 }
 
 /// What a reconciliation's key is bound to. No user has such an id, which may hold no control character.
-fn key_place(id: &RequestId) -> Result<UserId, Fault> {
-    UserId::new(format!("rollkeeper reconciliation {id}"))
+pub(super) fn key_place(id: impl std::fmt::Display) -> String {
+    format!("rollkeeper reconciliation {id}")
 }

@@ -7,7 +7,8 @@ use crate::id::{AppId, RequestId, UserId};
 use rusqlite::params;
 
 /// Where the key of the file stands in `meta`, and what it is bound to.
-const KEY: &str = "reservation_key";
+pub(super) const KEY: &str = "reservation_key";
+pub(super) const KEY_PLACE: &str = "rollkeeper reservation key";
 
 /// A value of an attribute, as reservations tell it apart: the path in lower case, and the fingerprint.
 pub(crate) type Mark = (String, String);
@@ -36,7 +37,7 @@ impl Tx<'_> {
             Some(key) => key,
             None => {
                 let key = self.vault.new_user_key()?;
-                let stored = self.vault.wrap(&key_place()?, &key)?;
+                let stored = self.wrap(KEY_PLACE, &key)?;
                 self.put_meta(KEY, &crate::value::hex(&stored))?;
                 key
             }
@@ -48,7 +49,7 @@ impl Tx<'_> {
         let Some(stored) = self.meta(KEY)? else { return Ok(None) };
         let stored = unhex(&stored)
             .ok_or_else(|| Fault::new(Code::StoreDamaged, "the key of the reservations cannot be read"))?;
-        self.vault.unwrap(&key_place()?, &stored).map(Some)
+        self.vault.unwrap(KEY_PLACE, &stored).map(Some)
     }
 
     /// Whether another user of the app has the value reserved.
@@ -172,10 +173,6 @@ impl Tx<'_> {
         )?;
         Ok(())
     }
-}
-
-fn key_place() -> Result<UserId, Fault> {
-    UserId::new("rollkeeper reservation key")
 }
 
 fn marked(key: &UserKey, app: &AppId, attribute: &str, normalized: &str) -> Mark {

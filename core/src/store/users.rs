@@ -84,7 +84,7 @@ impl Tx<'_> {
         )?;
         let record = |(id, is_deleted, (record, key)): (String, bool, (Vec<u8>, Vec<u8>))| {
             let state = if is_deleted { UserState::Deleted } else { UserState::Present };
-            let key = self.vault.unwrap(&UserId::new(id.clone())?, &key);
+            let key = self.vault.unwrap(&id, &key);
             let json = match key.and_then(|key| vault::unseal(&key, &place(&id), &record)) {
                 Ok(json) => Some(json),
                 Err(fault) if fault.code == Code::StoreDamaged => None,
@@ -140,7 +140,7 @@ impl Tx<'_> {
 
     fn stored(&self, (id, record, dropped, deleted, key): Parts) -> Result<Option<StoredUser>, Fault> {
         let Some(key) = key else { return Ok(None) };
-        let key = self.vault.unwrap(&UserId::new(id.clone())?, &key)?;
+        let key = self.vault.unwrap(&id, &key)?;
         let record = unseal_object(&key, &place(&id), &record)?;
         let dropped: Vec<String> = serde_json::from_str(&dropped)
             .map_err(|_| Fault::new(Code::StoreDamaged, "the column `dropped` cannot be read"))?;
@@ -154,7 +154,7 @@ impl Tx<'_> {
             Some(key) => key,
             None => {
                 let key = self.vault.new_user_key()?;
-                let stored = self.vault.wrap(&user.id, &key)?;
+                let stored = self.wrap(user.id.as_str(), &key)?;
                 self.execute(
                     "INSERT INTO user_key (user_id, key) VALUES ($1, $2)
                      ON CONFLICT (user_id) DO UPDATE SET key = excluded.key",

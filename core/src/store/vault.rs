@@ -1,8 +1,9 @@
 //! Seals what is known about a user under a key of that user's own (XChaCha20-Poly1305), and that key under the host's
-//! key where there is one. Deleting the user's key erases everything that was sealed under it.
+//! key where there is one. Deleting the user's key erases everything that was sealed under it. Secrets are sealed under the
+//! host's key itself, and not stored without one.
 
 use crate::fault::{Code, Fault};
-use crate::id::{Random, UserId};
+use crate::id::Random;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
@@ -15,15 +16,20 @@ const SEALED: u8 = 1;
 /// The key of one user, wiped on drop.
 pub(crate) type UserKey = Zeroizing<[u8; 32]>;
 
+/// The key that the host gives, wiped on drop.
+pub(crate) type HostKey = Zeroizing<[u8; 32]>;
+
 /// Holds the host's key and the source of nonces.
 pub(super) struct Vault {
-    host_key: Option<Zeroizing<[u8; 32]>>,
+    pub(super) host_key: Option<HostKey>,
+    /// The file's word for its key, as it was when this key was found to open it.
+    pub(super) checked: Option<String>,
     pub(super) random: Random,
 }
 
 impl Vault {
     pub(super) fn new(host_key: Option<[u8; 32]>, random: Random) -> Self {
-        Self { host_key: host_key.map(Zeroizing::new), random }
+        Self { host_key: host_key.map(Zeroizing::new), checked: None, random }
     }
 
     /// Whether the host gave a key.
@@ -43,31 +49,48 @@ impl Vault {
         Ok(key)
     }
 
-    /// The form in which a user's key is stored: sealed under the host's key, or plain where there is none.
-    pub(super) fn wrap(&mut self, user: &UserId, key: &UserKey) -> Result<Vec<u8>, Fault> {
-        let mut stored = vec![PLAIN];
+    /// The form in which a key is stored: sealed under the host's key, or plain where there is none. `place` is bound to it.
+    pub(super) fn wrap(&mut self, place: &str, key: &UserKey) -> Result<Vec<u8>, Fault> {
         match self.host_key.clone() {
-            None => stored.extend_from_slice(key.as_ref()),
-            Some(host_key) => {
-                stored = vec![SEALED];
-                stored.extend(self.seal(&host_key, user.as_str(), key.as_ref())?);
-            }
+            None => Ok([[PLAIN].as_slice(), key.as_ref()].concat()),
+            Some(host_key) => self.wrap_under(&host_key, place, key.as_ref()),
         }
+    }
+
+    /// The stored form of bytes under a host's key.
+    pub(super) fn wrap_under(&mut self, host_key: &HostKey, place: &str, plain: &[u8]) -> Result<Vec<u8>, Fault> {
+        let mut stored = vec![SEALED];
+        stored.extend(self.seal(host_key, place, plain)?);
         Ok(stored)
     }
 
-    /// The user's key from its stored form.
-    pub(super) fn unwrap(&self, user: &UserId, stored: &[u8]) -> Result<UserKey, Fault> {
-        let missing = || Fault::new(Code::KeyMissing, "what is stored is sealed and no key, or another one, was given");
-        let plain = match (stored.split_first(), &self.host_key) {
-            (Some((&PLAIN, key)), _) => Zeroizing::new(key.to_vec()),
-            (Some((&SEALED, sealed)), Some(host_key)) => {
-                Zeroizing::new(open(host_key, user.as_str(), sealed).ok_or_else(missing)?)
-            }
-            _ => return Err(missing()),
+    /// The key from its stored form.
+    pub(super) fn unwrap(&self, place: &str, stored: &[u8]) -> Result<UserKey, Fault> {
+        let plain = match stored.split_first() {
+            Some((&PLAIN, key)) => Zeroizing::new(key.to_vec()),
+            _ => self.reveal(place, stored)?,
         };
         let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| damaged())?;
         Ok(Zeroizing::new(key))
+    }
+
+    /// The stored form of a secret. Without a host's key there is none: a secret is never stored in clear.
+    pub(super) fn hide(&mut self, place: &str, secret: &[u8]) -> Result<Vec<u8>, Fault> {
+        let key_required =
+            || Fault::new(Code::KeyRequired, "a secret is stored under the host's key; open with a `key`");
+        let host_key = self.host_key.clone().ok_or_else(key_required)?;
+        self.wrap_under(&host_key, place, secret)
+    }
+
+    /// What was sealed under the host's key, from its stored form.
+    pub(super) fn reveal(&self, place: &str, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let missing = || Fault::new(Code::KeyMissing, "what is stored is sealed and no key, or another one, was given");
+        match (stored.split_first(), &self.host_key) {
+            (Some((&SEALED, sealed)), Some(host_key)) => {
+                open(host_key, place, sealed).map(Zeroizing::new).ok_or_else(missing)
+            }
+            _ => Err(missing()),
+        }
     }
 
     /// Seals bytes; `place` is bound to them, so that a sealed value cannot be moved elsewhere.

@@ -40,6 +40,7 @@ impl Argument {
             ("input", 1) if name == "links" => Kind::Plain("NULL".to_owned()),
             ("input", 1) => Kind::Handle(pointed),
             ("open_options" | "run_options" | "watch", 1) => Kind::Plain("NULL".to_owned()),
+            ("uint8_t", 1) => Kind::Plain("(const uint8_t *)\"0123456789abcdef0123456789abcdef\"".to_owned()),
             ("size_t", 1) => Kind::Plain("&made.length".to_owned()),
             ("size_t" | "uint64_t", 0) => Kind::Plain("2".to_owned()),
             ("bool", 0) => Kind::Plain("true".to_owned()),

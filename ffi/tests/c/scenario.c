@@ -271,6 +271,39 @@ static bool reconcile(stage *on, json step, const char *verb, json argument, con
     return known;
 }
 
+/* A key as scenarios write it: the byte of which it is made, 32 times. NULL where there is none. */
+static const uint8_t *key_of(json number, uint8_t key[32])
+{
+    if (number.start == NULL)
+        return NULL;
+    memset(key, (int)json_number(number), 32);
+    return key;
+}
+
+/* Performs a step about secrets and keys. Gives false where it is another step. */
+static bool credentials(stage *on, json step, const char *verb, json argument, const char *app, const char *by)
+{
+    rollkeeper_error *error = NULL;
+    char *text = NULL;
+    if (strcmp(verb, "set_secret") == 0) {
+        char *name = json_text(json_member(argument, "name")), *value = json_text(json_member(argument, "value"));
+        expect(step, rollkeeper_engine_set_secret(on->engine, app, name, value, value == NULL ? 0 : strlen(value), by, &error), &error);
+        free(name);
+        free(value);
+    } else if (strcmp(verb, "credentials") == 0) {
+        char *id = json_text(argument);
+        answer(on, step, rollkeeper_engine_credentials(on->engine, id, &text, &error), &text, &error);
+        free(id);
+    } else if (strcmp(verb, "rotate_key") == 0) {
+        uint8_t old_key[32], new_key[32];
+        const uint8_t *old = key_of(json_member(argument, "old"), old_key);
+        expect(step, rollkeeper_engine_rotate_key(on->engine, old, key_of(json_member(argument, "new"), new_key), by, &error), &error);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* Performs a step that holds, resumes, or looks at what is held. Gives false where it is another step. */
 static bool hold(stage *on, json step, const char *verb, json argument, const char *app, const char *user, const char *by)
 {
@@ -377,7 +410,8 @@ static void play(stage *on, json step, const char *verb, json argument)
         preview(on, step, json_member(argument, "app"), json_member(argument, "user"));
     } else if (strcmp(verb, "impact") == 0) {
         impact(on, step, json_member(argument, "app"), json_member(argument, "options"));
-    } else if (!hold(on, step, verb, argument, app, user, by) && !reconcile(on, step, verb, argument, app, by)) {
+    } else if (!hold(on, step, verb, argument, app, user, by) && !credentials(on, step, verb, argument, app, by)
+        && !reconcile(on, step, verb, argument, app, by)) {
         fprintf(stderr, "unknown step: %s\n", verb);
         exit(1);
     }
@@ -457,6 +491,8 @@ static stage open_stage(json scenario)
     options.has_seed = 1;
     options.seed = json_number(json_member(scenario, "seed"));
     options.virtual_clock = on.clock;
+    uint8_t key[32];
+    options.key = key_of(json_member(scenario, "key"), key);
     on.alerts = calloc(1, sizeof *on.alerts);
     CHECK(on.alerts != NULL);
     rollkeeper_alerts alerts = {sizeof alerts, on.alerts, NULL, take_alert};

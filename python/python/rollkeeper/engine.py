@@ -16,6 +16,7 @@ from .records import (
     Account,
     Alert,
     AppTest,
+    Credentials,
     Discovery,
     Explanation,
     Hold,
@@ -325,6 +326,28 @@ class Engine:
     def set_maintenance(self, app: str, on: bool, *, by: str) -> None:
         """Begins or ends the maintenance of an app's target. While it lasts nothing is sent, and requests wait."""
         self._native.set_maintenance(app, on, by)
+
+    # Credentials
+
+    def set_secret(self, app: str, name: str, value: Optional[str], *, by: Optional[str] = None) -> None:
+        """Puts a secret of an app into the store, for ``{"sealed": name}`` in its definition; ``None`` erases it.
+
+        It is sealed under the engine's ``key``; without one, ``key_required`` is raised. An app may be put after its
+        secrets.
+        """
+        self._native.set_secret(app, name, value, by)
+
+    def credentials(self, app: str) -> Credentials:
+        """What is known of an app's credentials: kinds, places and times, never a secret. Nobody is asked."""
+        return Credentials(self._native.credentials(app))
+
+    def rotate_key(self, old: Optional[bytes], new: bytes, *, by: Optional[str] = None) -> None:
+        """Gives the file another key: everything that the old one seals is sealed under the new one, in one transaction.
+
+        ``None`` stands for a file without a key. Other processes that have the file open must open it anew; backups
+        that were made before still need the old key.
+        """
+        self._native.rotate_key(old, new, by)
 
     # Reconciliation
 

@@ -19,6 +19,7 @@ __all__ = [
     "Attempt",
     "Check",
     "CheckReport",
+    "Credentials",
     "Discovery",
     "Explanation",
     "ExplanationStep",
@@ -41,6 +42,7 @@ __all__ = [
     "RequestDetail",
     "RuleSuggestion",
     "SchemaChange",
+    "SecretState",
     "Step",
     "TargetRequest",
     "Tile",
@@ -422,6 +424,47 @@ class MappingSuggestion(Record):
     unused: tuple[str, ...]
 
 
+class SecretState(Record):
+    """What is known of one secret of an app: never the secret itself."""
+
+    __slots__ = ()
+    _shown = ("field", "source", "name", "available")
+    _readers = {"set_at": _time}
+
+    field: str
+    source: str
+    name: str
+    available: bool
+    set_at: Optional[datetime]
+
+
+class Credentials(Record):
+    """What is known of an app's credentials: kinds, places and times, never a secret.
+
+    ``token_expires_at`` is when the access token in use ends, which is renewed before; ``expires_at`` when what a person
+    has to give anew ends.
+    """
+
+    __slots__ = ()
+    _shown = ("kind", "ready")
+    _readers = {
+        "secrets": _tuple_of(SecretState),
+        "issued_at": _time,
+        "token_expires_at": _time,
+        "expires_at": _time,
+        "fault": Fault,
+    }
+
+    kind: str
+    ready: bool
+    secrets: tuple[SecretState, ...]
+    issued_at: Optional[datetime]
+    age: Optional[str]
+    token_expires_at: Optional[datetime]
+    expires_at: Optional[datetime]
+    fault: Optional[Fault]
+
+
 class AppTest(Record):
     """Whether a target can be reached, and what it can do.
 
@@ -606,7 +649,7 @@ class Metrics(Record):
     logged: int
     apps: dict[str, dict[str, Any]]
     """For each app: ``open`` by what requests wait for, ``due``, ``next_due``, ``sending``, ``removals`` of access that are
-    not confirmed and the ``oldest_removal``, ``paused_until``, ``attempts`` by outcome, ``ended`` by how."""
+    not confirmed and the ``oldest_removal``, ``paused_until``, ``token_issued_at``, ``credentials_expire_at``, ``attempts`` by outcome, ``ended`` by how."""
 
 
 class Alert(Record):

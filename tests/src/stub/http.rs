@@ -6,20 +6,28 @@ use std::net::TcpStream;
 
 const LARGEST: usize = 4 * 1024 * 1024;
 
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
     query: String,
+    /// The `Authorization` header.
+    pub(crate) authorization: Option<String>,
     /// Of the path and the query as they came.
-    pub(super) length: usize,
-    pub(super) body: Vec<u8>,
+    pub(crate) length: usize,
+    pub(crate) body: Vec<u8>,
     /// Whether the client wants the connection to end after the answer.
-    pub(super) close: bool,
+    pub(crate) close: bool,
 }
 
 impl Request {
+    /// The decoded value of a field of a form.
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
+        let body = std::str::from_utf8(&self.body).ok()?;
+        body.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map(|pair| decode(pair.1))
+    }
+
     /// The decoded value of a query parameter.
-    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         self.query
             .split('&')
             .filter_map(|pair| pair.split_once('='))
@@ -28,7 +36,7 @@ impl Request {
     }
 }
 
-pub(super) struct Response {
+pub(crate) struct Response {
     status: u16,
     body: String,
     /// In seconds.
@@ -36,21 +44,21 @@ pub(super) struct Response {
 }
 
 impl Response {
-    pub(super) fn new(status: u16, body: Value) -> Self {
+    pub(crate) fn new(status: u16, body: Value) -> Self {
         Self::text(status, body.to_string())
     }
 
     /// An answer whose JSON text is at hand.
-    pub(super) fn text(status: u16, body: String) -> Self {
+    pub(crate) fn text(status: u16, body: String) -> Self {
         Self { status, body, retry_after: None }
     }
 
-    pub(super) fn with_retry_after(self, seconds: i64) -> Self {
+    pub(crate) fn with_retry_after(self, seconds: i64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 }
 
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// Bytes read and not yet used: usually one request, rarely the beginning of the next.
     buffer: Vec<u8>,
@@ -58,13 +66,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(16 * 1024), out: Vec::with_capacity(16 * 1024) })
     }
 
     /// The next request, `None` where the client has closed the connection between two.
-    pub(super) fn read(&mut self) -> io::Result<Option<Request>> {
+    pub(crate) fn read(&mut self) -> io::Result<Option<Request>> {
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end;
@@ -88,7 +96,7 @@ impl Connection {
     }
 
     /// Sends an answer with one write.
-    pub(super) fn write(&mut self, response: &Response, close: bool) -> io::Result<()> {
+    pub(crate) fn write(&mut self, response: &Response, close: bool) -> io::Result<()> {
         let connection = if close { "close" } else { "keep-alive" };
         self.out.clear();
         write!(self.out, "HTTP/1.1 {} {}\r\nConnection: {connection}\r\n", response.status, reason(response.status))?;
@@ -123,18 +131,22 @@ fn parse(head: &[u8]) -> Option<(Request, usize)> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let target_length = target.len();
     let (mut length, mut close) = (0, version == "HTTP/1.0");
+    let mut authorization = None;
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().ok()?;
         } else if name.eq_ignore_ascii_case("connection") {
             close = value.eq_ignore_ascii_case("close");
+        } else if name.eq_ignore_ascii_case("authorization") {
+            authorization = Some(value.to_owned());
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             return None; // our clients know the length of what they send
         }
     }
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    Some((Request { method, path, query, length: target_length, body: Vec::new(), close }, length))
+    let request = Request { method, path, query, authorization, length: target_length, body: Vec::new(), close };
+    Some((request, length))
 }
 
 /// Undoes the encoding of a query parameter.
@@ -163,6 +175,7 @@ fn reason(status: u16) -> &'static str {
         201 => "Created",
         204 => "No Content",
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         409 => "Conflict",
         414 => "URI Too Long",

@@ -7,7 +7,7 @@
 //! inside an attribute is counted and answered, which is all that a benchmark needs.
 
 mod filter;
-mod http;
+pub(crate) mod http;
 mod pace;
 mod users;
 
@@ -71,7 +71,15 @@ impl Stub {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_with(options: Options, pages: Vec<String>) -> io::Result<Self> {
-        Self::listen(options, pages, None)
+        Self::listen(options, pages, None, None)
+    }
+
+    /// Starts a stub that answers 401 to whom `admits` does not let in, by the `Authorization` header.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_guarded(options: Options, admits: Admits) -> io::Result<Self> {
+        Self::listen(options, Vec::new(), None, Some(admits))
     }
 
     /// Starts a stub that takes no more changes than `pace` allows.
@@ -79,16 +87,22 @@ impl Stub {
     /// # Errors
     /// As [`Self::start`].
     pub fn start_paced(options: Options, pace: Pace) -> io::Result<Self> {
-        Self::listen(options, Vec::new(), Some(Bucket::new(pace)))
+        Self::listen(options, Vec::new(), Some(Bucket::new(pace)), None)
     }
 
-    fn listen(options: Options, pages: Vec<String>, bucket: Option<Bucket>) -> io::Result<Self> {
+    fn listen(
+        options: Options,
+        pages: Vec<String>,
+        bucket: Option<Bucket>,
+        admits: Option<Admits>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             options,
             pages,
             bucket,
+            admits: admits.map(Guard),
             stopping: AtomicBool::new(false),
             counters: Counters::default(),
             users: Mutex::new(Users::new(options.generated, options.unique)),
@@ -125,12 +139,24 @@ impl Drop for Stub {
     }
 }
 
+/// Whether a request is let in, by its `Authorization` header.
+pub type Admits = Arc<dyn Fn(Option<&str>) -> bool + Send + Sync>;
+
+struct Guard(Admits);
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Guard")
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     options: Options,
     /// Pages as they are given, instead of users.
     pages: Vec<String>,
     bucket: Option<Bucket>,
+    admits: Option<Guard>,
     stopping: AtomicBool,
     counters: Counters,
     users: Mutex<Users>,
@@ -179,6 +205,10 @@ impl Shared {
     }
 
     fn answer(&self, request: &Request) -> Response {
+        if self.admits.as_ref().is_some_and(|guard| !(guard.0)(request.authorization.as_deref())) {
+            count(&self.counters.refused);
+            return failure(401, None, "the token is not accepted");
+        }
         let changes = request.method != "GET" && !request.path.ends_with("/.search");
         if let Some(Err(seconds)) = self.bucket.as_ref().map(|bucket| bucket.take(changes)) {
             count(&self.counters.refused);

@@ -12,7 +12,7 @@ import click
 
 from ..engine import Engine
 
-__all__ = ["Database", "as_json", "by", "database", "person", "readable", "secrets", "secrets_of"]
+__all__ = ["Database", "as_json", "by", "database", "key_of", "person", "readable", "secrets", "secrets_of"]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -38,10 +38,14 @@ class Database:
     def __init__(self, path: str, key_file: Optional[Path], secrets: Optional[Path] = None) -> None:
         self._path, self._key_file, self._secrets = path, key_file, secrets
 
+    @property
+    def key(self) -> Optional[bytes]:
+        """The key that it is sealed under."""
+        return None if self._key_file is None else key_of(self._key_file)
+
     def create(self) -> Engine:
         """Opens the database, and makes it where there is none."""
-        key = None if self._key_file is None else _key(self._key_file)
-        return Engine.open(self._path, key=key, secrets=secrets_of(self._secrets))
+        return Engine.open(self._path, key=self.key, secrets=secrets_of(self._secrets))
 
     def change(self) -> Engine:
         """Opens a database that must be there: a path with a slip must not leave an empty file behind."""
@@ -49,8 +53,7 @@ class Database:
 
     def read(self) -> Engine:
         """Opens a database that must be there, for reading."""
-        key = None if self._key_file is None else _key(self._key_file)
-        return Engine.open(self._path, key=key, secrets=secrets_of(self._secrets), read_only=True)
+        return Engine.open(self._path, key=self.key, secrets=secrets_of(self._secrets), read_only=True)
 
 
 def database(command: _Command) -> _Command:
@@ -81,7 +84,8 @@ def database(command: _Command) -> _Command:
     return path(key(with_database))  # type: ignore[return-value]
 
 
-def _key(path: Path) -> bytes:
+def key_of(path: Path) -> bytes:
+    """The key that a file holds."""
     key = path.read_bytes()
     if len(key) == 32:
         return key

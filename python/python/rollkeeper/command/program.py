@@ -13,6 +13,7 @@ from ..errors import Error
 from .analyze import analyze
 from .apps import app, apps
 from .check import check
+from .credentials import credentials, key, secret
 from .demo import demo
 from .exits import MEANINGS, Exit, exit_of
 from .hold import hold, holds, maintenance, resume
@@ -45,10 +46,12 @@ _COMMANDS = (
     apps,
     check,
     commit,
+    credentials,
     demo,
     explain,
     hold,
     holds,
+    key,
     log,
     maintenance,
     plan,
@@ -61,6 +64,7 @@ _COMMANDS = (
     resume,
     review,
     run_command,
+    secret,
     undo,
     users,
 )
