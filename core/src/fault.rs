@@ -113,6 +113,14 @@ pub enum Code {
     CannotBeUndone = 124,
     /// The engine, or its file, was open when this process was forked.
     Forked = 125,
+    /// The target has no group of that id or name, or several of that name.
+    UnknownGroup = 132,
+    /// The target refused one account's membership of a group.
+    MemberRefused = 133,
+    /// The target refused memberships of several accounts at once; they are sent in smaller parts.
+    MembersRefused = 134,
+    /// The group does not exist at the target.
+    GroupMissing = 135,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -256,6 +264,10 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ReconciliationOpen, "reconciliation_open", Caller, Later),
     (CannotBeUndone, "cannot_be_undone", Caller, Never),
     (Forked, "forked", Caller, Never),
+    (UnknownGroup, "unknown_group", Configuration, Never),
+    (MemberRefused, "member_refused", Target, Never),
+    (MembersRefused, "members_refused", Target, Now),
+    (GroupMissing, "group_missing", Target, Never),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

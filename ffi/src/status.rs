@@ -61,6 +61,14 @@ pub const ROLLKEEPER_RECONCILIATION_OPEN: Status = 123;
 pub const ROLLKEEPER_CANNOT_BE_UNDONE: Status = 124;
 /// The engine, or its file, was open when this process was forked.
 pub const ROLLKEEPER_FORKED: Status = 125;
+/// The target has no group of that id or name, or several of that name.
+pub const ROLLKEEPER_UNKNOWN_GROUP: Status = 132;
+/// The target refused one account's membership of a group.
+pub const ROLLKEEPER_MEMBER_REFUSED: Status = 133;
+/// The target refused memberships of several accounts at once; they are sent in smaller parts.
+pub const ROLLKEEPER_MEMBERS_REFUSED: Status = 134;
+/// The group does not exist at the target.
+pub const ROLLKEEPER_GROUP_MISSING: Status = 135;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

@@ -10,6 +10,7 @@ mod exchange;
 mod gates;
 mod kept;
 mod look_up;
+mod members;
 mod perform;
 mod prepare;
 mod probe;
@@ -21,7 +22,7 @@ pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
 pub(crate) use gates::Gates;
 pub(crate) use kept::is_in_vain;
-pub(crate) use perform::{Deadline, Report, Work, perform};
+pub(crate) use perform::{Deadline, Report, Work, groups_of, perform};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Active, Bounds, Host, RunState, lock, run, step};
 
@@ -46,6 +47,8 @@ pub(crate) struct Job {
     pub(crate) send_by: Moment,
     /// Until when something else of its lane might take effect, as it was known when the job was made.
     pub(crate) doubt: Option<Moment>,
+    /// The other requests that the call is for, each with its own doubt.
+    pub(crate) beside: Vec<(RequestRow, Option<Moment>)>,
 }
 
 /// What the app's target offers against a second account for this request. A unique key counts where it is among what was
@@ -73,7 +76,7 @@ impl Job {
 
 /// Until when something else of a request's lane may still take effect. What takes access away minds only what gives it.
 fn doubt(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Option<Timestamp>, Fault> {
-    let reduces = row.request.operation.reduces_access();
+    let reduces = row.reduces_access();
     let others = tx.doubts(row, app.definition.app.settle.whole())?;
     let counts = others.into_iter().filter(|(operation, _)| !reduces || raises_access(*operation));
     let doubts: Vec<_> = counts.map(|(_, doubt)| doubt).collect();
@@ -86,5 +89,11 @@ fn spent(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<u32, Fault> {
         true => tx.attempts_with_code(&row.request.id, Code::UniqueTaken)?,
         false => 0,
     };
-    Ok(row.request.attempts.saturating_sub(taken))
+    let parts = match row.request.operation {
+        Operation::Update if row.removes || !app.definition.app.entitlements.is_empty() => {
+            tx.attempts_in_parts(&row.request.id)?
+        }
+        _ => 0,
+    };
+    Ok(row.request.attempts.saturating_sub(taken).saturating_sub(parts))
 }

@@ -237,7 +237,7 @@ fn call(clock: &dyn Clock, job: &Job) -> Report {
 
 /// Tries a target that failed by a read, before anything is changed there. What takes access away is its own probe.
 fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
-    if !job.probes || job.row.request.operation.reduces_access() {
+    if !job.probes || job.row.reduces_access() {
         return None;
     }
     let connector = job.app.connector.as_ref()?;
@@ -540,7 +540,9 @@ pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
         gates.count(tx)?;
         let mut next = tx.next_user_change()?;
         for app in apps.values().filter(|app| app.connector.is_some()) {
-            let Some(due) = tx.next_due(&app.definition.app.id)? else { continue };
+            let id = &app.definition.app.id;
+            let waits = app.definition.app.enabled && tx.is_group_waiting(id)?;
+            let Some(due) = tx.next_due(id)?.map(|due| if waits { now.min(due) } else { due }) else { continue };
             let opens_at = gates.opens_at(&app.definition.app, &host.state().calls(), now);
             next = [next, opens_at.map(|opens_at| opens_at.max(due))].into_iter().flatten().min();
         }
