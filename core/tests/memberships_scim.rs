@@ -1,5 +1,5 @@
 //! Memberships at SCIM targets, from the grant to the request on the wire, and what a group of 100,000 costs.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockOptions;
 use rollkeeper::http::{Http, HttpError, Method, Request, Response};

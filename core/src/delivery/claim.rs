@@ -70,8 +70,9 @@ pub(super) fn claim(
             let share = free.div_ceil(index + 1).min(one.room);
             let before = claim.jobs.len();
             members::claim(tx, &one, Ripe::default(), share, &mut claim)?;
-            let rows = tx.due(&one.app.definition.app.id, share - (claim.jobs.len() - before))?;
-            let all = rows.len() < share;
+            let limit = share.saturating_sub(claim.jobs.len() - before);
+            let rows = tx.due(&one.app.definition.app.id, limit)?;
+            let all = rows.len() < limit;
             let ripe = Ripe { adding: all, removing: !rows.iter().any(RequestRow::reduces_access) };
             let room = if all { 0 } else { one.room - share };
             claim.looked_at += rows.len() as u64;
@@ -190,7 +191,10 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             finish(tx, app, row, &stored, why).map(|()| None)
         }
         Prepared::Work(work, payload, before) => {
-            keep(tx, &row, &stored.key, before)?;
+            if !matches!(work, Work::Groups) {
+                // What an Update changed before it asked for groups is kept already.
+                keep(tx, &row, &stored.key, before)?;
+            }
             let payload = payload.as_ref().map(|payload| (payload, &stored.key));
             begin(tx, app, row, work, payload).map(Some)
         }

@@ -2,8 +2,9 @@
 //! of each group; whoever has a group's turn takes along everybody who waits for the same. One call is out about a group at a
 //! time, so that two writers never change one at once.
 
-use super::claim::{Claim, Hungry, open, step};
+use super::claim::{Begun, Claim, Hungry, open, step};
 use super::prepare::Prepared;
+use super::settle::fail;
 use super::{Job, Work};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, difference_of, elect_for};
@@ -221,15 +222,20 @@ fn batch(
     let mut begun = Vec::new();
     let mut accounts = Vec::new();
     for member in together {
-        let Some((row, stored)) = ready(tx, app, member)? else { continue };
-        let mut payload = Attributes::new();
-        payload.insert(GROUP.to_owned(), json!(group));
-        payload.insert((if removes { "remove" } else { "add" }).to_owned(), json!([member.external_id]));
-        let sent = json!({"attributes": [], "group": group, "members": if removes { "remove" } else { "add" }});
-        let row = open(tx, app, row, usize::from(removes), sent, Some((&payload, &stored.key)))?;
-        tx.call_membership(&app.definition.app.id, member)?;
-        accounts.push(member.external_id.clone());
-        begun.push(row);
+        match tx.part(|tx| begin(tx, app, group, member)) {
+            Ok(None) => {}
+            Ok(Some(one)) => {
+                accounts.push(member.external_id.clone());
+                begun.push(one);
+            }
+            Err(fault) if matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) => {
+                // What cannot be read is given up alone.
+                if let Some(row) = request_of(tx, member)? {
+                    fail(tx, app, row, vec![fault])?;
+                }
+            }
+            Err(fault) => return Err(fault),
+        }
     }
     let send_by = begun.first().map(|first| first.send_by);
     let mut rows = begun.into_iter().map(|begun| (begun.row, begun.doubt));
@@ -239,22 +245,38 @@ fn batch(
     Ok(Some(Job { row, app: Arc::clone(app), work, probes: false, send_by, doubt, beside: rows.collect() }))
 }
 
+/// Stores the intent of a membership, where it may be sent now.
+fn begin(tx: &mut Tx<'_>, app: &LiveApp, group: &str, member: &MembershipRow) -> Result<Option<Begun>, Fault> {
+    let Some((row, stored)) = ready(tx, app, member)? else { return Ok(None) };
+    let removes = member.entry.state == MembershipState::Removing;
+    let what = if removes { "remove" } else { "add" };
+    let mut payload = Attributes::new();
+    payload.insert(GROUP.to_owned(), json!(group));
+    payload.insert(what.to_owned(), json!([member.external_id]));
+    let sent = json!({"attributes": [], "group": group, "members": what});
+    let begun = open(tx, app, row, usize::from(removes), sent, Some((&payload, &stored.key)))?;
+    tx.call_membership(&app.definition.app.id, member)?;
+    Ok(Some(begun))
+}
+
+fn request_of(tx: &Tx<'_>, member: &MembershipRow) -> Result<Option<RequestRow>, Fault> {
+    Ok(member.request.as_ref().map(|id| tx.request(id.as_str())).transpose()?.flatten())
+}
+
 /// The request of a membership that may be sent now, and its user. Records change between a decision and its turn: what is
 /// no longer asked for is not sent.
 fn ready(tx: &mut Tx<'_>, app: &LiveApp, member: &MembershipRow) -> Result<Option<(RequestRow, StoredUser)>, Fault> {
-    let row = member.request.as_ref().map(|id| tx.request(id.as_str())).transpose()?.flatten();
-    let Some(mut row) = row else { return Ok(None) };
+    let Some(mut row) = request_of(tx, member)? else { return Ok(None) };
     let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
-    let id = &app.definition.app.id;
-    let owner = tx.account_owner(id, &member.external_id)?;
-    let stored = stored.filter(|stored| owner.as_ref() == Some(&stored.user.id));
-    let is_free = step(tx, app, &row)? == Step::Go;
-    if let (Some(stored), true) = (stored, is_free) {
-        if is_asked_for(tx, app, &stored, member)? {
-            row.request.external_id = Some(member.external_id.clone());
-            return Ok(Some((row, stored)));
+    let owner = tx.account_owner(&app.definition.app.id, &member.external_id)?;
+    match stored.filter(|stored| owner.as_ref() == Some(&stored.user.id)) {
+        Some(stored) if is_asked_for(tx, app, &stored, member)? => {
+            if !tx.is_held(&row)? && step(tx, app, &row)? == Step::Go {
+                row.request.external_id = Some(member.external_id.clone());
+                return Ok(Some((row, stored)));
+            }
         }
-        drop_queued(tx, app, member)?;
+        _ => drop_queued(tx, app, member)?,
     }
     // Taken up by itself, it waits for what it has to wait for, or does what is left of it.
     row.retry = None;
@@ -270,6 +292,9 @@ fn is_asked_for(tx: &Tx<'_>, app: &LiveApp, stored: &StoredUser, member: &Member
     let standing = definition.standing(present, tx.now);
     let removes = member.entry.state == MembershipState::Removing;
     let Ok(standing) = standing else { return Ok(removes) };
+    if standing.frozen && !removes {
+        return Ok(false);
+    }
     if !standing.wants_account() {
         return Ok(removes && definition.app.deprovision.memberships == LeftMemberships::Remove);
     }

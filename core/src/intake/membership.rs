@@ -25,7 +25,11 @@ pub(crate) fn gap(
     user: Option<&User>,
     standing: &Standing,
 ) -> Result<Gap, Fault> {
-    let ledger = tx.memberships(&definition.app.id, &account.account.external_id)?;
+    let external_id = &account.account.external_id;
+    if definition.app.protected.external_ids.contains(external_id) {
+        return Ok(Gap::default());
+    }
+    let ledger = tx.memberships(&definition.app.id, external_id)?;
     let difference = difference_of(tx, definition, &ledger, user, standing)?;
     let queued = ledger.iter().filter(|row| row.entry.queued).filter_map(|row| row.request.clone()).collect();
     Ok(Gap { lacks_membership: difference.adds(), has_leftover: difference.removes(), queued })
@@ -51,12 +55,17 @@ pub(crate) fn difference_of<'a>(
     }
     let entries: Vec<LedgerEntry> = ledger.iter().map(|row| row.entry.clone()).collect();
     let mut broken = None;
-    let found = difference(wanted, &entries, &mut |reference| {
+    let mut found = difference(wanted, &entries, &mut |reference| {
         find_group(tx, app, reference).unwrap_or_else(|fault| {
             broken = Some(fault);
             Err(String::new())
         })
     });
+    if standing.frozen {
+        // A suspended user gets nothing new.
+        found.add.clear();
+        found.unknown.clear();
+    }
     broken.map_or(Ok(found), Err)
 }
 

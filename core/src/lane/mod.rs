@@ -243,6 +243,24 @@ mod tests {
     }
 
     #[test]
+    fn an_update_that_takes_memberships_away_goes_with_what_takes_access_away() {
+        let leaves = Place { removes: true, ..place(Update) };
+        let tried = Place { retry: Some((LATER, WaitingFor::Retry)), ..leaves };
+        let queued = Place { retry: Some((LATER, WaitingFor::Lane)), ..leaves };
+        let goes_first = [(Create, false), (Update, true), (Activate, true), (Deactivate, false), (Freeze, false)];
+        for (other, expected) in goes_first.into_iter().chain([(Unfreeze, true), (Delete, true), (Read, true)]) {
+            assert_eq!(first(&[place(other), leaves], NOW), Some(usize::from(expected)), "beside {other}");
+            assert_eq!(first(&[place(other), queued], NOW), Some(usize::from(expected)), "beside {other}");
+        }
+        assert_eq!(first(&[tried, place(Delete)], NOW), Some(1), "one that failed and waits keeps no account");
+        assert_eq!(first(&[place(Update), tried], NOW), Some(1));
+        let sending = |place: Place| Place { sending: true, ..place };
+        assert_eq!(beside(&[sending(place(Update)), leaves], NOW), Some(1), "it goes beside what gives");
+        assert_eq!(beside(&[sending(leaves), place(Deactivate)], NOW), None, "one beside another");
+        assert_eq!(beside(&[sending(leaves), place(Update)], NOW), None);
+    }
+
+    #[test]
     fn the_first_says_what_it_waits_for() {
         let retry = |at| Place { retry: Some((at, WaitingFor::Settle)), ..place(Create) };
         let asked = Place { approval: ApprovalStatus::Required, expires_at: Some(LATER), ..retry(LATER) };

@@ -344,7 +344,7 @@ fn changes_members(suite: &mut Suite<'_>) -> Checked {
         }
         if let (Some(before), Some(mut after)) = (&before, members_of(suite, &group)?) {
             let is_member = made.iter().all(|id| after.remove(id));
-            require(is_member == !add.is_empty(), "the account is not as it was to be in the group")?;
+            require(is_member != add.is_empty(), "the account is not as it was to be in the group")?;
             require(after == *before, "somebody else was put into the group or out of it")?;
         }
     }

@@ -4,7 +4,7 @@ use super::super::members::{Enrolled, enroll, unknown_group};
 use super::super::{Job, Report, Work};
 use super::ended::{close, complete, fail, log};
 use super::failed::{again_at, without_values};
-use super::{Settling, blameless, late, lease_over, unless_broken};
+use super::{Settling, blameless, late, lease_over, outcome_name, unless_broken};
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, elect_for};
@@ -52,11 +52,13 @@ fn one(
     row.request.external_id.clone_from(&claimed.request.external_id);
     tx.end_calls(&row.request.id)?;
     let queued = tx.queued_memberships(&row.request.id)?;
-    let Some(member) = queued.into_iter().find(|member| member.entry.group == call.group) else {
-        return Err(Fault::new(Code::Internal, "a membership that was sent is not in the ledger"));
-    };
-    let member = MembershipRow { calling: false, ..member };
+    let member = queued.into_iter().find(|member| member.entry.group == call.group);
     let mut settling = Settling { tx, app, stored: &stored, doubt };
+    let Some(member) = member.map(|member| MembershipRow { calling: false, ..member }) else {
+        // The account went meanwhile, and its memberships with it.
+        settling.close(&row, outcome_name(call.report), "", "")?;
+        return settling.next(row);
+    };
     match call.report {
         Report::Applied(_) => settling.changed(row, member, None),
         Report::Removed { verified, .. } => settling.changed(row, member, verified.then_some(true)),
