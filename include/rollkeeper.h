@@ -611,6 +611,24 @@ typedef struct rollkeeper_run_options {
  * Another process is having a token renewed.
  */
 #define ROLLKEEPER_TOKEN_PENDING 129
+ * The target has no group of that id or name, or several of that name.
+ */
+#define ROLLKEEPER_UNKNOWN_GROUP 132
+
+/**
+ * The target refused one account's membership of a group.
+ */
+#define ROLLKEEPER_MEMBER_REFUSED 133
+
+/**
+ * The target refused memberships of several accounts at once; they are sent in smaller parts.
+ */
+#define ROLLKEEPER_MEMBERS_REFUSED 134
+
+/**
+ * The group does not exist at the target.
+ */
+#define ROLLKEEPER_GROUP_MISSING 135
 
 /**
  * A required attribute has no value.
@@ -2362,7 +2380,8 @@ ROLLKEEPER_API void rollkeeper_virtual_clock_free(struct rollkeeper_virtual_cloc
 
 /**
  * Runs the conformance suite against a connector. It makes a few accounts and takes them away again. `options` is NULL
- * or a JSON object with `prefix` (the beginning of every name it makes) and `attributes` (put on every account). Gives
+ * or a JSON object with `prefix` (the beginning of every name it makes), `attributes` (put on every account)
+ * and `group` (the id of a group into which an account may be put, and taken out of it again). Gives
  * JSON with `checks` and `passed`; a check that does not pass is an answer, not a failure. The context is freed at the
  * end, as rollkeeper_engine_register_connector says.
  *

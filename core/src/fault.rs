@@ -121,6 +121,14 @@ pub enum Code {
     TokenRefused = 128,
     /// Another process is having a token renewed.
     TokenPending = 129,
+    /// The target has no group of that id or name, or several of that name.
+    UnknownGroup = 132,
+    /// The target refused one account's membership of a group.
+    MemberRefused = 133,
+    /// The target refused memberships of several accounts at once; they are sent in smaller parts.
+    MembersRefused = 134,
+    /// The group does not exist at the target.
+    GroupMissing = 135,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -268,6 +276,10 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (ReauthorizationNeeded, "reauthorization_needed", Configuration, Later),
     (TokenRefused, "token_refused", Target, Later),
     (TokenPending, "token_pending", Target, Now),
+    (UnknownGroup, "unknown_group", Configuration, Never),
+    (MemberRefused, "member_refused", Target, Never),
+    (MembersRefused, "members_refused", Target, Now),
+    (GroupMissing, "group_missing", Target, Never),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

@@ -80,6 +80,15 @@ enum Call {
     },
     /// Pages to the end; gives every group.
     ListGroups {},
+    /// The same without members.
+    GroupNames {},
+    ChangeMembers {
+        group: String,
+        #[serde(default)]
+        add: Vec<String>,
+        #[serde(default)]
+        remove: Vec<String>,
+    },
     /// Pages to the end; gives every account's id, and whether the listing is whole.
     ListAll {},
 }
@@ -227,6 +236,8 @@ fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorErr
         Call::Deactivate { external_id } => connector.deactivate(external_id).map(json),
         Call::Delete { external_id } => connector.delete(external_id).map(json),
         Call::List { cursor, filter } => connector.list(cursor.as_deref(), filter.as_deref()).map(json),
+        Call::GroupNames {} => connector.group_names(None).map(|(groups, _)| json(groups)),
+        Call::ChangeMembers { group, add, remove } => connector.change_members(group, add, remove).map(json),
         Call::ListGroups {} => {
             let (mut groups, mut cursor) = (Vec::new(), None);
             loop {
@@ -363,6 +374,11 @@ fn reads_whatever_shape_the_answer_has() {
 #[test]
 fn lists_groups_with_the_members_that_are_shown() {
     check("groups");
+}
+
+#[test]
+fn changes_exactly_the_members_that_are_named() {
+    check("members");
 }
 
 #[test]

@@ -68,6 +68,14 @@ const (
 	ErrTokenRefused Code = "token_refused"
 	// ErrTokenPending: another process is having a token renewed.
 	ErrTokenPending Code = "token_pending"
+	// ErrUnknownGroup: the target has no group of that id or name, or several of that name.
+	ErrUnknownGroup Code = "unknown_group"
+	// ErrMemberRefused: the target refused one account's membership of a group.
+	ErrMemberRefused Code = "member_refused"
+	// ErrMembersRefused: the target refused memberships of several accounts at once; they are sent in smaller parts.
+	ErrMembersRefused Code = "members_refused"
+	// ErrGroupMissing: the group does not exist at the target.
+	ErrGroupMissing Code = "group_missing"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

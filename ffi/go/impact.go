@@ -83,6 +83,8 @@ type UserImpact struct {
 	Cancelled []string `json:"cancelled"`
 	// Attributes are those of which another value would be wanted.
 	Attributes []ImpactAttribute `json:"attributes"`
+	// Memberships are those of groups that would be given or taken away.
+	Memberships []Membership `json:"memberships,omitempty"`
 	// Faults is what would be wrong for this user.
 	Faults []Fault `json:"faults"`
 }

@@ -299,6 +299,8 @@ type Preview struct {
 	Create PreviewCreate `json:"create"`
 	// Update is what an Update would send, whether or not one is due.
 	Update PreviewUpdate `json:"update"`
+	// Memberships are those of groups that there are, that would be given, and that would be taken away.
+	Memberships []Membership `json:"memberships,omitempty"`
 }
 
 // PreviewOperation is one operation of a preview.
@@ -334,6 +336,44 @@ type Explanation struct {
 	Requests []Request `json:"requests"`
 	// NotKept are attributes of the mapping that the app's target was seen not to keep.
 	NotKept []string `json:"not_kept,omitempty"`
+	// Memberships are those of groups that we gave or that are wanted.
+	Memberships []Membership `json:"memberships,omitempty"`
+}
+
+// Membership is a membership of a group: what we did about it at the target, and whether it is wanted.
+type Membership struct {
+	// Group is the group's id at the target, where it is known.
+	Group string `json:"group,omitempty"`
+	// Reference is the group as the app's entitlement names it.
+	Reference GroupReference `json:"reference"`
+	// State is Adding, Held, Removing or Refused; empty where nothing was done yet.
+	State string `json:"state,omitempty"`
+	// Wanted says whether the user's grants ask for it now.
+	Wanted bool `json:"wanted"`
+	// Why tells which grants, or why it is not wanted or cannot be given.
+	Why []string `json:"why"`
+	// Since is when it became as it is.
+	Since *time.Time `json:"since,omitempty"`
+	// Request did it, or is about to.
+	Request string `json:"request,omitempty"`
+}
+
+// GroupReference names a group of a target by its id or by its display name.
+type GroupReference struct {
+	// ID is the group's id.
+	ID string `json:"id,omitempty"`
+	// DisplayName is the group's name.
+	DisplayName string `json:"display_name,omitempty"`
+}
+
+// TargetGroup is a group as its target told it last.
+type TargetGroup struct {
+	// ID is the group's id.
+	ID string `json:"id"`
+	// DisplayName is its name.
+	DisplayName string `json:"display_name,omitempty"`
+	// ExternalID is the id by which it is known elsewhere.
+	ExternalID string `json:"external_id,omitempty"`
 }
 
 // Tile is a tile of the launcher.

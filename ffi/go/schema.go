@@ -32,6 +32,8 @@ type Discovery struct {
 	Changed []SchemaChange `json:"changed"`
 	// Broken is what of the app's definition does not fit the target any more.
 	Broken []Fault `json:"broken"`
+	// Groups are those that the target has, where its connector tells them.
+	Groups []TargetGroup `json:"groups,omitempty"`
 	// DiscoveredAt is when the target was asked.
 	DiscoveredAt time.Time `json:"discovered_at"`
 }

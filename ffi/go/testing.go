@@ -189,7 +189,8 @@ type ConformanceCheck struct {
 }
 
 // CheckConnector runs the conformance suite. It makes a few accounts and takes them away again. options is nil or an object
-// with prefix (the beginning of every name it makes) and attributes (put on every account).
+// with prefix (the beginning of every name it makes), attributes (put on every account)
+// and with group (the id of a group into which an account may be put, and taken out of it again).
 func CheckConnector(connector Connector, options any) (ConformanceReport, error) {
 	return read[ConformanceReport](textCall(func(a *arguments, out **C.char, failure **cError) cStatus {
 		text, length := a.optionalDocument(options)

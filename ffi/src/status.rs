@@ -69,6 +69,14 @@ pub const ROLLKEEPER_REAUTHORIZATION_NEEDED: Status = 127;
 pub const ROLLKEEPER_TOKEN_REFUSED: Status = 128;
 /// Another process is having a token renewed.
 pub const ROLLKEEPER_TOKEN_PENDING: Status = 129;
+/// The target has no group of that id or name, or several of that name.
+pub const ROLLKEEPER_UNKNOWN_GROUP: Status = 132;
+/// The target refused one account's membership of a group.
+pub const ROLLKEEPER_MEMBER_REFUSED: Status = 133;
+/// The target refused memberships of several accounts at once; they are sent in smaller parts.
+pub const ROLLKEEPER_MEMBERS_REFUSED: Status = 134;
+/// The group does not exist at the target.
+pub const ROLLKEEPER_GROUP_MISSING: Status = 135;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

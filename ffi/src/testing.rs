@@ -342,7 +342,8 @@ pub unsafe extern "C" fn rollkeeper_virtual_clock_free(clock: *mut VirtualClockH
 }
 
 /// Runs the conformance suite against a connector. It makes a few accounts and takes them away again. `options` is NULL
-/// or a JSON object with `prefix` (the beginning of every name it makes) and `attributes` (put on every account). Gives
+/// or a JSON object with `prefix` (the beginning of every name it makes), `attributes` (put on every account)
+/// and `group` (the id of a group into which an account may be put, and taken out of it again). Gives
 /// JSON with `checks` and `passed`; a check that does not pass is an answer, not a failure. The context is freed at the
 /// end, as rollkeeper_engine_register_connector says.
 ///

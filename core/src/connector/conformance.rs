@@ -17,11 +17,15 @@ pub struct Options {
     pub prefix: String,
     /// Attributes that the target asks for besides the usual ones; they are put on every account.
     pub attributes: Attributes,
+    /// The id of a group into which an account of the suite may be put, and taken out of it again; nobody else in it is
+    /// touched. Where it is left out no group is changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prefix: "rollkeeper-check".to_owned(), attributes: Attributes::new() }
+        Self { prefix: "rollkeeper-check".to_owned(), attributes: Attributes::new(), group: None }
     }
 }
 

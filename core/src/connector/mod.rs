@@ -187,10 +187,21 @@ pub trait Connector: Send + Sync {
         Err(ConnectorError::unsupported("list_groups"))
     }
 
-    /// Adds members to a group and removes others, by external id.
+    /// The same page of groups, without their members where the target can leave them out. It is how a group is found by its
+    /// name, whatever the size of it and of the others.
     ///
     /// # Errors
-    /// As for [`Connector::update`].
+    /// As for a read.
+    fn group_names(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        self.list_groups(cursor)
+    }
+
+    /// Adds members to a group and removes others, by external id: exactly these, whoever else is in it. Who is in it already
+    /// is added without harm, and who is not in it removed.
+    ///
+    /// # Errors
+    /// As for [`Connector::update`]; code `group_missing` where the group does not exist. Where one of the members is refused
+    /// the outcome is `rejected`, and none of them, or some, may have been changed: they are sent again in smaller parts.
     fn change_members(&self, group: &str, add: &[String], remove: &[String]) -> Result<(), ConnectorError> {
         let _ = (group, add, remove);
         Err(ConnectorError::unsupported("change_members"))

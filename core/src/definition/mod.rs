@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::mapping::Mapping;
 use crate::matching::Matching;
 use crate::model::{App, ExpressionReport, SchemaAttribute, User};
+use crate::planning::entitlement::{WantedGroup, wanted_groups};
 use crate::scope::{Standing, in_scope, standing, standing_by};
 use crate::time::Timestamp;
 use crate::value::{Attributes, at_path, canonical, canonical_object, sha256_hex};
@@ -105,10 +106,19 @@ impl Definition {
         self.bytes(&self.watched, user)
     }
 
-    /// The bytes of everything that a request depends on: what mapping, matching and scope read, and the mapping itself. An
-    /// approval is for these, and what failed is not tried again by itself while they stay.
+    /// The bytes of everything that a request depends on: what mapping, matching and scope read, the mapping itself, and the
+    /// groups that are asked for. An approval is for these, and what failed is not tried again by itself while they stay.
     pub(crate) fn asked_bytes(&self, user: &User) -> Vec<u8> {
-        self.bytes(&self.reads, user)
+        let mut bytes = self.bytes(&self.reads, user);
+        for group in self.wanted_groups(user) {
+            bytes.extend_from_slice(serde_json::json!(group.reference).to_string().as_bytes());
+        }
+        bytes
+    }
+
+    /// The groups of the target that the user's grants ask for.
+    pub(crate) fn wanted_groups(&self, user: &User) -> Vec<WantedGroup<'_>> {
+        wanted_groups(&self.app.entitlements, user)
     }
 
     /// The target of a rule, and a mark of how it is written now and what the target's schema says of it. Where the mark

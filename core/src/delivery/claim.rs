@@ -1,6 +1,7 @@
 //! Claiming: due requests get an intent, stored before anything is sent.
 
 use super::gates::{Calls, Fairness};
+use super::members::{self, Ripe};
 use super::prepare::{Prepared, prepare, prepare_unowned};
 use super::settle::{fail, finish};
 use super::{Gates, Job, Work, doubt, means};
@@ -11,12 +12,19 @@ use crate::model::{ApprovalStatus, Before, State, WaitingFor};
 use crate::operation::Operation;
 use crate::protocol::{After, Due, Guard, Step, Then, after_interruption, before_send, raises_access, window};
 use crate::store::{Kept, LogEvent, RequestRow, StoredUser, Tx, UserKey};
-use crate::time::{Period, Timestamp};
+use crate::time::{Moment, Period, Timestamp};
+use crate::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What waits for an account of another user is woken by it; all the same it is looked at again after that time.
-const AGAIN: Period = Period::from_seconds(86_400);
+pub(super) const AGAIN: Period = Period::from_seconds(86_400);
+
+/// When a membership is looked at again about which another call is out.
+const SOON: Period = Period::from_seconds(5);
+
+/// How many pages of groups are allowed for when a listing begins.
+const LISTING_PAGES: usize = 20;
 
 /// What a claim takes.
 pub(super) struct Claim {
@@ -39,11 +47,11 @@ pub(super) struct Places<'a> {
 }
 
 /// An app that may have calls: how many more at the same time, and how many a worker.
-struct Hungry<'a> {
-    app: &'a Arc<LiveApp>,
+pub(super) struct Hungry<'a> {
+    pub(super) app: &'a Arc<LiveApp>,
     room: usize,
     depth: usize,
-    probes: bool,
+    pub(super) probes: bool,
 }
 
 /// Takes due requests for the workers that are free, evenly over the apps, beginning after the app that was served last. A
@@ -64,15 +72,24 @@ pub(super) fn claim(
         for (index, one) in std::mem::take(&mut hungry).into_iter().enumerate().rev() {
             let free = places.room - claim.batches.len();
             let share = free.div_ceil(index + 1).min(one.room);
-            let rows = tx.due(&one.app.definition.app.id, share * one.depth)?;
-            let room = if rows.len() == share * one.depth { one.room - share } else { 0 };
+            let before = claim.batches.len();
+            members::claim(tx, &one, Ripe::default(), share, &mut claim)?;
+            let workers = share.saturating_sub(claim.batches.len() - before);
+            let limit = workers * one.depth;
+            let rows = tx.due(&one.app.definition.app.id, limit)?;
+            let all = rows.len() < limit;
+            let ripe = Ripe { adding: all, removing: !rows.iter().any(RequestRow::reduces_access) };
+            let room = if all { 0 } else { one.room - share };
             claim.looked_at += rows.len() as u64;
             let mut jobs = Vec::with_capacity(rows.len());
             for row in rows {
                 jobs.extend(take_up_apart(tx, one.app, row, look_up, one.probes)?);
             }
-            gates.begin(&one.app.definition.app, u32::try_from(jobs.len()).unwrap_or(u32::MAX), tx.now);
-            claim.batches.extend(dealt(jobs, share));
+            claim.batches.extend(dealt(jobs, workers));
+            let left_over = share.saturating_sub(claim.batches.len() - before);
+            members::claim(tx, &one, ripe, left_over, &mut claim)?;
+            let begun = claim.batches.iter().skip(before).map(Vec::len).sum::<usize>();
+            gates.begin(&one.app.definition.app, u32::try_from(begun).unwrap_or(u32::MAX), tx.now);
             if room > 0 && share > 0 {
                 left.push(Hungry { room, ..one });
             }
@@ -177,6 +194,19 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             tx.save(&row)?;
             elect(tx, &app.definition, &stored.user.id).map(|()| None)
         }
+        Prepared::Queued => {
+            if row.request.state == State::New {
+                tx.change(&mut row, Event::Send)?;
+            }
+            row.retry = Some((tx.now.plus(AGAIN), WaitingFor::Lane));
+            tx.save(&row)?;
+            elect(tx, &app.definition, &stored.user.id).map(|()| None)
+        }
+        Prepared::InTheWay => {
+            row.retry = Some((tx.now.plus(SOON), WaitingFor::Retry));
+            tx.save(&row)?;
+            elect(tx, &app.definition, &stored.user.id).map(|()| None)
+        }
         Prepared::Unwanted => {
             let why = "superseded: the user may no longer have this access";
             give_up(tx, app, row, Code::Uncertain, why).map(|()| None)
@@ -188,7 +218,10 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             finish(tx, app, row, &stored, why).map(|()| None)
         }
         Prepared::Work(work, payload, before) => {
-            keep(tx, &row, &stored.key, before)?;
+            if !matches!(work, Work::Groups) {
+                // What an Update changed before it asked for groups is kept already.
+                keep(tx, &row, &stored.key, before)?;
+            }
             let payload = payload.as_ref().map(|payload| (payload, &stored.key));
             begin(tx, app, row, work, payload).map(Some)
         }
@@ -196,9 +229,9 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
 }
 
 /// What is to be done with a due request, as [`before_send`] says.
-fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Step, Fault> {
+pub(super) fn step(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Step, Fault> {
     let (operation, left) = (row.request.operation, row.left(tx.moment));
-    let waits = raises_access(operation) && !row.sending && left == Period::ZERO;
+    let waits = raises_access(operation) && !row.removes && !row.sending && left == Period::ZERO;
     let doubt = if waits { doubt(tx, app, row)? } else { None };
     let due = Due { operation, sending: row.sending, unsettled: row.unsettled, left, doubt };
     Ok(before_send(&due, means(tx, app, row)?, tx.now))
@@ -254,7 +287,7 @@ fn expire(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fau
 /// gone, and what else is wanted is decided for the new one.
 fn replaced(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, stored: &StoredUser) -> Result<(), Fault> {
     let why = "the account for which it was sent is gone";
-    if row.request.operation.reduces_access() && row.request.state == State::Requested {
+    if row.reduces_access() && row.request.state == State::Requested {
         finish(tx, app, row, stored, why)?;
     } else {
         give_up(tx, app, row, Code::AccountMissing, why)?;
@@ -276,21 +309,49 @@ fn give_up(tx: &mut Tx<'_>, app: &LiveApp, row: RequestRow, code: Code, why: &st
 fn begin(
     tx: &mut Tx<'_>,
     app: &Arc<LiveApp>,
-    mut row: RequestRow,
+    row: RequestRow,
     work: Work,
-    payload: Option<(&crate::value::Attributes, &crate::store::UserKey)>,
+    payload: Option<(&Attributes, &UserKey)>,
 ) -> Result<Job, Fault> {
-    let request_time = app.definition.app.timeouts.request;
     // Looking up takes its own time before anything is sent.
     let looks = match &work {
         Work::Create { look_up, look_where_taken, unique, .. } => {
             unique.len() + if *look_up || *look_where_taken { 2 } else { 0 }
         }
         Work::Update { unique, expected, .. } => unique.len() + usize::from(!expected.is_empty()),
+        Work::Groups => LISTING_PAGES,
         _ => 0,
     };
-    let window = window(looks, request_time);
-    let doubt = if row.request.operation.reduces_access() { doubt(tx, app, &row)? } else { None };
+    let begun = open(tx, app, row, looks, json!({"attributes": names(&work)}), payload)?;
+    Ok(Job {
+        row: begun.row,
+        app: Arc::clone(app),
+        work,
+        probes: false,
+        send_by: begun.send_by,
+        doubt: begun.doubt,
+        beside: Vec::new(),
+    })
+}
+
+/// A request whose intent is stored.
+pub(super) struct Begun {
+    pub(super) row: RequestRow,
+    pub(super) send_by: Moment,
+    pub(super) doubt: Option<Moment>,
+}
+
+/// Stores the intent of an attempt, which makes `looks` calls before it sends; `sent` tells the log what.
+pub(super) fn open(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    mut row: RequestRow,
+    looks: usize,
+    sent: Value,
+    payload: Option<(&Attributes, &UserKey)>,
+) -> Result<Begun, Fault> {
+    let window = window(looks, app.definition.app.timeouts.request);
+    let doubt = if row.reduces_access() { doubt(tx, app, &row)? } else { None };
     let doubt = doubt.map(|until| tx.moment.plus(until.since(tx.now)));
     row.request.waiting_for = None;
     row.retry = None;
@@ -309,7 +370,10 @@ fn begin(
         }
         tx.open_attempt(&row, tx.now.plus(window.send), payload)?;
         let request = &row.request;
-        let details = json!({"attempt": request.attempts, "operation": request.operation, "attributes": names(&work)});
+        let mut details = json!({"attempt": request.attempts, "operation": request.operation});
+        if let (Some(details), Value::Object(sent)) = (details.as_object_mut(), sent) {
+            details.extend(sent);
+        }
         tx.log(LogEvent {
             app: Some(&request.app),
             user: request.user.as_ref(),
@@ -317,7 +381,7 @@ fn begin(
             ..LogEvent::new("sending", details)
         })?;
     }
-    Ok(Job { row, app: Arc::clone(app), work, probes: false, send_by: tx.moment.plus(window.send), doubt })
+    Ok(Begun { row, send_by: tx.moment.plus(window.send), doubt })
 }
 
 /// The names of the attributes that are sent.
@@ -341,6 +405,7 @@ pub(crate) fn interrupt(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> 
     row.sending = false;
     row.fence = row.fence.saturating_add(1);
     let mut next = tx.now;
+    tx.end_calls(&row.request.id)?;
     if attempted {
         tx.close_attempt(&row, "ambiguous", "interrupted", "the process ended before there was an answer")?;
         let means = means(tx, app, &row)?;

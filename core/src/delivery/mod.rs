@@ -10,6 +10,7 @@ mod exchange;
 mod gates;
 mod kept;
 mod look_up;
+mod members;
 mod perform;
 mod prepare;
 mod probe;
@@ -23,7 +24,7 @@ pub(crate) use candidate::{Rendering, hold};
 pub(crate) use claim::interrupt;
 pub(crate) use gates::Gates;
 pub(crate) use kept::is_in_vain;
-pub(crate) use perform::{Report, Work};
+pub(crate) use perform::{Report, Work, groups_of};
 pub(crate) use prepare::mark_as_ours;
 pub(crate) use run::{Active, Bounds, Host, RunState, lock, run, step};
 
@@ -48,6 +49,8 @@ pub(crate) struct Job {
     pub(crate) send_by: Moment,
     /// Until when something else of its lane might take effect, as it was known when the job was made.
     pub(crate) doubt: Option<Moment>,
+    /// The other requests that the call is for, each with its own doubt.
+    pub(crate) beside: Vec<(RequestRow, Option<Moment>)>,
 }
 
 /// What the app's target offers against a second account for this request. A unique key counts where it is among what was
@@ -67,15 +70,15 @@ fn means(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Means, Fault> {
 }
 
 impl Job {
-    /// Whether the store knows of the call as an attempt; a look whether access is gone is none.
-    pub(crate) fn is_attempt(&self) -> bool {
-        self.row.has_attempt()
+    /// How many attempts the call is in the store: one of each request that it is for. A look whether access is gone is none.
+    pub(crate) fn attempts(&self) -> usize {
+        if self.row.has_attempt() { 1 + self.beside.len() } else { 0 }
     }
 }
 
 /// Until when something else of a request's lane may still take effect. What takes access away minds only what gives it.
 fn doubt(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<Option<Timestamp>, Fault> {
-    let reduces = row.request.operation.reduces_access();
+    let reduces = row.reduces_access();
     let others = tx.doubts(row, app.definition.app.settle.whole())?;
     let counts = others.into_iter().filter(|(operation, _)| !reduces || raises_access(*operation));
     let doubts: Vec<_> = counts.map(|(_, doubt)| doubt).collect();
@@ -90,5 +93,11 @@ fn spent(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow) -> Result<u32, Fault> {
         false => 0,
     };
     let not_begun = if row.request.attempts > 0 { tx.attempts_not_begun(&row.request.id)? } else { 0 };
-    Ok(row.request.attempts.saturating_sub(taken).saturating_sub(not_begun))
+    let parts = match row.request.operation {
+        Operation::Update if row.removes || !app.definition.app.entitlements.is_empty() => {
+            tx.attempts_in_parts(&row.request.id)?
+        }
+        _ => 0,
+    };
+    Ok(row.request.attempts.saturating_sub(taken + not_begun + parts))
 }

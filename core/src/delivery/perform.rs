@@ -6,6 +6,7 @@ use crate::connector::{Change, Connector, ConnectorError, Outcome, TargetAccount
 use crate::fault::Code;
 use crate::mapping::UniqueValue;
 use crate::matching::{Candidate, Matching};
+use crate::model::TargetGroup;
 use crate::pacing::Health;
 use crate::planning::inverse::still_has;
 use crate::protocol::may_send;
@@ -14,6 +15,9 @@ use crate::value::Attributes;
 
 /// Why values are not put back.
 pub(super) const CHANGED_SINCE: &str = "the account no longer has the values that were to be taken back";
+
+/// The most pages of groups that are read.
+const MOST_PAGES: u32 = 10_000;
 
 /// What is asked of a target.
 #[derive(Clone, Debug)]
@@ -65,6 +69,14 @@ pub(crate) enum Work {
     Read {
         external_id: String,
     },
+    /// Which groups does the target have?
+    Groups,
+    /// Puts accounts into a group, or takes them out of it.
+    Members {
+        group: String,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
     /// Is there more than one account of the user? They are known by this `externalId`, or by the rules.
     Count {
         user: Attributes,
@@ -101,6 +113,8 @@ pub(crate) enum Report {
     Removed { verified: bool, gone: bool },
     /// A look before anything was sent does not show that the access is gone: it is to be taken away.
     Usable,
+    /// The groups that the target has.
+    Groups(Vec<TargetGroup>),
     /// The account does not exist.
     Missing,
     /// Nothing was sent: it was too late.
@@ -181,11 +195,15 @@ pub(crate) fn perform(connector: &dyn Connector, matching: &Matching, work: &Wor
                 _ => Report::Applied(None),
             })
         }
+        Work::Groups => call.groups().map(Report::Groups),
+        Work::Members { group, add, remove } => {
+            call.write(|connector| connector.change_members(group, add, remove)).and_then(|()| call.left(group, remove))
+        }
         Work::Read { external_id } => call
             .read(|connector| connector.read(external_id))
             .map(|account| account.map_or(Report::Missing, |account| Report::Applied(Some(account)))),
     };
-    let creates = matches!(work, Work::Create { .. });
+    let creates = matches!(work, Work::Create { .. } | Work::Groups | Work::Members { .. });
     let removes =
         matches!(work, Work::Deactivate { .. } | Work::Freeze { .. } | Work::Delete { .. } | Work::Verify { .. });
     match result {
@@ -342,6 +360,36 @@ impl Call<'_> {
         }
     }
 
+    /// The groups of the target. One that does not tell them has none that can be found by name.
+    fn groups(&self) -> Result<Vec<TargetGroup>, ConnectorError> {
+        let in_time = || may_send(self.deadline.clock.moment(), self.deadline.send_by);
+        match self.read(|connector| groups_of(connector, &in_time)) {
+            Err(error) if is(&error, Code::Unsupported) => Ok(Vec::new()),
+            groups => groups,
+        }
+    }
+
+    /// Looks whether an account that was taken out of a group is out of it, where one read tells: its own `groups` (RFC 7643
+    /// §4.1.2). A group is never read for that, since it may have any number of members.
+    fn left(&self, group: &str, removed: &[String]) -> Result<Report, ConnectorError> {
+        let [account] = removed else { return Ok(Report::Applied(None)) };
+        let read = self.read(|connector| connector.read(account));
+        let shown = read.ok().flatten().and_then(|account| account.attributes.get("groups").cloned());
+        let Some(groups) = shown.as_ref().and_then(serde_json::Value::as_array) else {
+            return Ok(Report::Applied(None));
+        };
+        let id =
+            |shown: &serde_json::Value| shown.get("value").or(Some(shown)).and_then(|id| id.as_str()) == Some(group);
+        match groups.iter().any(id) {
+            true => Err(ConnectorError::new(
+                Outcome::Ambiguous,
+                Code::NotConfirmed.name(),
+                "the target answered success, but the account is still a member of the group",
+            )),
+            false => Ok(Report::Removed { verified: true, gone: false }),
+        }
+    }
+
     /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.
     fn confirm(&self, external_id: &str, usable: impl Fn(&TargetAccount) -> bool) -> Result<Report, ConnectorError> {
         match self.read(|connector| connector.read(external_id)) {
@@ -356,6 +404,29 @@ impl Call<'_> {
             Err(error) => Err(ConnectorError { outcome: Outcome::Ambiguous, ..error }),
         }
     }
+}
+
+/// The groups of a target, page after page, without their members; `in_time` is asked before each page.
+pub(crate) fn groups_of(
+    connector: &dyn Connector,
+    in_time: &dyn Fn() -> bool,
+) -> Result<Vec<TargetGroup>, ConnectorError> {
+    let failed = |code: Code, message: &str| ConnectorError::new(Outcome::NotApplied, code.name(), message);
+    let (mut groups, mut cursor) = (Vec::new(), None);
+    for _ in 0..MOST_PAGES {
+        if !in_time() {
+            return Err(failed(Code::Timeout, "the listing of the target's groups took too long"));
+        }
+        let (page, next) = connector.group_names(cursor.as_deref())?;
+        for group in &page {
+            groups.push(TargetGroup::from_object(group).map_err(|fault| failed(fault.code, &fault.message))?);
+        }
+        if next.is_none() {
+            return Ok(groups);
+        }
+        cursor = next;
+    }
+    Err(failed(Code::InvalidAnswer, "the listing of groups does not end"))
 }
 
 fn report(found: Found) -> Report {

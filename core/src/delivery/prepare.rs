@@ -3,7 +3,7 @@
 use super::candidate::{Rendering, hold, reserve};
 use super::kept::is_in_vain;
 use super::perform::CHANGED_SINCE;
-use super::{Work, spent};
+use super::{Work, members, spent};
 use crate::fault::{Code, Fault};
 use crate::id::UserId;
 use crate::intake::{LiveApp, watched_print};
@@ -29,6 +29,10 @@ pub(super) enum Prepared {
     OtherAccount,
     /// Something else has to exist first.
     Waiting,
+    /// What is left of it waits for the turn of its groups.
+    Queued,
+    /// A call about one of its memberships is out.
+    InTheWay,
     /// It would give access to somebody who may no longer have it.
     Unwanted,
     /// It cannot be sent.
@@ -52,14 +56,14 @@ pub(super) fn prepare(
     let standing = match definition.standing(present, tx.now) {
         Ok(standing) => standing,
         // Access is taken away from whom the scope cannot be evaluated for, and not given.
-        Err(_) if restores || row.request.operation.reduces_access() => Standing::default(),
+        Err(_) if restores || row.reduces_access() => Standing::default(),
         Err(fault) => {
             // It is this record that it failed for, not the one that it was decided for.
             row.asked = Some(fingerprint(&stored.key, &definition.asked_bytes(&stored.user)));
             return Ok(Prepared::Faulty(vec![fault]));
         }
     };
-    let unwanted = raises_access(row.request.operation) && !standing.wants_account()
+    let unwanted = raises_access(row.request.operation) && !row.removes && !standing.wants_account()
         || matches!(row.request.operation, Operation::Activate | Operation::Unfreeze) && standing.frozen;
     if row.request.operation == Operation::Create {
         return create(tx, app, row, stored, account.as_ref(), Look { up: look_up, unwanted });
@@ -87,7 +91,10 @@ pub(super) fn prepare(
             Work::Count { user: stored.user.record.clone(), external_id: marked }
         }
         _ if row.verifying => Work::Verify { external_id, by_disabling, first: row.looks_first() },
-        Operation::Update => return update(tx, app, row, stored, &account, given),
+        Operation::Update if members::are_next(tx, app, row, stored)? => {
+            return members::prepare(tx, app, row, stored, &account);
+        }
+        Operation::Update => return update(tx, app, row, stored, account, given),
         Operation::Activate => Work::Activate { external_id },
         Operation::Deactivate => Work::Deactivate { external_id },
         Operation::Freeze | Operation::Unfreeze if refuse_freeze => {
@@ -271,7 +278,7 @@ fn update(
     app: &LiveApp,
     row: &mut RequestRow,
     stored: &StoredUser,
-    account: &AccountRow,
+    mut account: AccountRow,
     given: Option<Given>,
 ) -> Result<Prepared, Fault> {
     let frozen = if row.unsettled { tx.payload(&row.request.id, &stored.key)? } else { None };
@@ -286,19 +293,24 @@ fn update(
             expected = given.expected;
             (given.changes, given.applied.unwrap_or_default(), Vec::new())
         }
-        (None, None) => match rendered(tx, app, row, stored, Some(account))? {
+        (None, None) => match rendered(tx, app, row, stored, Some(&account))? {
             Ok(payload) => (payload.changes, payload.attributes, payload.unique),
             Err(instead) => return Ok(instead),
         },
     };
     if changes.is_empty() {
         hold(tx, app, stored, &row.request.id, &attributes)?;
-        return Ok(Prepared::Nothing("the account is as it should be"));
+        if row.given || app.definition.app.entitlements.is_empty() {
+            return Ok(Prepared::Nothing("the account is as it should be"));
+        }
+        account.fingerprint.clone_from(&row.fingerprint);
+        tx.put_account(&account, &stored.key)?;
+        return members::prepare(tx, app, row, stored, &account);
     }
     let mut payload = Attributes::new();
     payload.insert("attributes".to_owned(), Value::Object(attributes.clone()));
     payload.insert("changes".to_owned(), json!(changes));
-    let before = before(account, Some(&changes));
+    let before = before(&account, Some(&changes));
     let work = Work::Update {
         external_id: account.account.external_id.clone(),
         changes,

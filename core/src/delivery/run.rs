@@ -1,12 +1,12 @@
 //! The run: one thread keeps the store and hands calls to workers. Outcomes that have come in and the next claims share one
 //! transaction, which is one commit to the disk.
 
-use super::Gates;
 use super::claim::{Places, claim};
 use super::clocks;
 use super::gates::{Calls, Fairness};
 use super::settle::settle_apart;
 use super::worker::{Answered, Batch, Hall, work};
+use super::{Gates, Job};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, begin_and_end};
@@ -386,7 +386,7 @@ impl<'a> Run<'a> {
                 // Counted while the store is ours, so that two runs together send no more than one may.
                 for jobs in claim.batches {
                     let Some(app) = jobs.first().map(|job| job.row.request.app.clone()) else { continue };
-                    let (answers, attempts) = (jobs.len(), jobs.iter().filter(|job| job.is_attempt()).count());
+                    let (answers, attempts) = (jobs.len(), jobs.iter().map(Job::attempts).sum::<usize>());
                     calls.begin(&app, attempts, now);
                     turned.claimed += answers as u64;
                     let batch = Arc::new(Batch::new(app, jobs, now, recalls));
@@ -432,13 +432,13 @@ impl<'a> Run<'a> {
         let mut calls = self.host.state().calls();
         for Answered { batch, job, took, .. } in answers {
             let Some(index) = self.in_flight.iter().position(|out| Arc::ptr_eq(&out.batch, batch)) else { continue };
-            calls.answered(&batch.app, usize::from(job.is_attempt()));
+            calls.answered(&batch.app, job.attempts());
             if let Some(took) = *took {
                 calls.took(&batch.app, took);
             }
             let Some(out) = self.in_flight.get_mut(index) else { continue };
             out.answers -= 1;
-            out.attempts -= usize::from(job.is_attempt());
+            out.attempts -= job.attempts();
             if out.answers == 0 {
                 calls.end(&batch.app, batch.began);
                 self.in_flight.swap_remove(index);
@@ -536,7 +536,9 @@ pub(crate) fn next_due(host: &dyn Host) -> Result<Option<Timestamp>, Fault> {
         gates.count(tx)?;
         let mut next = tx.next_user_change()?;
         for app in apps.values().filter(|app| app.connector.is_some()) {
-            let Some(due) = tx.next_due(&app.definition.app.id)? else { continue };
+            let id = &app.definition.app.id;
+            let waits = app.definition.app.enabled && tx.is_group_waiting(id)?;
+            let Some(due) = tx.next_due(id)?.map(|due| if waits { now.min(due) } else { due }) else { continue };
             let opens_at = gates.opens_at(&app.definition.app, &host.state().calls(), now);
             next = [next, opens_at.map(|opens_at| opens_at.max(due))].into_iter().flatten().min();
         }

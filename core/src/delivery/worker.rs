@@ -109,7 +109,7 @@ fn call(clock: &dyn Clock, job: &Job) -> Report {
 
 /// Tries a target that failed by a read, before anything is changed there. What takes access away is its own probe.
 fn probe(clock: &dyn Clock, job: &Job) -> Option<Report> {
-    if !job.probes || job.row.request.operation.reduces_access() {
+    if !job.probes || job.row.reduces_access() {
         return None;
     }
     let connector = job.app.connector.as_ref()?;

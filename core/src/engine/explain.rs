@@ -7,8 +7,8 @@ use crate::id::RequestId;
 use crate::intake::{LiveApp, not_stored};
 use crate::model::{Account, AccountStatus, Explanation, ExplanationStep, LogEntry, Request, State};
 use crate::operation::Operation;
-use crate::scope::{Decision, Projected, Standing, decide};
-use crate::store::{AccountRow, PlanRow, Tx};
+use crate::scope::{Decision, Standing, decide};
+use crate::store::{PlanRow, Tx};
 use crate::time::Timestamp;
 use crate::value::at_path;
 use serde_json::{Value, json};
@@ -97,6 +97,7 @@ impl Explaining<'_> {
             matched: self.matched.as_ref().map(|entry| entry.details.clone()),
             requests: self.requests.to_vec(),
             not_kept: self.not_kept.attributes(&self.live.definition),
+            memberships: self.terms.memberships.clone(),
         }
     }
 
@@ -239,7 +240,7 @@ impl Explaining<'_> {
 
     fn decisions(&self, standing: &Standing) -> Vec<Decision> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
-        let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
+        let projected = self.terms.projected(self.subject);
         let mut decisions = decide(&definition.app, standing, &projected, &self.terms.print, "", self.tx.now);
         for decision in &mut decisions {
             if matches!(decision.operation, Operation::Create | Operation::Update) {

@@ -4,9 +4,12 @@ use super::trial::{StoredOr, Subject, Terms};
 use super::{Engine, Error, Result, Shared};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
-use crate::intake::{LanePlan, LaneStep, LaneSteps, LiveApp, Trigger, definition_change, not_stored, plan_lane};
+use crate::intake::{
+    LanePlan, LaneStep, LaneSteps, LiveApp, Trigger, definition_change, memberships_of, not_stored, plan_lane,
+};
 use crate::model::{
-    App, ChangeKind, ImpactAttribute, ImpactOperation, ImpactOptions, ImpactSummary, UserImpact, WithheldOperation,
+    App, ChangeKind, GroupMembership, ImpactAttribute, ImpactOperation, ImpactOptions, ImpactSummary, UserImpact,
+    WithheldOperation,
 };
 use crate::operation::Operation;
 use crate::store::Tx;
@@ -162,6 +165,7 @@ impl Impact {
             withheld: Vec::new(),
             cancelled: Vec::new(),
             attributes: Vec::new(),
+            memberships: self.memberships(tx, subject)?,
             faults: Vec::new(),
         };
         let mut has_account = false;
@@ -188,6 +192,15 @@ impl Impact {
             affected.push(user);
         }
         Ok(has_account)
+    }
+
+    /// The memberships that the new definition would have given or taken away.
+    fn memberships(&self, tx: &Tx<'_>, subject: &Subject) -> std::result::Result<Vec<GroupMembership>, Fault> {
+        let definition = &self.new.definition;
+        let Ok(standing) = definition.standing(subject.present(), tx.now) else { return Ok(Vec::new()) };
+        let mut found = memberships_of(tx, definition, subject.account.as_ref(), subject.present(), &standing)?;
+        found.retain(GroupMembership::would_change);
+        Ok(found)
     }
 
     /// What the stored definition holds back as well.

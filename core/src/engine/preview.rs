@@ -12,8 +12,7 @@ use crate::model::{
 };
 use crate::operation::Operation;
 use crate::scim;
-use crate::scope::{Projected, decide};
-use crate::store::AccountRow;
+use crate::scope::decide;
 use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::{Map, Value, json};
@@ -93,6 +92,7 @@ impl Previewing<'_> {
             withheld: Vec::new(),
             create: self.create(),
             update: self.update(),
+            memberships: self.terms.memberships.clone(),
         };
         let mut waits = None;
         match self.render(self.subject.account.is_none()) {
@@ -112,7 +112,7 @@ impl Previewing<'_> {
     fn operations(&self, preview: &mut Preview, waits: Option<String>) -> std::result::Result<(), Fault> {
         let (definition, stored) = (&self.live.definition, &self.subject.stored);
         let standing = definition.standing(self.subject.present(), self.now)?;
-        let projected = self.subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
+        let projected = self.terms.projected(self.subject);
         let print = &self.terms.print;
         for decision in decide(&definition.app, &standing, &projected, print, "as the user is stored", self.now) {
             let renders = matches!(decision.operation, Operation::Create | Operation::Update);
@@ -124,6 +124,7 @@ impl Previewing<'_> {
                 continue;
             }
             let payload = match operation {
+                Operation::Update if decision.removes => None,
                 Operation::Create => Some(json!(preview.attributes)),
                 Operation::Update => Some(json!(preview.update.changes)),
                 _ => None,

@@ -3,13 +3,13 @@
 use super::{Engine, Error, Result, no_app};
 use crate::connector::{Connector, ConnectorError, Outcome, caught};
 use crate::definition::Definition;
-use crate::delivery::Host;
+use crate::delivery::{Host, groups_of};
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::mapping::{missing_required, suggest::Sample, suggest::suggest};
 use crate::model::{
     App, ConnectorDefinition, Discovery, MappingSuggestion, SchemaAttribute, SchemaChange, SchemaSource,
-    TargetDescription,
+    TargetDescription, TargetGroup,
 };
 use crate::operation::Operation;
 use crate::scim::built_in_schema;
@@ -42,7 +42,9 @@ impl Engine {
         // No transaction is open and no lock held while the target is asked.
         let found = caught(Outcome::NotApplied, || connector.discover());
         let asked = &live.definition.app;
-        let target = believed(asked, found.unwrap_or_else(unanswered), live.described.as_ref());
+        let answers = found.is_ok();
+        let mut target = believed(asked, found.unwrap_or_else(unanswered), live.described.as_ref());
+        let groups = if answers { groups_of_target(&live, connector, &mut target) } else { None };
         let before = live.described.as_ref().map(|before| before.attributes.as_slice());
         let changed = before.map(|before| SchemaChange::between(before, &target.attributes)).unwrap_or_default();
         let broken = misfits(asked, &target.attributes);
@@ -54,6 +56,9 @@ impl Engine {
                     return Err(Fault::new(Code::NotFound, message));
                 }
                 tx.put_target_schema(asked, &target)?;
+                if let Some(groups) = &groups {
+                    tx.put_groups(&asked.id, groups)?;
+                }
                 let shown: Vec<&SchemaChange> = changed.iter().take(LOGGED).collect();
                 let details = json!({"source": target.source, "complete": target.complete, "changed": shown,
                     "changes": changed.len(), "broken": broken, "findings": target.findings});
@@ -62,7 +67,8 @@ impl Engine {
             })
             .map_err(failed)?;
         self.shared.refresh().map_err(failed)?;
-        Ok(Discovery { app: asked.id.clone(), target, changed, broken, discovered_at })
+        let groups = groups.unwrap_or_default();
+        Ok(Discovery { app: asked.id.clone(), target, changed, broken, groups, discovered_at })
     }
 
     /// Proposes mapping and matching rules for an app, from the attributes of the users in the store (the first 1000) and
@@ -95,6 +101,27 @@ pub(super) fn connector_of(live: &LiveApp) -> std::result::Result<&dyn Connector
         ConnectorDefinition::Scim(_) => Fault::new(Code::SecretMissing, "the app's credentials cannot be had"),
         _ => Fault::new(Code::UnknownConnector, "the app's connector is not registered"),
     })
+}
+
+/// The groups that the target has, where its connector tells them; what keeps it from telling is a finding.
+fn groups_of_target(
+    live: &LiveApp,
+    connector: &dyn Connector,
+    target: &mut TargetDescription,
+) -> Option<Vec<TargetGroup>> {
+    if !live.capabilities.groups {
+        return None;
+    }
+    match caught(Outcome::NotApplied, || groups_of(connector, &|| true)) {
+        Ok(groups) => Some(groups),
+        Err(error) if error.code == Code::Unsupported.name() => None,
+        Err(error) => {
+            let code = Code::from_name(&error.code).unwrap_or(Code::ConnectorFailed);
+            let message = format!("the target's groups could not be read: {}", error.message);
+            target.findings.push(Fault::new(code, message).at("entitlements"));
+            None
+        }
+    }
 }
 
 /// What is known where nothing came back.

@@ -6,10 +6,11 @@ use crate::connector::mock::MockTarget;
 use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
-use crate::intake::{LiveApp, watched_print};
+use crate::intake::{Gap, LiveApp, gap, memberships_of, watched_print};
 use crate::mapping::{References, RenderInputs, Rendered, RenderedChange, token};
-use crate::model::{App, Change, ConnectorDefinition, TargetCall, User};
+use crate::model::{App, Change, ConnectorDefinition, GroupMembership, TargetCall, User};
 use crate::scim;
+use crate::scope::Projected;
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical_object};
@@ -184,6 +185,9 @@ pub(super) struct Terms {
     faults: Vec<Fault>,
     /// The fingerprint of everything whose change asks for an Update.
     pub(super) print: String,
+    /// The memberships of groups, those that there are and those that are wanted.
+    pub(super) memberships: Vec<GroupMembership>,
+    gap: Gap,
 }
 
 impl Terms {
@@ -198,7 +202,24 @@ impl Terms {
             false => (0, Vec::new()),
         };
         let print = watched_print(tx, &live.definition, &subject.stored)?;
-        Ok(Self { references: rendering.into_references(), iteration, token: token(iteration), faults, print })
+        let references = rendering.into_references();
+        let (mut memberships, mut found) = (Vec::new(), Gap::default());
+        // Where nobody can tell whether an account is wanted, nothing is wanted of it.
+        if let Ok(standing) = live.definition.standing(subject.present(), tx.now) {
+            let (definition, account, present) = (&live.definition, subject.account.as_ref(), subject.present());
+            memberships = memberships_of(tx, definition, account, present, &standing)?;
+            if let Some(account) = account {
+                found = gap(tx, definition, account, present, &standing)?;
+            }
+        }
+        Ok(Self { references, iteration, token: token(iteration), faults, print, memberships, gap: found })
+    }
+
+    /// What there is, as decisions see it.
+    pub(super) fn projected(&self, subject: &Subject) -> Projected {
+        let projected = subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
+        let Gap { lacks_membership, has_leftover, .. } = self.gap;
+        Projected { lacks_membership, has_leftover, ..projected }
     }
 
     /// What the mapping gives, or what is wrong: with the record, or because others have its unique values.

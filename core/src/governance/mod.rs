@@ -222,6 +222,7 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
         given,
         plan: plan.as_ref(),
         parent: Some(&row),
+        removes: row.removes,
         settle: settle_at.filter(|_| uncertain).map(|at| (at, guard)),
         ..NewRequest::default()
     };

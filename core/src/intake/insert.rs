@@ -21,6 +21,8 @@ pub(crate) struct NewRequest<'a> {
     pub(crate) by_hand: bool,
     /// It takes access from who was disabled or left, by the source's own word.
     pub(crate) leaver: bool,
+    /// Of an Update: it takes memberships away and does nothing else.
+    pub(crate) removes: bool,
     pub(crate) fingerprint: Option<String>,
     pub(crate) asked: Option<String>,
     /// The failed request from which it takes over.
@@ -138,7 +140,10 @@ fn insert_as(tx: &mut Tx<'_>, app: &App, subject: Subject<'_>, new: NewRequest<'
         }
         _ => false,
     };
-    let approval = app.approval.as_ref().filter(|approval| back || approval.operations.contains(&new.operation));
+    let approval = app.approval.as_ref().filter(|approval| {
+        // What takes memberships away waits for nobody's word, as an Update that changes and gives does.
+        back || (!new.removes && approval.operations.contains(&new.operation))
+    });
     let mut row = row_of(tx, &app.id, &new)?;
     row.request.waiting_for = Some(WaitingFor::Lane);
     match subject {
@@ -207,6 +212,7 @@ pub(super) fn row_of(tx: &mut Tx<'_>, app: &AppId, new: &NewRequest<'_>) -> Resu
         unsettled: new.settle.is_some(),
         verifying: new.looks_first,
         given: new.given.is_some(),
+        removes: new.removes,
         fingerprint: new.fingerprint.clone(),
         asked: new.asked.clone(),
         expires_at: None,

@@ -1,6 +1,6 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
-use super::{NewRequest, insert, watched_print};
+use super::{NewRequest, gap, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
@@ -84,8 +84,15 @@ pub(crate) fn plan_lane(
     }
     let print = watched_print(tx, definition, stored)?;
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
-    let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(RequestRow::is_under_way);
-    let projected = project(account.as_ref(), fixed, standing.wants_account());
+    let gap = account.as_ref().map(|account| gap(tx, definition, account, present, &standing)).transpose()?;
+    let gap = gap.unwrap_or_default();
+    let is_fixed = |row: &RequestRow| row.is_under_way() || gap.queued.contains(&row.request.id);
+    let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(is_fixed);
+    let projected = Projected {
+        lacks_membership: gap.lacks_membership,
+        has_leftover: gap.has_leftover,
+        ..project(account.as_ref(), fixed, standing.wants_account())
+    };
     // What was planned for another record is no longer sent; what is wanted now is decided below.
     let outdated: Vec<_> = loose.extract_if(.., |row| row.is_outdated(&print)).collect();
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
@@ -93,7 +100,7 @@ pub(crate) fn plan_lane(
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
         steps.push(match lane.withheld(tx, &decision)? {
             Some(reason) => LaneStep::Withhold(decision, reason),
-            None => match loose.iter().position(|row| stands_for(row, decision.operation, &print)) {
+            None => match loose.iter().position(|row| stands_for(row, &decision, &print)) {
                 Some(index) => LaneStep::Keep(Box::new(loose.remove(index)), decision),
                 None => LaneStep::Make(decision),
             },
@@ -155,11 +162,11 @@ pub(crate) fn not_stored(definition: &Definition, stored: &StoredUser) -> Option
 
 /// Whether a request that was not sent does what was decided. One by hand does only where nothing holds it back, and an
 /// Update that sends what it was given only where that is what the mapping gives for the record now.
-fn stands_for(row: &RequestRow, operation: Operation, print: &str) -> bool {
-    let request = &row.request;
+fn stands_for(row: &RequestRow, decision: &Decision, print: &str) -> bool {
+    let (request, operation) = (&row.request, decision.operation);
     let free = request.not_before.is_none() && request.approval != ApprovalStatus::Required;
     let other = operation == Operation::Update && row.given && row.fingerprint.as_deref() != Some(print);
-    request.operation == operation && (!row.by_hand || free) && !other
+    request.operation == operation && row.removes == decision.removes && (!row.by_hand || free) && !other
 }
 
 fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
@@ -175,8 +182,9 @@ fn project(account: Option<&AccountRow>, mut under_way: Vec<RequestRow>, wanted:
         match row.request.operation {
             Operation::Create => {
                 let fingerprint = row.fingerprint.clone();
-                projected = Projected { exists: true, active: true, frozen: false, fingerprint };
+                projected = Projected { exists: true, active: true, fingerprint, ..Projected::default() };
             }
+            Operation::Update if row.removes => {}
             Operation::Update if row.is_in_step() => projected.fingerprint.clone_from(&row.fingerprint),
             Operation::Update => {}
             Operation::Activate => projected.active = true,
@@ -207,6 +215,7 @@ impl Lane<'_> {
             return Ok(decision.withheld.clone());
         }
         if matches!(decision.operation, Operation::Create | Operation::Update)
+            && !decision.removes
             && let Some(reason) = not_stored(self.definition, self.stored)
         {
             return Ok(Some(reason));
@@ -217,7 +226,8 @@ impl Lane<'_> {
     /// Why the same is not tried again by itself: it was refused, denied, or nobody knows what came of it. `retry` is for
     /// that. What takes access away is always tried again.
     fn ended_alike(&self, tx: &Tx<'_>, decision: &Decision) -> Result<Option<String>, Fault> {
-        if !matches!(decision.operation, Operation::Create | Operation::Update | Operation::Activate) {
+        let gives = matches!(decision.operation, Operation::Create | Operation::Update | Operation::Activate);
+        if !gives || decision.removes {
             return Ok(None);
         }
         let (app, user) = (&self.definition.app.id, &self.stored.user.id);
@@ -310,6 +320,7 @@ impl Lane<'_> {
             by: self.trigger.by,
             not_before: decision.not_before,
             leaver: decision.leaver,
+            removes: decision.removes,
             fingerprint: Some(self.print.to_owned()),
             asked: Some(self.asked.to_owned()),
             ..NewRequest::default()
@@ -397,7 +408,7 @@ fn put_first(tx: &mut Tx<'_>, definition: &Definition, place: &Place, mut chosen
 /// A person keeps back removals of access too, by a hold or with the whole app; each of them is told when it comes to wait.
 fn tell_held(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Fault> {
     let request = &row.request;
-    if !request.operation.reduces_access() {
+    if !row.reduces_access() {
         return Ok(());
     }
     let held = match request.waiting_for {

@@ -5,6 +5,7 @@ mod apps;
 mod insert;
 mod lane;
 mod losses;
+mod membership;
 mod reconciliation;
 mod reference;
 mod snapshot;
@@ -16,6 +17,7 @@ pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, not_stored, plan_lane,
 };
 pub(crate) use losses::{Loss, loss};
+pub(crate) use membership::{Gap, difference_of, gap, memberships_of};
 pub(crate) use reconciliation::{
     advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step, plan_digest,
 };

@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub struct Place {
     /// What it does.
     pub operation: Operation,
+    /// Of an Update: it takes memberships of groups away and does nothing else.
+    pub removes: bool,
     /// Whether somebody has to agree.
     pub approval: ApprovalStatus,
     /// A person holds it.
@@ -41,9 +43,16 @@ impl Place {
             Operation::Create => 1,
             Operation::Deactivate => 2,
             Operation::Freeze => 3,
-            Operation::Delete => 4,
-            _ => 5,
+            // One that was tried and waits does not keep the account from being deleted.
+            Operation::Update if self.removes && self.retry.is_none_or(|(_, wait)| wait == WaitingFor::Lane) => 4,
+            Operation::Delete => 5,
+            Operation::Update if self.removes => 6,
+            _ => 7,
         }
+    }
+
+    fn reduces_access(&self) -> bool {
+        self.removes || self.operation.reduces_access()
     }
 }
 
@@ -54,7 +63,7 @@ impl Place {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
-/// let place = |operation| Place { operation, approval: ApprovalStatus::NotRequired, held: false,
+/// let place = |operation| Place { operation, removes: false, approval: ApprovalStatus::NotRequired, held: false,
 ///     sending: false, unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update), place(Operation::Deactivate)];
 /// assert_eq!(first(&lane, Default::default()), Some(1));
@@ -70,7 +79,7 @@ pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, beside}, model::ApprovalStatus};
-/// let place = |operation, sending| Place { operation, approval: ApprovalStatus::NotRequired, held: false, sending,
+/// let place = |operation, sending| Place { operation, removes: false, approval: ApprovalStatus::NotRequired, held: false, sending,
 ///     unsettled: false, not_before: None, expires_at: None, retry: None };
 /// let lane = [place(Operation::Update, true), place(Operation::Deactivate, false)];
 /// assert_eq!(beside(&lane, Default::default()), Some(1));
@@ -78,10 +87,10 @@ pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
 pub fn beside(lane: &[Place], now: Timestamp) -> Option<usize> {
     let mut sent = lane.iter().filter(|place| place.sending);
     let first = sent.next()?;
-    if sent.next().is_some() || first.operation.reduces_access() || first.operation == Operation::Create {
+    if sent.next().is_some() || first.reduces_access() || first.operation == Operation::Create {
         return None;
     }
-    let rest = lane.iter().enumerate().filter(|(_, place)| place.operation.reduces_access());
+    let rest = lane.iter().enumerate().filter(|(_, place)| place.reduces_access());
     rest.filter(|(_, place)| !place.is_blocked(now))
         .min_by_key(|(index, place)| (place.class(), *index))
         .map(|(index, _)| index)
@@ -149,6 +158,7 @@ mod tests {
     fn place(operation: Operation) -> Place {
         Place {
             operation,
+            removes: false,
             approval: ApprovalStatus::NotRequired,
             held: false,
             sending: false,
@@ -230,6 +240,24 @@ mod tests {
         }
         assert_eq!(beside(&[sending(Update), sending(Freeze), place(Deactivate)], NOW), None, "one beside another");
         assert_eq!(beside(&[place(Freeze), sending(Update), place(Delete), place(Deactivate)], NOW), Some(3));
+    }
+
+    #[test]
+    fn an_update_that_takes_memberships_away_goes_with_what_takes_access_away() {
+        let leaves = Place { removes: true, ..place(Update) };
+        let tried = Place { retry: Some((LATER, WaitingFor::Retry)), ..leaves };
+        let queued = Place { retry: Some((LATER, WaitingFor::Lane)), ..leaves };
+        let goes_first = [(Create, false), (Update, true), (Activate, true), (Deactivate, false), (Freeze, false)];
+        for (other, expected) in goes_first.into_iter().chain([(Unfreeze, true), (Delete, true), (Read, true)]) {
+            assert_eq!(first(&[place(other), leaves], NOW), Some(usize::from(expected)), "beside {other}");
+            assert_eq!(first(&[place(other), queued], NOW), Some(usize::from(expected)), "beside {other}");
+        }
+        assert_eq!(first(&[tried, place(Delete)], NOW), Some(1), "one that failed and waits keeps no account");
+        assert_eq!(first(&[place(Update), tried], NOW), Some(1));
+        let sending = |place: Place| Place { sending: true, ..place };
+        assert_eq!(beside(&[sending(place(Update)), leaves], NOW), Some(1), "it goes beside what gives");
+        assert_eq!(beside(&[sending(leaves), place(Deactivate)], NOW), None, "one beside another");
+        assert_eq!(beside(&[sending(leaves), place(Update)], NOW), None);
     }
 
     #[test]

@@ -100,6 +100,15 @@ pub struct App {
 }
 
 impl App {
+    /// How many members of a group are changed by one call at the most.
+    pub fn members_per_call(&self) -> u32 {
+        let given = match &self.connector {
+            ConnectorDefinition::Scim(definition) => definition.features.members_per_patch,
+            ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => None,
+        };
+        given.unwrap_or(100)
+    }
+
     /// The label, or the id where there is none.
     pub fn display_label(&self) -> &str {
         self.label.as_deref().unwrap_or(self.id.as_str())
@@ -172,6 +181,25 @@ pub struct ScimFeatures {
     /// Whether the target means by 403 that it is asked too often, as some do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forbidden_is_rate_limit: bool,
+    /// Whether groups can be listed and their members changed; tried where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<bool>,
+    /// How many members of a group are changed by one PATCH, 1 to 10,000; 100 where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members_per_patch: Option<u32>,
+    /// How members are removed; where it is left out the standard's form is tried first and what works is learnt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_removal: Option<MemberRemoval>,
+}
+
+/// How members are removed from a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberRemoval {
+    /// Each by a path that selects it: `members[value eq "2819c223"]` (RFC 7644 §3.5.2.2).
+    Filter,
+    /// All by one list of values at the path `members`, as Microsoft Entra sends it.
+    Values,
 }
 
 /// Grants that entitle to an app; any one of them is enough.
@@ -469,6 +497,16 @@ choice! {
     }
 }
 choice! {
+    /// What becomes of the memberships of an account whose user may no longer have it.
+    LeftMemberships {
+        /// They stay with the account, which cannot be used; who comes back has them again.
+        #[default]
+        Keep,
+        /// Those that we gave are taken away.
+        Remove,
+    }
+}
+choice! {
     /// What Freeze does at a target that has no freeze.
     FreezeFallback {
         /// The account is disabled.
@@ -514,6 +552,9 @@ pub struct Deprovision {
     /// `valid_until` passed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub expired: DeprovisionAction,
+    /// What becomes of the memberships that we gave, whatever the cause.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub memberships: LeftMemberships,
 }
 
 /// What is done to the account.

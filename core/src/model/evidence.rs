@@ -1,6 +1,7 @@
 //! What the engine tells about its own work: log entries, explanations, previews, findings.
 
 use super::account::{Account, AccountStatus, LinkState};
+use super::membership::GroupMembership;
 use super::preview::{PreviewCreate, PreviewUpdate, WithheldOperation};
 use super::reconciliation::SnapshotVerdict;
 use super::request::Request;
@@ -223,6 +224,9 @@ pub struct Preview {
     pub create: PreviewCreate,
     /// What an Update would send, whether or not one is due; of an account that is not known everything is a change.
     pub update: PreviewUpdate,
+    /// The memberships of groups: those that there are, those that would be given, and those that would be taken away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<GroupMembership>,
 }
 
 /// One operation of a preview.
@@ -264,6 +268,9 @@ pub struct Explanation {
     /// Attributes of the mapping that the app's target was seen not to keep.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_kept: Vec<String>,
+    /// The memberships of groups that we gave or that are wanted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<GroupMembership>,
 }
 
 /// One step from the user's record to the account.

@@ -1,5 +1,6 @@
 //! What a preview and the impact of a change tell: calls that would be made, and whom a definition would touch.
 
+use super::membership::GroupMembership;
 use super::target::Change;
 use crate::fault::Fault;
 use crate::id::{AppId, UserId};
@@ -105,6 +106,9 @@ pub struct UserImpact {
     pub cancelled: Vec<Operation>,
     /// The attributes of which another value would be wanted, by path.
     pub attributes: Vec<ImpactAttribute>,
+    /// The memberships of groups that would be given or taken away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<GroupMembership>,
     /// What would be wrong for this user.
     pub faults: Vec<Fault>,
 }

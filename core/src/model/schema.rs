@@ -1,6 +1,6 @@
 //! What asking a target about itself gives: its attributes, what it can do, what changed since it was asked last.
 
-use super::{MatchRule, Rule, SchemaAttribute};
+use super::{MatchRule, Rule, SchemaAttribute, TargetGroup};
 use crate::fault::Fault;
 use crate::id::AppId;
 use crate::time::Timestamp;
@@ -99,6 +99,9 @@ pub struct Discovery {
     pub changed: Vec<SchemaChange>,
     /// What of the app's definition does not fit the target any more, at its place. The app stays in use as it is.
     pub broken: Vec<Fault>,
+    /// The groups that the target has, where its connector tells them. They are kept, so that entitlements find them by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<TargetGroup>,
     /// When the target was asked.
     pub discovered_at: Timestamp,
 }

@@ -2,6 +2,7 @@
 
 pub mod brake;
 pub mod digest;
+pub mod entitlement;
 pub mod groups;
 pub mod inverse;
 pub mod reaction;

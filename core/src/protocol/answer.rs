@@ -177,6 +177,10 @@ pub fn way_on(operation: Operation, code: Code) -> Option<&'static str> {
         (Operation::Create, Code::ConflictGhost) => {
             "find it at the target, then `complete_manually` with its `external_id`, or remove it and `retry`"
         }
+        (Operation::Update, Code::UnknownGroup) => {
+            "make the group at the target, or change the app's `entitlements`, and `retry`"
+        }
+        (Operation::Update, Code::MemberRefused) => "mend what the target refuses it for, and `retry`",
         (Operation::Read, Code::ConflictDuplicate) => "the linked one stays; remove the others at the target",
         _ => return None,
     };

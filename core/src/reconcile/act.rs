@@ -1,15 +1,19 @@
 //! What each reaction does, in one transaction with the note that it was done.
 
 use super::compare::{ACTIVE, FROZEN, as_seen, is_later, is_superseded};
+use super::memberships::restored;
 use super::subject::{Subject, status_of};
 use super::update::wanted;
 use crate::delivery::hold;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
 use crate::intake::{LiveApp, NewRequest, cancel, elect, insert, insert_for_account, wake, watched_print};
-use crate::model::{AccountStatus, Change, LinkState, PlanItem, Reaction, Situation, TargetAccount};
+use crate::model::{AccountStatus, Change, LinkState, MembershipState, PlanItem, Reaction, Situation, TargetAccount};
 use crate::operation::Operation;
-use crate::store::{AccountRow, Given, LogEvent, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint};
+use crate::planning::entitlement::LedgerEntry;
+use crate::store::{
+    AccountRow, Given, LogEvent, MembershipRow, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint,
+};
 use serde_json::json;
 
 /// One item on its way.
@@ -56,6 +60,7 @@ impl Acting<'_> {
         }
         let request = match item.reaction {
             Reaction::Link => self.link(tx, &subject).map(|()| None)?,
+            Reaction::Update if !restored(item).is_empty() => self.restore(tx, &subject, item).map(Some)?,
             Reaction::Update => self.update(tx, subject, item)?,
             Reaction::Create => self.create(tx, subject, item).map(Some)?,
             Reaction::Deactivate => self.remove(tx, &subject, item, Operation::Deactivate).map(Some)?,
@@ -153,6 +158,21 @@ impl Acting<'_> {
             made = Some(self.request(tx, stored, item, new)?);
         }
         Ok(made)
+    }
+
+    /// Memberships that we gave and that are gone are given again: the ledger says that they may not be there.
+    fn restore(&self, tx: &mut Tx<'_>, subject: &Subject, item: &PlanItem) -> Result<RequestId, Fault> {
+        let gone = || Fault::new(Code::NotFound, "the user's record was erased");
+        let stored = subject.stored.as_ref().ok_or_else(gone)?;
+        let (id, groups) = (&self.live.definition.app.id, restored(item));
+        for known in tx.memberships(id, item.finding.account.as_deref().unwrap_or_default())? {
+            let is_lost = groups.contains(&known.entry.group.as_str()) && known.entry.state == MembershipState::Held;
+            if is_lost && !known.entry.queued {
+                let entry = LedgerEntry { state: MembershipState::Adding, ..known.entry.clone() };
+                tx.put_membership(id, &MembershipRow { entry, ..known })?;
+            }
+        }
+        self.request(tx, stored, item, NewRequest { operation: Operation::Update, ..NewRequest::default() })
     }
 
     /// The operations that make an account one that can be used, or none any more, and what is left as an Update.

@@ -1,5 +1,6 @@
 //! From what was collected to a plan: the analysis, an item for each finding that calls for one, the brake, the digest.
 
+use super::memberships::{Compared, restoring};
 use super::sources::{Staged, StoredLinks, StoredUsers};
 use super::subject::{Subject, seen_account};
 use super::update::{before, wanted};
@@ -10,8 +11,8 @@ use crate::id::AppId;
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
 use crate::model::{
-    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, FreezeFallback, ItemState, LinkState, PlanFilter,
-    PlanItem, Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
+    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, Finding, FreezeFallback, ItemState, LinkState,
+    PlanFilter, PlanItem, Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
 };
 use crate::operation::Operation;
 use crate::planning::brake::{Brake, Hold, Surroundings, Taken, can_be_released, is_confirmed};
@@ -85,6 +86,7 @@ impl Work<'_> {
                 batch.clear();
             }
             if is_last {
+                self.plan_memberships(&builder, number)?;
                 return self.finish(&live);
             }
         }
@@ -136,6 +138,38 @@ impl Work<'_> {
         })
     }
 
+    /// Plans to give again what we had given and somebody took away. Of who is in the plan already the next reconciliation
+    /// tells: one item changes what the other was planned for.
+    fn plan_memberships(&mut self, builder: &Builder<'_>, after: u64) -> Result<(), Fault> {
+        let Compared { notes, mut lost } = self.memberships(builder.live)?;
+        self.memberships = notes;
+        if !lost.is_empty() {
+            self.each_page(|_, page| {
+                let planned =
+                    page.iter().filter(|one| acts(one.item.reaction)).filter_map(|one| one.item.finding.user.clone());
+                let planned: BTreeSet<String> = planned.collect();
+                lost.retain(|(user, _), _| !planned.contains(user));
+                Ok(())
+            })?;
+        }
+        let lost: Vec<_> = lost.into_iter().collect();
+        let mut number = after;
+        for batch in lost.chunks(BATCH) {
+            number = write_ahead(self.host, |tx, _| {
+                let mut number = number;
+                tx.save_reconciliation(&self.row)?;
+                for ((user, account), groups) in batch {
+                    if let Some(row) = builder.lost(tx, number + 1, (user, account), groups)? {
+                        tx.put_item(&self.row.shown.id, &self.key, &row)?;
+                        number += 1;
+                    }
+                }
+                Ok(number)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
     pub(super) fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
@@ -168,9 +202,9 @@ impl Work<'_> {
             Ok(())
         })?;
         let not_kept = if undoes { BTreeSet::new() } else { read(self.host, |tx| not_kept(tx, live))? };
-        let memberships = if undoes { Vec::new() } else { self.memberships(live)? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
+        let memberships = std::mem::take(&mut self.memberships);
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
         shown.notes.extend(not_kept.iter().map(|one| format!("the target does not keep `{one}`: it is not compared")));
@@ -396,6 +430,47 @@ impl Builder<'_> {
         };
         let planned_for = subject.print();
         Ok(Some(PlanRow { item, planned_for, digest: String::new(), done_at: None }))
+    }
+
+    /// The item of an account that is no longer in groups into which we had put it; none where we are at it ourselves.
+    fn lost(
+        &self,
+        tx: &mut Tx<'_>,
+        number: u64,
+        (user, account): (&str, &str),
+        groups: &[String],
+    ) -> Result<Option<PlanRow>, Fault> {
+        let subject = Subject::find(tx, self.live, Some(user), Some(account))?;
+        if self.moving(tx, &subject, Some(user), None, &|_| false)?.is_some() {
+            return Ok(None);
+        }
+        let mut why = vec!["a membership that we gave was taken away at the target".to_owned()];
+        let off = self.switched_off(Reaction::Update, Situation::Drifted, &subject);
+        let reaction = if off.is_some() { Reaction::Report } else { Reaction::Update };
+        why.extend(off);
+        let item = PlanItem {
+            number,
+            finding: Finding {
+                situation: Situation::Drifted,
+                user: Some(user.to_owned()),
+                account: Some(account.to_owned()),
+                rule: None,
+                candidates: Vec::new(),
+                drift: Vec::new(),
+                faults: Vec::new(),
+            },
+            reaction,
+            state: if acts(reaction) { ItemState::Planned } else { ItemState::Reported },
+            destructive: false,
+            explicit: false,
+            changes: groups.iter().map(|group| restoring(group)).collect(),
+            before: std::collections::BTreeMap::new(),
+            why,
+            request: None,
+            fault: None,
+            by: None,
+        };
+        Ok(Some(PlanRow { item, planned_for: subject.print(), digest: String::new(), done_at: None }))
     }
 
     /// Why nothing is concluded of a user or an account: we ourselves are at it, or were while the target was read.

@@ -1,17 +1,20 @@
-//! Memberships of groups, compared for the notes of a reconciliation. Nothing is changed at the target.
+//! Memberships of groups, compared with what the target shows. Those that we gave and that somebody took away are given again;
+//! everything else is told in the notes.
 
 use super::{Work, read};
 use crate::connector::{Connector, ConnectorError, Outcome};
 use crate::delivery::ask;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
-use crate::model::{AccountFilter, AccountStatus, LinkState, ReconciliationKind, User};
+use crate::model::{
+    AccountFilter, AccountStatus, Change, ChangeKind, LinkState, MembershipState, PlanItem, ReconciliationKind, User,
+};
 use crate::planning::groups::{
     Group, GroupRules, GroupSummary, Holder, MembershipVerdict, compare_groups, named_members,
 };
 use crate::store::UserState;
 use crate::value::Attributes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many rows are read at once.
 const PAGE: u32 = 500;
@@ -22,15 +25,41 @@ const MOST_PAGES: u32 = 10_000;
 /// How many groups are told one by one.
 const TOLD: usize = 50;
 
+/// What a comparison came to.
+#[derive(Default)]
+pub(super) struct Compared {
+    pub(super) notes: Vec<String>,
+    /// The groups in which an account was and is no more, by its user and the account.
+    pub(super) lost: BTreeMap<(String, String), Vec<String>>,
+}
+
+/// The attribute under which a plan tells memberships (RFC 7643 §4.1.2).
+const GROUPS: &str = "groups";
+
+/// The change that puts an account into a group again.
+pub(super) fn restoring(group: &str) -> Change {
+    let value = serde_json::json!([{"value": group}]);
+    Change { kind: ChangeKind::Add, path: GROUPS.to_owned(), value: Some(value) }
+}
+
+/// The groups into which an item of a plan puts its account again; nothing where it is about something else.
+pub(super) fn restored(item: &PlanItem) -> Vec<&str> {
+    let group = |change: &'_ Change| -> bool { change.kind == ChangeKind::Add && change.path == GROUPS };
+    let values = item.changes.iter().filter(|change| group(change)).filter_map(|change| change.value.as_ref());
+    values.filter_map(|value| value.pointer("/0/value")?.as_str()).collect()
+}
+
 impl Work<'_> {
     /// What is to be known of the memberships that the app's entitlements ask for; nothing where it has none. A target that
     /// does not tell its groups fails nothing else.
-    pub(super) fn memberships(&self, live: &LiveApp) -> Result<Vec<String>, Fault> {
+    pub(super) fn memberships(&self, live: &LiveApp) -> Result<Compared, Fault> {
         let app = &live.definition.app;
         if app.entitlements.is_empty() || self.row.shown.kind != ReconciliationKind::Target {
-            return Ok(Vec::new());
+            return Ok(Compared::default());
         }
-        let not_compared = |why: &str| Ok(vec![format!("memberships were not compared: {why}")]);
+        let not_compared = |why: &str| {
+            Ok(Compared { notes: vec![format!("memberships were not compared: {why}")], ..Compared::default() })
+        };
         let Some(connector) = &live.connector else { return not_compared("no connector is registered") };
         let groups = match self.groups(live, connector.as_ref())? {
             Some(Ok(groups)) => groups,
@@ -44,14 +73,22 @@ impl Work<'_> {
         let holders: Vec<Holder<'_>> =
             people.iter().map(|(user, account, entitled)| Holder { user, account, entitled: *entitled }).collect();
         let untouched = self.untouched(live)?;
+        let given = self.given()?;
         let rules = GroupRules {
             entitlements: &app.entitlements,
             authoritative: app.authoritative,
             untouched: &untouched,
-            // Nothing is sent yet, so nothing was given.
-            given: &BTreeSet::new(),
+            given: &given,
         };
-        compare_groups(rules, &holders, groups, &mut |_| Ok(())).map(|summary| told(&summary))
+        let mut lost: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let summary = compare_groups(rules, &holders, groups, &mut |found| {
+            let key = (found.group, found.account);
+            if let (MembershipVerdict::ToAdd, Some(user), true) = (found.verdict, found.user, given.contains(&key)) {
+                lost.entry((user, key.1)).or_default().push(key.0);
+            }
+            Ok(())
+        })?;
+        Ok(Compared { notes: told(&summary), lost })
     }
 
     /// Every group that the target shows; none where the work was stopped.
@@ -121,6 +158,18 @@ impl Work<'_> {
         }
     }
 
+    /// The memberships that we gave, as the ledger has them.
+    fn given(&self) -> Result<BTreeSet<(String, String)>, Fault> {
+        let (mut given, mut after) = (BTreeSet::new(), (String::new(), String::new()));
+        loop {
+            let rows = read(self.host, |tx| tx.ledger_after(&self.app, (&after.0, &after.1), PAGE))?;
+            let Some(last) = rows.last() else { return Ok(given) };
+            after = (last.external_id.clone(), last.entry.group.clone());
+            let held = rows.into_iter().filter(|row| row.entry.state != MembershipState::Refused);
+            given.extend(held.map(|row| (row.entry.group, row.external_id)));
+        }
+    }
+
     /// The accounts that are protected or ignored.
     fn untouched(&self, live: &LiveApp) -> Result<BTreeSet<String>, Fault> {
         let app = &live.definition.app;
@@ -143,7 +192,7 @@ impl Work<'_> {
 fn told(summary: &GroupSummary) -> Vec<String> {
     let count = |verdict| summary.counts.get(&verdict).copied().unwrap_or(0);
     let mut notes = vec![format!(
-        "memberships: {} in step, {} to add, {} to remove, {} unmanaged, {} in unknown groups, {} unreadable; they are not sent yet",
+        "memberships: {} in step, {} to add, {} to remove, {} unmanaged, {} in unknown groups, {} unreadable",
         count(MembershipVerdict::InStep),
         count(MembershipVerdict::ToAdd),
         count(MembershipVerdict::ToRemove),

@@ -137,6 +137,8 @@ struct Work<'h> {
     /// The key of what it collected.
     key: UserKey,
     app: AppId,
+    /// What was found about memberships, until it is told.
+    memberships: Vec<String>,
 }
 
 impl<'h> Work<'h> {
@@ -153,7 +155,7 @@ impl<'h> Work<'h> {
         })?;
         let app = row.shown.app.clone();
         let app = app.ok_or_else(|| Fault::new(Code::InvalidArgument, "the plan is not that of an app"))?;
-        Ok(Self { host, watch, epoch, stopped: false, row, key, app })
+        Ok(Self { host, watch, epoch, stopped: false, row, key, app, memberships: Vec::new() })
     }
 
     /// One step after the other, as long as there is one that needs nobody.

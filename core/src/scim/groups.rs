@@ -12,6 +12,15 @@ use serde_json::{Value, json};
 /// The longest listing, in pages.
 const MOST_PAGES: u64 = 10_000;
 
+/// What is asked for of each group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Its members too.
+    Members,
+    /// What it is called. A target that shows members all the same is not listened to.
+    Names,
+}
+
 /// Where a listing stands; it crosses the engine as opaque text.
 struct Cursor {
     /// The index of the next row, from 1.
@@ -36,12 +45,17 @@ pub(super) fn page(
     exchange: &Exchange,
     size: u32,
     cursor: Option<&str>,
+    shown: Shown,
 ) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
     let cursor = Cursor::parse(cursor).ok_or_else(|| {
         let message = "the cursor is not one of the SCIM connector";
         ConnectorError::new(Outcome::Rejected, Code::InvalidArgument.name(), message)
     })?;
-    let parameters = [("startIndex", &*cursor.start.to_string()), ("count", &*size.to_string())];
+    let (start, count) = (cursor.start.to_string(), size.to_string());
+    let mut parameters = vec![("startIndex", start.as_str()), ("count", count.as_str())];
+    if shown == Shown::Names {
+        parameters.push(("excludedAttributes", "members"));
+    }
     let response = exchange.get(&exchange.base.endpoint("Groups", &parameters))?;
     if cursor.pages == 0 && matches!(response.status, 404 | 405 | 501) {
         return Err(ConnectorError::unsupported("list_groups"));
@@ -49,20 +63,20 @@ pub(super) fn page(
     let response = succeeded(Method::Get, response)?;
     let invalid = |message| unreadable(Method::Get, message);
     let (rows, total) = rows(&response.body).ok_or_else(|| invalid("the target's groups cannot be read"))?;
-    let (count, shown) = (rows.len() as u64, cursor.start - 1);
+    let (count, seen) = (rows.len() as u64, cursor.start - 1);
     if count == 0 {
-        return match total.is_none_or(|total| shown >= total) {
+        return match total.is_none_or(|total| seen >= total) {
             true => Ok((Vec::new(), None)),
             false => Err(invalid("the target shows fewer groups than it counts")),
         };
     }
-    let groups = groups(&rows).ok_or_else(|| invalid("the target shows a group that cannot be read"))?;
+    let groups = groups(&rows, shown).ok_or_else(|| invalid("the target shows a group that cannot be read"))?;
     let first = rows.first().and_then(id_of).unwrap_or_default();
     if first == cursor.first || cursor.pages >= MOST_PAGES {
         return Err(invalid("the target shows the same page of groups again"));
     }
     // Without a count, or with one that may be the page's, only an empty page is the end.
-    let is_end = total.is_some_and(|total| shown + count >= total) && count != u64::from(size);
+    let is_end = total.is_some_and(|total| seen + count >= total) && count != u64::from(size);
     let next = format!("{}:{}:{first}", cursor.start + count, cursor.pages + 1);
     Ok((groups, (!is_end).then_some(next)))
 }
@@ -89,13 +103,16 @@ fn rows(body: &[u8]) -> Option<(Vec<Attributes>, Option<u64>)> {
 
 /// The groups of a page; `None` where one has no id or members that cannot be read. An empty group may be shown without its
 /// members (RFC 7643 §2.5), and so may every group: where no group of the page has any, they are not shown.
-fn groups(rows: &[Attributes]) -> Option<Vec<Attributes>> {
-    let shows_members = rows.iter().any(|row| member(row, "members").is_some());
+fn groups(rows: &[Attributes], shown: Shown) -> Option<Vec<Attributes>> {
+    let shows_members = shown == Shown::Members && rows.iter().any(|row| member(row, "members").is_some());
     let group = |row: &Attributes| {
         let mut group = Attributes::new();
         group.insert("id".to_owned(), id_of(row)?.into());
         if let Some(name) = member(row, "displayName").and_then(Value::as_str) {
             group.insert("display_name".to_owned(), name.into());
+        }
+        if let Some(id) = member(row, "externalId").and_then(Value::as_str) {
+            group.insert("external_id".to_owned(), id.into());
         }
         if shows_members {
             group.insert("members".to_owned(), json!(members(member(row, "members"))?));

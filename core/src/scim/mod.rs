@@ -9,6 +9,7 @@ mod exchange;
 mod groups;
 mod lines;
 mod listing;
+mod members;
 mod parts;
 mod patience;
 mod request;
@@ -76,6 +77,9 @@ pub struct ScimConnector {
     patch: AtomicBool,
     /// Whether paths with a filter work, as far as is known.
     filter_paths: AtomicBool,
+    /// Whether the target may be asked for groups.
+    has_groups: bool,
+    removal: members::Removal,
 }
 
 impl ScimConnector {
@@ -129,7 +133,20 @@ impl ScimConnector {
             may_put: features.patch != Some(true),
             patch: AtomicBool::new(features.patch != Some(false)),
             filter_paths: AtomicBool::new(true),
+            has_groups: features.groups != Some(false),
+            removal: members::Removal::new(features.member_removal),
         })
+    }
+
+    fn groups(
+        &self,
+        cursor: Option<&str>,
+        shown: groups::Shown,
+    ) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        if !self.has_groups {
+            return Err(ConnectorError::unsupported("list_groups"));
+        }
+        groups::page(&self.exchange, self.page_size, cursor, shown)
     }
 
     fn url_of(&self, external_id: &str) -> Result<String, ConnectorError> {
@@ -263,7 +280,8 @@ enum Patched {
 
 impl Connector for ScimConnector {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { search: true, unique_keys: self.unique_keys.clone(), ..Capabilities::default() }
+        let unique_keys = self.unique_keys.clone();
+        Capabilities { search: true, unique_keys, groups: self.has_groups, ..Capabilities::default() }
     }
 
     fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {
@@ -368,7 +386,18 @@ impl Connector for ScimConnector {
     }
 
     fn list_groups(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
-        groups::page(&self.exchange, self.page_size, cursor)
+        self.groups(cursor, groups::Shown::Members)
+    }
+
+    fn group_names(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        self.groups(cursor, groups::Shown::Names)
+    }
+
+    fn change_members(&self, group: &str, add: &[String], remove: &[String]) -> Result<(), ConnectorError> {
+        if !self.has_groups {
+            return Err(ConnectorError::unsupported("change_members"));
+        }
+        members::change(&self.exchange, &self.removal, group, add, remove)
     }
 }
 

@@ -59,8 +59,17 @@ impl BaseUrl {
 
     /// The URL of one account. `None` for an id that cannot stand in a URL as one segment.
     pub(super) fn user(&self, id: &str) -> Option<String> {
+        self.resource("Users", id)
+    }
+
+    /// The URL of one group. `None` as for [`BaseUrl::user`].
+    pub(super) fn group(&self, id: &str) -> Option<String> {
+        self.resource("Groups", id)
+    }
+
+    fn resource(&self, endpoint: &str, id: &str) -> Option<String> {
         let sane = !id.is_empty() && id.len() <= LONGEST_ID && id != "." && id != "..";
-        sane.then(|| self.endpoint(&format!("Users/{}", encode(id)), &[]))
+        sane.then(|| self.endpoint(&format!("{endpoint}/{}", encode(id)), &[]))
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Projected {
     pub frozen: bool,
     /// The fingerprint of the inputs from which its attributes were rendered.
     pub fingerprint: Option<String>,
+    /// Whether a membership is wanted that the account does not have.
+    pub lacks_membership: bool,
+    /// Whether the account has a membership that we gave and nobody asks for any more.
+    pub has_leftover: bool,
 }
 
 /// What a change means for one user and app.
@@ -31,6 +35,8 @@ pub struct Decision {
     pub withheld: Option<String>,
     /// Whether it takes access from who was disabled or left, by the source's own word.
     pub leaver: bool,
+    /// Of an Update: it takes memberships away and does nothing else.
+    pub removes: bool,
 }
 
 /// The operations that lead from `projected` to what is wanted, in order. `fingerprint` is that of the user's record now.
@@ -50,20 +56,37 @@ pub fn decide(
     }
     decisions
         .into_iter()
-        .map(|(operation, not_before)| Decision {
+        .map(|Bare { operation, not_before, removes }| Decision {
             operation,
             why: why(operation, standing, trigger),
             not_before,
-            withheld: withheld(app, standing, operation),
-            leaver: operation.reduces_access() && standing.causes.iter().any(|cause| cause.is_leaving()),
+            withheld: withheld(app, standing, operation, removes),
+            removes,
+            leaver: (removes || operation.reduces_access()) && standing.causes.iter().any(|cause| cause.is_leaving()),
         })
         .collect()
 }
 
-type Bare = (Operation, Option<Timestamp>);
+struct Bare {
+    operation: Operation,
+    not_before: Option<Timestamp>,
+    removes: bool,
+}
+
+impl From<Operation> for Bare {
+    fn from(operation: Operation) -> Self {
+        Self { operation, not_before: None, removes: false }
+    }
+}
+
+/// Takes memberships away.
+const LEAVES: Bare = Bare { operation: Operation::Update, not_before: None, removes: true };
 
 fn wanted(standing: &Standing, projected: &Projected, fingerprint: &str, decisions: &mut Vec<Bare>) {
-    let mut want = |operation| decisions.push((operation, None));
+    if projected.exists && projected.has_leftover {
+        decisions.push(LEAVES);
+    }
+    let mut want = |operation: Operation| decisions.push(operation.into());
     if !projected.exists {
         // A suspended user gets nothing new; the account is made when the suspension ends.
         if !standing.frozen {
@@ -80,7 +103,7 @@ fn wanted(standing: &Standing, projected: &Projected, fingerprint: &str, decisio
     if !standing.frozen && projected.frozen {
         want(Operation::Unfreeze);
     }
-    if projected.fingerprint.as_deref() != Some(fingerprint) {
+    if projected.fingerprint.as_deref() != Some(fingerprint) || projected.lacks_membership {
         want(Operation::Update);
     }
 }
@@ -104,16 +127,20 @@ fn unwanted(app: &App, causes: &[Cause], projected: &Projected, now: Timestamp, 
     };
     let Some(action) = actions.max_by_key(strength) else { return };
     let delete_at = match action {
-        DeprovisionAction::Nothing {} => return,
+        DeprovisionAction::Nothing {} => {
+            decisions.extend(projected.has_leftover.then_some(LEAVES));
+            return;
+        }
         DeprovisionAction::Disable => None,
         DeprovisionAction::Delete {} => Some(None),
         DeprovisionAction::DisableThenDelete { after } => Some(Some(now.plus(after))),
     };
     if projected.active {
-        decisions.push((Operation::Deactivate, None));
+        decisions.push(Operation::Deactivate.into());
     }
+    decisions.extend(projected.has_leftover.then_some(LEAVES));
     if let Some(not_before) = delete_at {
-        decisions.push((Operation::Delete, not_before));
+        decisions.push(Bare { not_before, ..Operation::Delete.into() });
     }
 }
 
@@ -126,10 +153,10 @@ fn why(operation: Operation, standing: &Standing, trigger: &str) -> String {
     }
 }
 
-fn withheld(app: &App, standing: &Standing, operation: Operation) -> Option<String> {
+fn withheld(app: &App, standing: &Standing, operation: Operation, removes: bool) -> Option<String> {
     if !app.operations.allows(operation) {
         return Some(format!("the app does not allow {operation}"));
     }
     let raises = matches!(operation, Operation::Create | Operation::Update | Operation::Activate);
-    (raises && !standing.in_pilot).then(|| "the user is not part of the pilot".to_owned())
+    (raises && !removes && !standing.in_pilot).then(|| "the user is not part of the pilot".to_owned())
 }

@@ -32,6 +32,7 @@ impl AccountRow {
             active: self.account.status == AccountStatus::Active,
             frozen: self.account.frozen,
             fingerprint: self.fingerprint.clone(),
+            ..Projected::default()
         }
     }
 }
@@ -252,6 +253,9 @@ impl Tx<'_> {
                 account.deleted_at.map(Timestamp::as_micros)
             ],
         )?;
+        if account.status == AccountStatus::Deleted {
+            self.forget_memberships(&account.app, &account.external_id)?;
+        }
         if let (AccountStatus::Deleted, Some(user)) = (account.status, &account.user) {
             self.release_held(&account.app, user)?;
             self.forget_references(&account.app, user)?;

@@ -30,7 +30,7 @@ impl Tx<'_> {
                 self.now.as_micros(),
                 send_by.as_micros(),
                 payload,
-                request.operation.reduces_access()
+                row.reduces_access()
             ],
         )?;
         Ok(())
@@ -88,6 +88,27 @@ impl Tx<'_> {
             |row| row.get(0),
         )?;
         Ok(count.unwrap_or(0))
+    }
+
+    /// How many attempts say nothing against the request: they were a part of what it does, or found that too much was sent
+    /// at once.
+    pub(crate) fn attempts_in_parts(&self, id: &RequestId) -> Result<u32, Fault> {
+        let count = self.row(
+            "SELECT count(*) FROM attempt WHERE request_id = $1 AND (outcome = 'applied' OR code = $2)",
+            params![id.as_str(), Code::MembersRefused.name()],
+            |row| row.get(0),
+        )?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Whether an attempt of the request did what it was to do.
+    pub(crate) fn has_applied(&self, id: &RequestId) -> Result<bool, Fault> {
+        let found = self.row(
+            "SELECT 1 FROM attempt WHERE request_id = $1 AND outcome = 'applied' LIMIT 1",
+            [id.as_str()],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
     }
 
     /// The request's attempts in order.

@@ -12,6 +12,7 @@ mod gates;
 mod given;
 mod holds;
 mod log;
+mod memberships;
 mod metrics;
 mod not_kept;
 mod observations;
@@ -39,6 +40,7 @@ pub(crate) use apps::definition_text;
 pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, Kept};
 pub(crate) use log::Event as LogEvent;
+pub(crate) use memberships::MembershipRow;
 pub(crate) use plans::{PlanRow, RELEASED};
 pub(crate) use process::Owner;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
@@ -360,7 +362,7 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 24] = [
+    const SOURCES: [&str; 25] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
@@ -368,6 +370,7 @@ mod tests {
         include_str!("attempts.rs"),
         include_str!("given.rs"),
         include_str!("log.rs"),
+        include_str!("memberships.rs"),
         include_str!("metrics.rs"),
         include_str!("not_kept.rs"),
         include_str!("observations.rs"),

@@ -15,7 +15,7 @@ const COLUMNS: &str =
     "id, app_id, user_id, operation, state, approval, waiting_for, why, author, parent_id, external_id,
     fingerprint, faults, asked, retry_for, head, by_hand, sending, unsettled, verifying, attempts, retry_count, verified, created_at,
     not_before, expires_at, due_at, settle_at, finished_at, retry_at, given IS NOT NULL, fence, guard_boot, guard_moment,
-    guard_wait";
+    guard_wait, urgent";
 
 /// A request with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct RequestRow {
     pub(crate) verifying: bool,
     /// It sends what it was given and not what its mapping gives.
     pub(crate) given: bool,
+    /// Of an Update: it takes memberships away and changes nothing else.
+    pub(crate) removes: bool,
     /// The fingerprint of the watched inputs from which the payload was rendered.
     pub(crate) fingerprint: Option<String>,
     /// The fingerprint of everything that the request depends on: what an approval is for.
@@ -54,6 +56,11 @@ impl RequestRow {
     /// Whether something was sent that may still take effect, or is being sent or confirmed.
     pub(crate) fn is_under_way(&self) -> bool {
         self.unsettled || ((self.sending || self.verifying) && !self.looks_first())
+    }
+
+    /// Whether it takes access away, and so overtakes others of its lane.
+    pub(crate) fn reduces_access(&self) -> bool {
+        self.removes || self.request.operation.reduces_access()
     }
 
     /// Whether an attempt is open. A look whether access is gone is none.
@@ -105,6 +112,7 @@ impl RequestRow {
     pub(crate) fn place(&self, held: bool) -> Place {
         Place {
             operation: self.request.operation,
+            removes: self.removes,
             approval: self.request.approval,
             held,
             sending: self.sending,
@@ -125,6 +133,7 @@ struct Raw {
     times: [Option<i64>; 7],
     fence: u32,
     guard: [Option<i64>; 3],
+    urgent: bool,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -141,6 +150,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         times: [row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?, row.get(27)?, row.get(28)?, row.get(29)?],
         fence: row.get(31)?,
         guard: [row.get(32)?, row.get(33)?, row.get(34)?],
+        urgent: row.get(35)?,
     })
 }
 
@@ -197,6 +207,7 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         verified: row.verified,
         faults: parse_faults(&word(faults))?,
     };
+    let removes = request.operation == Operation::Update && row.urgent;
     Ok(RequestRow {
         request,
         head,
@@ -205,6 +216,7 @@ fn parse(row: Raw) -> Result<RequestRow, Fault> {
         unsettled,
         verifying,
         given,
+        removes,
         fingerprint,
         asked,
         expires_at,
@@ -256,7 +268,8 @@ impl Tx<'_> {
         self.rows(&text, params![app.as_str(), external_id], raw)?.into_iter().map(parse).collect()
     }
 
-    /// The newest finished request of a lane with that operation; not one that sent what has nothing to do with the mapping.
+    /// The newest finished request of a lane with that operation; not one that sent what has nothing to do with the mapping,
+    /// or that took memberships away.
     pub(crate) fn last_finished(
         &self,
         app: &AppId,
@@ -265,7 +278,8 @@ impl Tx<'_> {
     ) -> Result<Option<RequestRow>, Fault> {
         let text = format!(
             "SELECT {COLUMNS} FROM request WHERE user_id = $1 AND app_id = $2 AND operation = $3
-             AND finished_at IS NOT NULL AND (given IS NULL OR fingerprint IS NOT NULL) ORDER BY id DESC LIMIT 1"
+             AND finished_at IS NOT NULL AND (given IS NULL OR fingerprint IS NOT NULL)
+             AND (operation <> 'Update' OR urgent = 0) ORDER BY id DESC LIMIT 1"
         );
         self.row(&text, params![user.as_str(), app.as_str(), operation.name()], raw)?.map(parse).transpose()
     }
@@ -438,7 +452,7 @@ impl Tx<'_> {
                 request.operation.name(),
                 request.state.name(),
                 request.approval.name(),
-                request.operation.reduces_access(),
+                row.reduces_access(),
                 row.head,
                 row.by_hand,
                 row.sending,
@@ -503,6 +517,9 @@ impl Tx<'_> {
             row.head = false;
             row.sending = false;
             row.retry = None;
+            if row.request.operation == Operation::Update {
+                self.leave_memberships(&row.request.id)?;
+            }
         }
         self.tally.completed += u64::from(row.request.state == State::Completed);
         self.tally.failed += u64::from(row.request.state == State::Failed);

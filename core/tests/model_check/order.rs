@@ -161,6 +161,7 @@ fn operation(row: usize) -> Operation {
 fn heads(state: &State) -> [bool; 2] {
     let open: Vec<usize> = (0..2).filter(|row| state.rows[*row].state == OPEN).collect();
     let place = |row: &usize| Place {
+        removes: false,
         operation: operation(*row),
         approval: ApprovalStatus::NotRequired,
         held: false,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Callable, Optional
 
 from . import _native
-from .records import Fault, Record, WithheldOperation, _time, _tuple_of
+from .records import Fault, Membership, Record, WithheldOperation, _time, _tuple_of
 
 __all__ = ["Impact", "ImpactAttribute", "ImpactOperation", "ImpactSummary", "UserImpact"]
 
@@ -47,14 +47,17 @@ class UserImpact(Record):
         "withheld": _tuple_of(WithheldOperation),
         "cancelled": tuple,
         "attributes": _tuple_of(ImpactAttribute),
+        "memberships": _tuple_of(Membership),
         "faults": _tuple_of(Fault),
     }
+    _absent = {"memberships": ()}
 
     user: str
     operations: tuple[ImpactOperation, ...]
     withheld: tuple[WithheldOperation, ...]
     cancelled: tuple[str, ...]
     attributes: tuple[ImpactAttribute, ...]
+    memberships: tuple[Membership, ...]
     faults: tuple[Fault, ...]
 
 

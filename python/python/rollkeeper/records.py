@@ -29,6 +29,7 @@ __all__ = [
     "LogEntry",
     "LogVerdict",
     "MappingSuggestion",
+    "Membership",
     "Preview",
     "PreviewCreate",
     "PreviewOperation",
@@ -383,7 +384,9 @@ class Discovery(Record):
         "broken": _tuple_of(Fault),
         "discovered_at": _time,
     }
-    _absent = {"findings": (), "changed": (), "broken": (), "attributes": [], "features": {}, "resource_types": []}
+    _absent = {
+        "findings": (), "changed": (), "broken": (), "attributes": [], "features": {}, "resource_types": [], "groups": [],
+    }
 
     app: str
     attributes: list[dict[str, Any]]
@@ -394,6 +397,7 @@ class Discovery(Record):
     findings: tuple[Fault, ...]
     changed: tuple[SchemaChange, ...]
     broken: tuple[Fault, ...]
+    groups: list[dict[str, Any]]
     discovered_at: datetime
 
 
@@ -531,6 +535,26 @@ class PreviewCreate(Record):
     faults: tuple[Fault, ...]
 
 
+class Membership(Record):
+    """A membership of a group: what we did about it at the target, and whether it is wanted.
+
+    ``state`` is ``Adding``, ``Held``, ``Removing``, ``Refused``, or ``None`` where nothing was done yet.
+    """
+
+    __slots__ = ()
+    _shown = ("group", "state", "wanted")
+    _readers = {"why": tuple, "since": _time}
+    _absent = {"why": ()}
+
+    group: Optional[str]
+    reference: dict[str, str]
+    state: Optional[str]
+    wanted: bool
+    why: tuple[str, ...]
+    since: Optional[datetime]
+    request: Optional[str]
+
+
 class PreviewUpdate(Record):
     """What an Update would send, whether or not one is due."""
 
@@ -553,8 +577,9 @@ class Preview(Record):
         "withheld": _tuple_of(WithheldOperation),
         "create": PreviewCreate,
         "update": PreviewUpdate,
+        "memberships": _tuple_of(Membership),
     }
-    _absent = {"operations": (), "faults": (), "attributes": {}}
+    _absent = {"operations": (), "faults": (), "attributes": {}, "memberships": ()}
 
     app: str
     user: str
@@ -565,6 +590,7 @@ class Preview(Record):
     withheld: tuple[WithheldOperation, ...]
     create: PreviewCreate
     update: PreviewUpdate
+    memberships: tuple[Membership, ...]
 
 
 class ExplanationStep(Record):
@@ -590,8 +616,9 @@ class Explanation(Record):
         "account": Account,
         "requests": _tuple_of(Request),
         "not_kept": tuple,
+        "memberships": _tuple_of(Membership),
     }
-    _absent = {"because": (), "requests": (), "not_kept": ()}
+    _absent = {"because": (), "requests": (), "not_kept": (), "memberships": ()}
 
     app: str
     user: str
@@ -603,6 +630,7 @@ class Explanation(Record):
     matched: Optional[dict[str, Any]]
     requests: tuple[Request, ...]
     not_kept: tuple[str, ...]
+    memberships: tuple[Membership, ...]
 
 
 class Tile(Record):

@@ -26,15 +26,17 @@ def check_connector(
     *,
     prefix: str = "rollkeeper-check",
     attributes: Optional[Mapping[str, Any]] = None,
+    group: Optional[str] = None,
 ) -> CheckReport:
     """Runs the conformance suite against a connector. It makes a few accounts and takes them away again.
 
     ``prefix`` begins every user name that it makes; two runs at the same time need two. ``attributes`` are what the
-    target asks for besides the usual ones; they are put on every account.
+    target asks for besides the usual ones; they are put on every account. ``group`` is the id of a group into which an
+    account may be put, and taken out of it again.
 
     >>> report = check_connector(MockTarget())
     >>> report.passed, report.failures
     (True, ())
     """
-    options = {"prefix": prefix, "attributes": {} if attributes is None else attributes}
+    options: dict[str, Any] = {"prefix": prefix, "attributes": {} if attributes is None else attributes, "group": group}
     return CheckReport(_native.check_connector(connector, options))

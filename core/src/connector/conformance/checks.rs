@@ -25,6 +25,8 @@ pub(super) const ALL: &[(&str, CheckFunction)] = &[
     ("deactivates and activates, twice without harm", deactivates_and_activates),
     ("freezes and unfreezes", freezes),
     ("lists every account once, to a proved end", lists_every_account_once),
+    ("puts an account into a group and takes it out, twice without harm", changes_members),
+    ("refuses members for a group that does not exist", refuses_members_for_no_group),
     ("answers unsupported for what it cannot do", answers_unsupported),
     ("deletes an account, twice without harm", deletes),
 ];
@@ -305,6 +307,61 @@ fn lists_every_account_once(suite: &mut Suite<'_>) -> Checked {
         }
     }
     Err(format!("the listing did not end within {MOST_PAGES} pages"))
+}
+
+/// Who is in a group, where the target shows it.
+fn members_of(suite: &Suite<'_>, group: &str) -> Result<Option<BTreeSet<String>>, String> {
+    let mut cursor: Option<String> = None;
+    for _ in 0..MOST_PAGES {
+        let (page, next) = match suite.connector.list_groups(cursor.as_deref()) {
+            Err(error) if is_unsupported(&error) => return Ok(None),
+            page => page.map_err(|error| format!("list_groups: {error}"))?,
+        };
+        if let Some(found) = page.iter().find(|shown| shown.get("id").and_then(Value::as_str) == Some(group)) {
+            let members = found.get("members").and_then(Value::as_array);
+            let id = |member: &Value| member.as_str().map(str::to_owned);
+            return Ok(members.map(|members| members.iter().filter_map(id).collect()));
+        }
+        cursor = next;
+        if cursor.is_none() {
+            return Err("list_groups does not show the group that is to be changed".to_owned());
+        }
+    }
+    Err(format!("the listing of groups did not end within {MOST_PAGES} pages"))
+}
+
+fn changes_members(suite: &mut Suite<'_>) -> Checked {
+    if !suite.capabilities.groups {
+        return skipped("the connector has no groups");
+    }
+    let Some(group) = suite.options.group.clone() else { return skipped("no group was named that may be changed") };
+    let made = [suite.make_one()?.external_id];
+    let before = members_of(suite, &group)?;
+    for (add, remove) in [(&made[..], &[][..]), (&[][..], &made[..])] {
+        for _ in 0..2 {
+            let changed = suite.connector.change_members(&group, add, remove);
+            changed.map_err(|error| format!("change_members: {error}"))?;
+        }
+        if let (Some(before), Some(mut after)) = (&before, members_of(suite, &group)?) {
+            let is_member = made.iter().all(|id| after.remove(id));
+            require(is_member != add.is_empty(), "the account is not as it was to be in the group")?;
+            require(after == *before, "somebody else was put into the group or out of it")?;
+        }
+    }
+    Ok(Verdict::Held)
+}
+
+fn refuses_members_for_no_group(suite: &mut Suite<'_>) -> Checked {
+    if !suite.capabilities.groups {
+        return skipped("the connector has no groups");
+    }
+    let (made, unknown) = (suite.make_one()?.external_id, suite.unknown_id());
+    match suite.connector.change_members(&unknown, &[made], &[]) {
+        Err(error) if is_unsupported(&error) => skipped("the connector has no `change_members`"),
+        Err(error) if error.outcome == Outcome::Rejected => Ok(Verdict::Held),
+        Err(error) => Err(format!("a group that does not exist must be rejected: {error}")),
+        Ok(()) => Err("a group that does not exist took a member".to_owned()),
+    }
 }
 
 fn answers_unsupported(suite: &mut Suite<'_>) -> Checked {

@@ -175,6 +175,12 @@ impl MockTarget {
         Ok(())
     }
 
+    /// Puts an account into a group, or takes it out of it, without a call: a change behind the engine's back. Gives whether
+    /// there is such a group.
+    pub fn set_member(&self, group: &str, external_id: &str, is_member: bool) -> bool {
+        self.state().set_member(group, external_id, is_member)
+    }
+
     /// The members of a group, sorted.
     pub fn members(&self, group: &str) -> Vec<String> {
         self.state().groups.get(group).map(|group| group.members.iter().cloned().collect()).unwrap_or_default()
@@ -274,6 +280,10 @@ impl Connector for MockTarget {
 
     fn list_groups(&self, _cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
         self.state().read(MockCall::new("list_groups"), |state| (state.group_list(), None))
+    }
+
+    fn group_names(&self, _cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
+        self.state().read(MockCall::new("group_names"), |state| (state.group_names(), None))
     }
 
     fn change_members(&self, group: &str, add: &[String], remove: &[String]) -> Result<(), ConnectorError> {

@@ -156,6 +156,22 @@ impl State {
         true
     }
 
+    pub(super) fn set_member(&mut self, group: &str, external_id: &str, is_member: bool) -> bool {
+        let Some(group) = self.groups.get_mut(group) else { return false };
+        match is_member {
+            true => group.members.insert(external_id.to_owned()),
+            false => group.members.remove(external_id),
+        };
+        true
+    }
+
+    /// The groups without their members.
+    pub(super) fn group_names(&self) -> Vec<Attributes> {
+        let mut groups = self.group_list();
+        groups.iter_mut().for_each(|group| drop(group.remove("members")));
+        groups
+    }
+
     pub(super) fn group_list(&self) -> Vec<Attributes> {
         let entries = self.groups.iter().map(|(id, group)| {
             [
@@ -315,7 +331,15 @@ impl State {
                 Ok(None)
             }
             Effect::Members { group, add, remove } => {
-                let group = self.groups.get_mut(group).ok_or_else(|| invalid("there is no such group"))?;
+                let unknown = add.iter().find(|id| !self.accounts.iter().any(|account| account.external_id == **id));
+                let refused = unknown.map(|_| invalid("a member is no account of the target"));
+                let group = self.groups.get_mut(group).ok_or_else(|| {
+                    let message = "the group does not exist at the target";
+                    ConnectorError::new(Outcome::Rejected, Code::GroupMissing.name(), message)
+                })?;
+                if let Some(refused) = refused {
+                    return Err(refused);
+                }
                 group.members.extend(add.iter().cloned());
                 group.members.retain(|member| !remove.contains(member));
                 Ok(None)

@@ -48,7 +48,7 @@ impl Settling<'_, '_> {
             self.put(account)?;
         }
         self.close(&row, "applied", "", "")?;
-        self.complete(row)
+        self.go_on(row)
     }
 
     /// Keeps the values that the account has now in the place of those that it had before.

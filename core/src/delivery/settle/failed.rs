@@ -9,6 +9,7 @@ use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, elect_for};
 use crate::mapping::UniqueValue;
 use crate::model::WaitingFor;
+use crate::operation::Operation;
 use crate::protocol::{After, Answer, Facts, Guard, Then, after_answer};
 use crate::store::{RequestRow, Tx};
 use crate::time::Timestamp;
@@ -69,6 +70,18 @@ pub(super) fn again(
     message: &str,
 ) -> Result<(), Fault> {
     let jitter = tx.random_below(u64::MAX)?;
+    again_at(tx, app, row, error, answer, (message, jitter))
+}
+
+/// As [`again`], with the random number: requests that failed together are tried again together.
+pub(super) fn again_at(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: RequestRow,
+    error: &ConnectorError,
+    answer: Answer<'_>,
+    (message, jitter): (&str, u64),
+) -> Result<(), Fault> {
     let after = decide(tx, app, &row, answer, jitter)?;
     // What was not confirmed is sent again, not only looked at again.
     let row = RequestRow { verifying: row.verifying && !row.is_looked_at(), ..row };
@@ -82,7 +95,8 @@ pub(super) fn again(
 fn decide(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, answer: Answer<'_>, jitter: u64) -> Result<After, Fault> {
     let policy = &app.definition.app;
     let facts = Facts {
-        operation: row.request.operation,
+        // What takes memberships away is tried as long as anything that takes access away.
+        operation: if row.removes { Operation::Deactivate } else { row.request.operation },
         unsettled: row.unsettled,
         settle_at: row.settle_at,
         attempts: spent(tx, app, row)?,
@@ -146,7 +160,7 @@ fn park(tx: &mut Tx<'_>, row: &RequestRow, code: &str, next: Timestamp) -> Resul
 
 /// A connector's message without what it quotes of a record: it is stored in clear.
 pub(super) fn without_values(message: &str, record: &Attributes) -> String {
-    pub(super) fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::String(text) if text.chars().count() > 2 => found.push(text),
             Value::Array(items) => items.iter().for_each(|item| texts(item, found)),

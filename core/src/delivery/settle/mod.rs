@@ -4,6 +4,7 @@ mod changed;
 mod ended;
 mod failed;
 mod found;
+mod members;
 mod unowned;
 
 pub(super) use ended::{fail, finish};
@@ -20,18 +21,32 @@ use serde_json::{Value, json};
 
 /// Stores what came of a job. One whose account or record cannot be read is given up alone.
 pub(super) fn settle_apart(tx: &mut Tx<'_>, apps: &LiveApps, job: &Job, report: &Report) -> Result<(), Fault> {
+    if let Work::Members { .. } = &job.work {
+        return members::settle(tx, apps, job, report);
+    }
     let settled = tx.part(|tx| settle(tx, apps, job, report));
+    unless_broken(tx, job, &job.row, report, settled)
+}
+
+/// A request whose account or record cannot be read is given up alone.
+fn unless_broken(
+    tx: &mut Tx<'_>,
+    job: &Job,
+    row: &RequestRow,
+    report: &Report,
+    settled: Result<(), Fault>,
+) -> Result<(), Fault> {
     let Err(fault) = settled else { return Ok(()) };
     if !matches!(fault.code, Code::StoreDamaged | Code::KeyMissing | Code::Internal) {
         return Err(fault);
     }
-    let current = tx.request(job.row.request.id.as_str())?;
+    let current = tx.request(row.request.id.as_str())?;
     match current.filter(|row| !row.request.state.is_finished()) {
         Some(mut row) => {
             row.unsettled = true;
             fail(tx, &job.app, row, vec![fault])
         }
-        None => late(tx, &job.row, report),
+        None => late(tx, row, report),
     }
 }
 
@@ -89,7 +104,7 @@ fn late(tx: &mut Tx<'_>, row: &RequestRow, report: &Report) -> Result<(), Fault>
 
 fn outcome_name(report: &Report) -> &'static str {
     match report {
-        Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } => "applied",
+        Report::Applied(_) | Report::Found { .. } | Report::Removed { .. } | Report::Groups(_) => "applied",
         Report::Owned | Report::Ghost | Report::Several(_) | Report::Unsure(_) => "conflict",
         Report::Missing => "rejected",
         Report::Taken { by_conflict: true, .. } => "conflict",
@@ -122,6 +137,7 @@ impl Settling<'_, '_> {
                 self.found(row, work, account, ours)
             }
             Report::Removed { verified, gone } => self.removed(row, verified, gone),
+            Report::Groups(groups) => self.groups(row, &groups),
             Report::Usable => self.usable(row),
             Report::Owned => self.conflict(row, Code::ConflictOwned, "the matching account belongs to somebody else"),
             Report::Several(candidates) => {

@@ -57,6 +57,7 @@ pub(super) fn settle(
         Report::Found { .. }
         | Report::Owned
         | Report::Ghost
+        | Report::Groups(_)
         | Report::Usable
         | Report::Several(_)
         | Report::Unsure(_)

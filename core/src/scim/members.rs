@@ -1,0 +1,151 @@
+//! Changing the members of a group: by PATCH and exactly those that are named (RFC 7644 §3.5.2). A whole list is never sent,
+//! neither by PUT nor by `replace`, and `members` is never removed without saying whose: both would put out everybody else.
+
+use super::exchange::{Exchange, failure, is_missing, scim_type};
+use crate::connector::{ConnectorError, Outcome};
+use crate::fault::Code;
+use crate::http::{Method, Response};
+use crate::model::MemberRemoval;
+use crate::path::member;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// How the target takes members out of a group, as far as is known.
+pub(super) struct Removal {
+    form: Option<MemberRemoval>,
+    /// The list of values works, and the path with a filter does not.
+    by_values: AtomicBool,
+}
+
+impl Removal {
+    pub(super) fn new(form: Option<MemberRemoval>) -> Self {
+        Self { form, by_values: AtomicBool::new(form == Some(MemberRemoval::Values)) }
+    }
+
+    fn form(&self) -> MemberRemoval {
+        if self.by_values.load(Ordering::Relaxed) { MemberRemoval::Values } else { MemberRemoval::Filter }
+    }
+
+    /// Whether the other form may be tried.
+    fn may_learn(&self) -> bool {
+        self.form.is_none() && !self.by_values.load(Ordering::Relaxed)
+    }
+}
+
+/// Puts accounts into a group and takes others out of it, the latter first.
+pub(super) fn change(
+    exchange: &Exchange,
+    removal: &Removal,
+    group: &str,
+    add: &[String],
+    remove: &[String],
+) -> Result<(), ConnectorError> {
+    let url = exchange.base.group(group).ok_or_else(|| {
+        let message = "the group's id cannot stand in a URL";
+        ConnectorError::new(Outcome::Rejected, Code::InvalidId.name(), message)
+    })?;
+    let call = Call { exchange, url };
+    if !remove.is_empty() {
+        call.remove(removal, remove)?;
+    }
+    if add.is_empty() { Ok(()) } else { call.add(add) }
+}
+
+/// The operation that adds members.
+fn addition(add: &[String]) -> Value {
+    json!([{"op": "add", "path": "members", "value": values(add)}])
+}
+
+/// The operations that remove members, each naming whom.
+fn removals(form: MemberRemoval, remove: &[String]) -> Value {
+    let path = |id: &String| json!({"op": "remove", "path": format!("members[value eq {}]", Value::from(id.as_str()))});
+    match form {
+        MemberRemoval::Filter => remove.iter().map(path).collect(),
+        MemberRemoval::Values => json!([{"op": "remove", "path": "members", "value": values(remove)}]),
+    }
+}
+
+fn values(ids: &[String]) -> Value {
+    ids.iter().map(|id| json!({"value": id})).collect()
+}
+
+struct Call<'a> {
+    exchange: &'a Exchange,
+    url: String,
+}
+
+impl Call<'_> {
+    fn patch(&self, operations: &Value) -> Result<Response, ConnectorError> {
+        let body = json!({"schemas": [PATCH], "Operations": operations});
+        self.exchange.send(Method::Patch, &self.url, Some(&body))
+    }
+
+    fn add(&self, add: &[String]) -> Result<(), ConnectorError> {
+        let response = self.patch(&addition(add))?;
+        if is_done(&response) { Ok(()) } else { Err(self.failed(&response)) }
+    }
+
+    fn remove(&self, removal: &Removal, remove: &[String]) -> Result<(), ConnectorError> {
+        let form = removal.form();
+        let response = self.patch(&removals(form, remove))?;
+        // Who is not in the group is out of it. Of several, somebody else may be meant: they are sent again in smaller parts.
+        if remove.len() == 1 && scim_type(&response) == Some("noTarget") {
+            return Ok(());
+        }
+        let left_alone = is_done(&response) && still_shows(&response, remove);
+        if is_done(&response) && !left_alone {
+            return Ok(());
+        }
+        let refused = matches!(response.status, 400 | 500 | 501) && scim_type(&response) != Some("noTarget");
+        if (refused || left_alone) && removal.may_learn() {
+            // Removing once more is the same in effect, so that it may follow even an answer that leaves doubt.
+            let again = self.patch(&removals(MemberRemoval::Values, remove))?;
+            if is_done(&again) && !still_shows(&again, remove) {
+                removal.by_values.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        if left_alone {
+            let message = "the target answered success and still shows the members that were to be removed";
+            return Err(ConnectorError::new(Outcome::Ambiguous, Code::NotConfirmed.name(), message));
+        }
+        Err(self.failed(&response))
+    }
+
+    /// What a refusal means. That something is not there may be said of the group or of one of the accounts: a look at the
+    /// group, without its members, tells.
+    fn failed(&self, response: &Response) -> ConnectorError {
+        let error = failure(Method::Patch, response);
+        if !is_missing(response) {
+            return error;
+        }
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        match self.exchange.get(&format!("{}{separator}excludedAttributes=members", self.url)) {
+            Ok(group) if is_missing(&group) => {
+                let message = "the group does not exist at the target";
+                ConnectorError::new(Outcome::Rejected, Code::GroupMissing.name(), message)
+            }
+            Ok(_) => error,
+            // Where that cannot be found out now, it is asked again.
+            Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
+        }
+    }
+}
+
+fn is_done(response: &Response) -> bool {
+    (200..300).contains(&response.status)
+}
+
+/// Whether the answer shows the group with one of these among its members. It costs nothing: it is there or it is not.
+fn still_shows(response: &Response, removed: &[String]) -> bool {
+    let body = super::strict::read(&response.body);
+    let members = body.as_ref().and_then(Value::as_object).and_then(|group| member(group, "members"));
+    let shown = members.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let id = |shown: &Value| match shown {
+        Value::Object(parts) => member(parts, "value").and_then(Value::as_str).map(str::to_owned),
+        bare => bare.as_str().map(str::to_owned),
+    };
+    shown.iter().filter_map(id).any(|id| removed.contains(&id))
+}
