@@ -9,11 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The steps of the schema, in order.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../src/store/sql/v001.sql"),
     include_str!("../src/store/sql/v002.sql"),
     include_str!("../src/store/sql/v003.sql"),
     include_str!("../src/store/sql/v004.sql"),
+    include_str!("../src/store/sql/v005.sql"),
 ];
 
 fn engine(path: &Path, target: &MockTarget) -> Engine {

@@ -334,6 +334,8 @@ type Explanation struct {
 	Requests []Request `json:"requests"`
 	// NotKept are attributes of the mapping that the app's target was seen not to keep.
 	NotKept []string `json:"not_kept,omitempty"`
+	// Learnt is what the app's target turned out to take in another way, under the names of connector.features.
+	Learnt map[string]any `json:"learnt,omitempty"`
 }
 
 // Tile is a tile of the launcher.

@@ -52,6 +52,8 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
         ConnectorDefinition::Scim(scim) => {
             let page = scim.features.page_size.is_none_or(|size| (1..=10_000).contains(&size));
             check(page, "connector.features.page_size", "must be from 1 to 10,000");
+            let known = scim.profile.is_none() || scim.known_profile().is_some();
+            check(known, "connector.profile", "must be the name of a profile, such as `rfc`, `aws`, `slack` or `zoom`");
         }
         ConnectorDefinition::Custom { name, .. } => {
             check(!name.is_empty(), "connector.name", "must be the name under which the host registers the connector");

@@ -49,7 +49,7 @@ use crate::store::{Owner, Store, Tx};
 use crate::time::{Clock, Timestamp};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// An engine over one store. Clones are the same engine; it may be used from any thread.
 ///
@@ -79,6 +79,8 @@ struct Apps {
 }
 
 struct Shared {
+    /// For connectors that tell what they learn.
+    me: Weak<Self>,
     owner: Owner,
     store: Arc<Mutex<Store>>,
     clock: Arc<dyn Clock>,
@@ -107,7 +109,8 @@ impl Engine {
         let (store, alone) =
             Store::open_at(builder.path.as_deref(), builder.key, random, !builder.read_only).map_err(failed)?;
         let engine = Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new_cyclic(|me| Shared {
+                me: me.clone(),
                 owner: Owner::here(),
                 store: Arc::new(Mutex::new(store)),
                 clock: builder.clock,

@@ -264,6 +264,9 @@ pub struct Explanation {
     /// Attributes of the mapping that the app's target was seen not to keep.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_kept: Vec<String>,
+    /// What the app's target turned out to take in another way, under the names of `connector.features`.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub learnt: Attributes,
 }
 
 /// One step from the user's record to the account.

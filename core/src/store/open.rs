@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/v002.sql"),
     include_str!("sql/v003.sql"),
     include_str!("sql/v004.sql"),
+    include_str!("sql/v005.sql"),
 ];
 
 /// Keeps the file «in use» as long as it lives.

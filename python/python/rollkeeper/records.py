@@ -548,7 +548,7 @@ class Explanation(Record):
         "requests": _tuple_of(Request),
         "not_kept": tuple,
     }
-    _absent = {"because": (), "requests": (), "not_kept": ()}
+    _absent = {"because": (), "requests": (), "not_kept": (), "learnt": {}}
 
     app: str
     user: str
@@ -560,6 +560,7 @@ class Explanation(Record):
     matched: Optional[dict[str, Any]]
     requests: tuple[Request, ...]
     not_kept: tuple[str, ...]
+    learnt: dict[str, Any]
 
 
 class Tile(Record):
