@@ -2,6 +2,7 @@
 //! uses nothing of rollkeeper, so that both can be wrong only on their own.
 
 pub mod disk;
+mod http;
 pub mod lossy_vfs;
 pub mod people;
 pub mod scenario;
@@ -9,3 +10,4 @@ pub mod server;
 pub mod simulation;
 pub mod snapshots;
 pub mod stub;
+pub mod zoo;

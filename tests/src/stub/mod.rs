@@ -7,11 +7,10 @@
 //! inside an attribute is counted and answered, which is all that a benchmark needs.
 
 mod filter;
-mod http;
 mod pace;
 mod users;
 
-use http::{Connection, Request, Response};
+use crate::http::{Connection, Request, Response};
 use pace::Bucket;
 pub use pace::Pace;
 use serde_json::{Value, json};
@@ -182,7 +181,7 @@ impl Shared {
         let changes = request.method != "GET" && !request.path.ends_with("/.search");
         if let Some(Err(seconds)) = self.bucket.as_ref().map(|bucket| bucket.take(changes)) {
             count(&self.counters.refused);
-            return failure(429, None, "too many requests").with_retry_after(seconds);
+            return failure(429, None, "too many requests").with_header("Retry-After", seconds);
         }
         let path = request.path.trim_end_matches('/');
         let (place, id) = match path.rsplit_once("/Users") {
