@@ -2,12 +2,7 @@
 //! story ends in what is wanted or in an explained stop: no loop, nobody deleted, nothing believed done that is not, unless
 //! `tests/data/zoo/ends.json` says that nobody could tell. `ZOO=name,name` tells some stories, line by line;
 //! `UPDATE_TARGETS=1` writes the ends and the table of `core/docs/targets.md` anew.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::panic,
-    reason = "a test may panic, and a story may be read"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic, and a story may be read")]
 
 use rollkeeper_tests::zoo::{End, Outcome, Personality, tell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +71,43 @@ fn the_engine_survives_every_server_of_the_zoo() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_was_learnt_outlives_the_process_and_a_definition_goes_before_it() {
+    let mut zoo = personalities();
+    zoo.retain(|one| one.name == "patch_501");
+    let refusals = |zoo: &[Personality]| {
+        let outcome = told(zoo).remove("patch_501").unwrap();
+        let count = outcome.transcript.iter().filter(|line| line.starts_with("501 PATCH")).count();
+        (count, outcome)
+    };
+    let (count, outcome) = refusals(&zoo);
+    assert_eq!((count, outcome.end.learnt), (1, vec!["patch: false".to_owned()]), "one refusal is enough");
+    let features = serde_json::json!({"connector": {"features": {"patch": true}}});
+    zoo[0].app = features.as_object().unwrap().clone();
+    let (count, outcome) = refusals(&zoo);
+    assert!(count > 1 && outcome.end.learnt.is_empty() && outcome.end.stops == ["unsupported"], "{:?}", outcome.end);
+    assert!(!outcome.transcript.iter().any(|line| line.contains(" PUT ")), "the definition says that PATCH works");
+}
+
+/// What is sent to a server that follows the standard and to one without PATCH, each once; `tests/servers/test_payloads.py` has
+/// another client's models judge it.
+#[test]
+fn what_is_sent_is_what_others_judged() {
+    let mut zoo = personalities();
+    zoo.retain(|one| ["standard", "patch_501"].contains(&one.name.as_str()));
+    let mut sent = BTreeSet::new();
+    for outcome in told(&zoo).into_values() {
+        sent.extend(outcome.payloads.iter().map(|(method, body)| format!("{{\"{method}\": {body}}}")));
+    }
+    let text = format!("[\n{}\n]\n", sent.into_iter().collect::<Vec<_>>().join(",\n"));
+    let path = format!("{FOLDER}/payloads.json");
+    if std::env::var_os("UPDATE_TARGETS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    assert!(known == text, "other payloads are sent; UPDATE_TARGETS=1 writes them anew");
 }
 
 #[test]

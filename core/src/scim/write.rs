@@ -72,11 +72,8 @@ impl ScimConnector {
         }
         // Lists that a target shows in its own way are left alone, unless something else has to be sent again anyway.
         let is_plain = |change: &PathChange| change.path.element().is_none();
-        let is_news = undone
-            .iter()
-            .filter(|change| is_plain(change))
-            .fold(false, |news, change| self.is_new_in_vain(&change.path.attribute()) || news);
-        if !is_news {
+        let news = undone.iter().filter(|change| is_plain(change) && self.is_new_in_vain(&change.path.attribute()));
+        if news.count() == 0 {
             return Ok(account);
         }
         let knowledge = &self.exchange.knowledge;
