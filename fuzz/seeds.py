@@ -45,6 +45,19 @@ paths = [text for key, text in strings([mappings, list(cases("changes"))]) if ke
 documents = [{key: case[key] for key in ("mapping", "user", "current", "last") if key in case} for case in mappings]
 apps = list(scenario_apps())
 apps += [{"id": "crm", "connector": {"kind": "mock"}, "mapping": case["mapping"]} for case in mappings]
+
+
+def answers():
+    """What targets answer in the cases of the SCIM connector, behind two bytes for the status and the `Location`."""
+    for name in ("create", "read", "find", "list", "update", "failures", "groups"):
+        for case in json.loads((data / f"scim/{name}.json").read_text()):
+            for step in case["steps"]:
+                for exchange in step.get("exchanges", []):
+                    if "json" in exchange["answer"]:
+                        yield "\0\0" + json.dumps(exchange["answer"]["json"])
+    yield "\1\1https://crm.example.com/scim/Users/1\n"
+
+
 seeds = {
     "expression": expressions + [text for key, text in strings(mappings) if key == "expression"],
     "mapping": [json.dumps(document) for document in documents],
@@ -56,6 +69,7 @@ seeds = {
         json.dumps({"error": "invalid_grant", "error_description": "gone"}),
     ],
     "definition": [json.dumps(app) for app in apps],
+    "answer": list(answers()),
 }
 for target, texts in seeds.items():
     (folder / target).mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ use crate::secret::Secret;
 use crate::time::Period;
 use std::fmt;
 
-/// An HTTP client. It follows no redirect, takes no proxy from the environment, repeats no write, and answers every status
+/// An HTTP client. It follows no redirect to another origin and none that changes the method, takes no proxy from the environment, repeats no write, and answers every status
 /// as a [`Response`]. Calls may come from several threads at once.
 pub trait Http: Send + Sync {
     /// Sends one request and waits for the whole answer.

@@ -160,6 +160,20 @@ fn no_redirect_is_followed() {
 }
 
 #[test]
+fn a_redirect_that_stays_where_it_was_sent_is_followed_and_ends() {
+    let moved = answer("307 Temporary Redirect", "Location: /v3/Users\r\n", b"");
+    let (port, seen) = serve(vec![moved.clone(), answer("201 Created", "", b"{}")]);
+    let request = Request { body: Some(b"{\"a\":1}".to_vec()), ..local(Method::Post, port) };
+    assert_eq!(client().send(&request).unwrap().status, 201);
+    let seen: Vec<_> =
+        seen.iter().take(2).map(|seen| (seen.head.lines().next().unwrap().to_owned(), seen.body)).collect();
+    assert_eq!(seen[1], ("POST /v3/Users HTTP/1.1".to_owned(), b"{\"a\":1}".to_vec()));
+    let (port, seen) = serve(vec![moved; 9]);
+    assert_eq!(failure(&local(Method::Get, port)).code, Code::Redirected);
+    assert_eq!(seen.try_iter().count(), 4);
+}
+
+#[test]
 fn a_large_answer_is_cut_off_also_where_it_is_compressed() {
     let (port, _seen) = serve(vec![answer("200 OK", "", &vec![b'x'; 65 * 1024])]);
     assert_eq!(failure(&local(Method::Get, port)).code, Code::AnswerTooLarge);

@@ -338,6 +338,8 @@ type Explanation struct {
 	NotKept []string `json:"not_kept,omitempty"`
 	// Memberships are those of groups that we gave or that are wanted.
 	Memberships []Membership `json:"memberships,omitempty"`
+	// Learnt is what the app's target turned out to take in another way, under the names of connector.features.
+	Learnt map[string]any `json:"learnt,omitempty"`
 }
 
 // Membership is a membership of a group: what we did about it at the target, and whether it is wanted.

@@ -3,6 +3,7 @@
 
 pub mod authorization_server;
 pub mod disk;
+mod http;
 pub mod lossy_vfs;
 pub mod people;
 pub mod scenario;
@@ -11,3 +12,4 @@ pub mod simulation;
 pub mod snapshots;
 pub mod stub;
 pub mod token_world;
+pub mod zoo;

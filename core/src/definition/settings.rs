@@ -54,6 +54,8 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
             check(page, "connector.features.page_size", "must be from 1 to 10,000");
             let members = scim.features.members_per_patch.is_none_or(|members| (1..=10_000).contains(&members));
             check(members, "connector.features.members_per_patch", "must be from 1 to 10,000");
+            let known = scim.profile.is_none() || scim.known_profile().is_some();
+            check(known, "connector.profile", "must be the name of a profile, such as `rfc`, `aws`, `slack` or `zoom`");
         }
         ConnectorDefinition::Custom { name, .. } => {
             check(!name.is_empty(), "connector.name", "must be the name under which the host registers the connector");

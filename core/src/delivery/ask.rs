@@ -23,7 +23,7 @@ pub(crate) fn ask<T>(
     read: impl FnOnce() -> Result<T, ConnectorError>,
 ) -> Result<Result<T, ConnectorError>, Fault> {
     let now = host.clock().now();
-    if app.rate.per_second.is_some() {
+    if app.effective_rate().per_second.is_some() {
         host.store()?.write_ahead(now, |tx| {
             let mut gates = Gates::read(tx)?;
             gates.begin(app, 1, tx.now);

@@ -11,6 +11,8 @@ use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
 use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, TargetDescription, read_part};
 use crate::scim;
+use crate::store::LogEvent;
+use crate::value::Attributes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -119,7 +121,34 @@ impl Shared {
         let http = client(app, definition)?;
         let Some(authorization) = self.authorization(app, definition.auth.as_ref(), &http)? else { return Ok(None) };
         let connector = scim::ScimConnector::authorized(definition, authorization, http, app.timeouts.request)?;
-        Ok(Some(Arc::new(connector)))
+        let now = self.clock.now();
+        let learnt = self.store()?.read(now, |tx| tx.lessons(app))?;
+        Ok(Some(Arc::new(connector.remembering(&learnt, self.memory(app)))))
+    }
+
+    /// Keeps what the app's connector learns. What cannot be stored now is learnt again by another process.
+    fn memory(&self, app: &App) -> scim::Memory {
+        let (me, app) = (self.me.clone(), app.clone());
+        Arc::new(move |learnt| {
+            if let Some(shared) = me.upgrade() {
+                let _ = shared.keep_lessons(&app, learnt);
+            }
+        })
+    }
+
+    fn keep_lessons(&self, app: &App, learnt: &Attributes) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let ((), entries) = self.store()?.write(now, |tx| {
+            let mut news = learnt.clone();
+            let known = tx.lessons(app)?;
+            news.retain(|name, lesson| known.get(name) != Some(lesson));
+            if tx.put_lessons(app, learnt)? {
+                tx.log(LogEvent { app: Some(&app.id), ..LogEvent::new("learnt", Value::Object(news)) })?;
+            }
+            Ok(())
+        })?;
+        self.tell(entries);
+        Ok(())
     }
 
     /// Makes the connector of an app anew, with its credentials as they are now.
@@ -162,7 +191,7 @@ fn client(app: &App, definition: &ScimDefinition) -> Result<Arc<dyn Http>, Fault
     let options = TransportOptions {
         allow_private: definition.allow_private_addresses,
         timeout: app.timeouts.request,
-        idle_connections: app.rate.concurrency as usize,
+        idle_connections: app.effective_rate().concurrency as usize,
         ..TransportOptions::default()
     };
     Ok(Arc::new(Transport::new(options)?))
@@ -196,6 +225,16 @@ fn compile_again(app: App, attributes: Option<&[SchemaAttribute]>) -> Result<Def
         .or_else(|_| Definition::compile(app, None))
 }
 
+/// The attributes with what the definition's profile requires.
+fn with_required(mut attributes: Vec<SchemaAttribute>, definition: &ScimDefinition) -> Vec<SchemaAttribute> {
+    let required: Vec<&str> =
+        definition.known_profile().map(|profile| profile.required().collect()).unwrap_or_default();
+    for attribute in &mut attributes {
+        attribute.required |= required.contains(&attribute.path.as_str());
+    }
+    attributes
+}
+
 /// What is known of the target's attributes without asking it: what it said last, or else the standard's own schema, or
 /// what the host's connector says.
 pub(super) fn known_attributes(
@@ -207,7 +246,8 @@ pub(super) fn known_attributes(
         return Some(described.attributes.clone());
     }
     match &app.connector {
-        ConnectorDefinition::Scim(_) | ConnectorDefinition::Mock { .. } => Some(scim::built_in_schema()),
+        ConnectorDefinition::Scim(definition) => Some(with_required(scim::built_in_schema(), definition)),
+        ConnectorDefinition::Mock { .. } => Some(scim::built_in_schema()),
         ConnectorDefinition::Custom { .. } => {
             let connector = connector?;
             catch_unwind(AssertUnwindSafe(|| connector.schema())).ok()?.ok().filter(|schema| !schema.is_empty())

@@ -10,7 +10,7 @@ use crate::operation::Operation;
 use crate::scope::{Decision, Standing, decide};
 use crate::store::{PlanRow, Tx};
 use crate::time::Timestamp;
-use crate::value::at_path;
+use crate::value::{Attributes, at_path};
 use serde_json::{Value, json};
 
 impl Engine {
@@ -36,11 +36,12 @@ impl Engine {
             self.show_waits(tx, &mut requests)?;
             let terms = Terms::find(tx, &live, &subject)?;
             let not_kept = NotKept::find(tx, &live.definition)?;
+            let learnt = tx.lessons(&live.definition.app)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;
             let matched = tx.last_logged(&live.definition.app.id, id, "matched")?;
             let finding = tx.last_item(&live.definition.app.id, id)?.map(|(of, row, at)| found_last(&of, &row, at));
             let (live, subject, requests) = (&live, &subject, &requests);
-            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, finding, not_kept }
+            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, finding, not_kept, learnt }
                 .explanation())
         })
         .map_err(failed)
@@ -58,6 +59,7 @@ struct Explaining<'a> {
     /// What a reconciliation found last.
     finding: Option<Value>,
     not_kept: NotKept,
+    learnt: Attributes,
 }
 
 fn step(step: &str, result: &str, text: impl Into<String>, found: Value) -> ExplanationStep {
@@ -98,6 +100,7 @@ impl Explaining<'_> {
             requests: self.requests.to_vec(),
             not_kept: self.not_kept.attributes(&self.live.definition),
             memberships: self.terms.memberships.clone(),
+            learnt: self.learnt.clone(),
         }
     }
 

@@ -190,6 +190,38 @@ pub struct ScimFeatures {
     /// How members are removed; where it is left out the standard's form is tried first and what works is learnt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_removal: Option<MemberRemoval>,
+    /// Whether PATCH takes paths with a filter, such as `emails[type eq "work"].value`; whole lists are replaced where it
+    /// does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_paths: Option<bool>,
+    /// Whether bodies are to be called `application/json` instead of `application/scim+json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_json: Option<bool>,
+    /// Whether changes name the version that they are for, by `If-Match` (RFC 7644 §3.14).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<bool>,
+    /// How one gets from page to page of a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paging: Option<Paging>,
+    /// Attributes that are changed by PUT, since PATCH does not take them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub put_attributes: Vec<String>,
+    /// Whether a text is taken away by an empty one in its place, since `remove` does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear_with_empty: Option<bool>,
+    /// Whether the target refuses a second account with the same `userName`; it is taken to where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_user_name: Option<bool>,
+}
+
+/// How one gets from page to page of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By the number of the first row (RFC 7644 §3.4.2.4).
+    Index,
+    /// By cursors that the target gives (RFC 9865).
+    Cursor,
 }
 
 /// How members are removed from a group.

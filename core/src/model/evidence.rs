@@ -271,6 +271,9 @@ pub struct Explanation {
     /// The memberships of groups that we gave or that are wanted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub memberships: Vec<GroupMembership>,
+    /// What the app's target turned out to take in another way, under the names of `connector.features`.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub learnt: Attributes,
 }
 
 /// One step from the user's record to the account.

@@ -101,7 +101,7 @@ pub(crate) struct Pace<'a> {
 
 impl<'a> Pace<'a> {
     pub(crate) fn of(app: &'a crate::model::App) -> Self {
-        Self { rate: &app.rate, breaker: &app.breaker }
+        Self { rate: app.effective_rate(), breaker: &app.breaker }
     }
 }
 

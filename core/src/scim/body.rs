@@ -4,7 +4,7 @@ use super::schema::{CORE_USER, ENTERPRISE_USER};
 use crate::connector::{Change, ChangeKind};
 use crate::fault::Fault;
 use crate::path::{Path, member};
-use crate::value::Attributes;
+use crate::value::{Attributes, fold_case};
 use serde_json::{Value, json};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
@@ -28,8 +28,8 @@ impl PathChange {
     fn read(change: &Change) -> Result<Self, Fault> {
         let path = Path::parse(&change.path)?;
         // A list without elements and `null` cannot be set everywhere; they are removals.
-        let is_nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-        let value = change.value.clone().filter(|value| change.kind != ChangeKind::Remove && !is_nothing(value));
+        let is_none = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        let value = change.value.clone().filter(|value| change.kind != ChangeKind::Remove && !is_none(value));
         let attribute = path.attribute();
         let is_manager = |end: &str| attribute.strip_suffix(end).is_some_and(|path| path.eq_ignore_ascii_case(MANAGER));
         if is_manager("") || is_manager(".value") {
@@ -46,6 +46,33 @@ impl PathChange {
 
     pub(super) fn is_active(&self) -> bool {
         self.path.is("active")
+    }
+
+    /// Whether an account shows the change, as far as can be told: of a whole list or object, and of what no target shows,
+    /// nothing can.
+    pub(super) fn is_shown_by(&self, account: &Attributes) -> bool {
+        let shown = self.path.get(account);
+        match (&self.value, shown) {
+            _ if self.path.is("password") => true,
+            (None, None) => true,
+            (None, Some(shown)) => is_nothing(shown),
+            (Some(Value::String(sent)), Some(Value::String(shown))) => {
+                fold_case(sent.trim()) == fold_case(shown.trim())
+            }
+            (Some(Value::String(_) | Value::Bool(_) | Value::Number(_)), shown) => shown == self.value.as_ref(),
+            (Some(_), shown) => shown.is_some(),
+        }
+    }
+
+    /// The change as a target takes it for which a text is taken away by an empty one, or not.
+    pub(super) fn as_sent(&self, clears_with_empty: bool) -> Self {
+        self.with_empty().filter(|_| clears_with_empty).unwrap_or_else(|| self.clone())
+    }
+
+    /// The change that puts an empty text in the place of one that does not go away.
+    pub(super) fn with_empty(&self) -> Option<Self> {
+        let is_text = self.value.is_none() && self.path.element().is_none() && self.path.list().is_none();
+        is_text.then(|| Self { kind: ChangeKind::Replace, value: Some(Value::from("")), ..self.clone() })
     }
 
     fn apply(&self, resource: &mut Attributes) {
@@ -205,6 +232,16 @@ fn add_schemas(resource: &mut Value, given: Option<&Value>) {
         }
     }
     resource.insert("schemas".to_owned(), json!(schemas));
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
 }
 
 /// The value without members that are null: they are the same as none (RFC 7643 §2.5), and some targets refuse them.

@@ -1,5 +1,6 @@
 //! One request and its answer: headers, content types, and what a status means for the target's state.
 
+use super::lessons::Knowledge;
 use super::patience;
 use super::url::BaseUrl;
 use crate::connector::{ConnectorError, Outcome};
@@ -10,7 +11,7 @@ use crate::time::Period;
 use crate::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The error types of RFC 7644 §3.12 and RFC 9865 §4. Only these are repeated in messages: other text of the target's may
 /// hold attribute values.
@@ -31,17 +32,15 @@ const SCIM_TYPES: [&str; 14] = [
     "schemaViolated",
 ];
 
-/// Sends requests to one target, and remembers which content types it takes.
+/// Sends requests to one target, in the way that it is known to take them.
 pub(super) struct Exchange {
     http: Arc<dyn Http>,
     pub(super) base: BaseUrl,
     authorization: Arc<dyn Authorization>,
     timeout: Period,
-    /// The target means by 403 that it is asked too often.
-    forbidden_is_rate_limit: bool,
-    plain_json: AtomicBool,
-    /// From which length on the target does not take a URL, as far as is known.
-    too_long: AtomicUsize,
+    pub(super) knowledge: Knowledge,
+    /// Whether the target took a body under the standard's name.
+    takes_scim_json: AtomicBool,
 }
 
 /// Up to this length every server takes a URL.
@@ -54,17 +53,9 @@ impl Exchange {
         base: BaseUrl,
         authorization: Arc<dyn Authorization>,
         timeout: Period,
-        forbidden_is_rate_limit: bool,
+        knowledge: Knowledge,
     ) -> Self {
-        Self {
-            http,
-            base,
-            authorization,
-            timeout,
-            forbidden_is_rate_limit,
-            plain_json: AtomicBool::new(false),
-            too_long: AtomicUsize::new(usize::MAX),
-        }
+        Self { http, base, authorization, timeout, knowledge, takes_scim_json: AtomicBool::new(false) }
     }
 
     /// Reads. Every failure leaves the target as it was.
@@ -76,7 +67,7 @@ impl Exchange {
     /// anything at the target.
     pub(super) fn accounts(&self, parameters: &[(&str, &str)]) -> Result<Response, ConnectorError> {
         let url = self.base.endpoint("Users", parameters);
-        if url.len() >= self.too_long.load(Ordering::Relaxed) {
+        if self.knowledge.is_too_long(url.len()) {
             return self.search(parameters);
         }
         let response = self.get(&url)?;
@@ -85,7 +76,7 @@ impl Exchange {
         }
         match self.search(parameters) {
             Ok(found) if (200..300).contains(&found.status) => {
-                self.too_long.fetch_min(url.len(), Ordering::Relaxed);
+                self.knowledge.learn_too_long(url.len());
                 Ok(found)
             }
             _ => Ok(response),
@@ -109,16 +100,39 @@ impl Exchange {
     /// Sends one request. Statuses are the caller's to judge, but for content types that the target does not take: those
     /// requests were refused and are sent once more as plain JSON.
     pub(super) fn send(&self, method: Method, url: &str, body: Option<&Value>) -> Result<Response, ConnectorError> {
-        let plain = self.plain_json.load(Ordering::Relaxed);
-        let response = self.send_as(method, url, body, plain)?;
-        if plain || !matches!(response.status, 406 | 415) {
+        self.send_for(method, url, body, None)
+    }
+
+    /// The same for the version of an account that is named.
+    pub(super) fn send_for(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+        version: Option<&str>,
+    ) -> Result<Response, ConnectorError> {
+        let plain = self.knowledge.is_plain();
+        let response = self.send_as(method, url, body, version, plain)?;
+        if (200..300).contains(&response.status) && body.is_some() && !plain {
+            self.takes_scim_json.store(true, Ordering::Relaxed);
+        }
+        if plain || !self.knowledge.may_become_plain() || !self.is_about_its_type(body, &response) {
             return Ok(response);
         }
-        let again = self.send_as(method, url, body, true)?;
-        if !matches!(again.status, 406 | 415) {
-            self.plain_json.store(true, Ordering::Relaxed);
+        let again = self.send_as(method, url, body, version, true)?;
+        if matches!(response.status, 406 | 415) && !matches!(again.status, 406 | 415) || again.status < 300 {
+            self.knowledge.learn_plain();
         }
         Ok(again)
+    }
+
+    /// Whether a refusal may be of the name of the body's type. Old servers say 400 to it, in words that are not SCIM's.
+    fn is_about_its_type(&self, body: Option<&Value>, response: &Response) -> bool {
+        match response.status {
+            406 | 415 => true,
+            400 => body.is_some() && !self.takes_scim_json.load(Ordering::Relaxed) && !is_scim_error(response),
+            _ => false,
+        }
     }
 
     fn send_as(
@@ -126,6 +140,7 @@ impl Exchange {
         method: Method,
         url: &str,
         body: Option<&Value>,
+        version: Option<&str>,
         plain: bool,
     ) -> Result<Response, ConnectorError> {
         let (content, accept) = if plain {
@@ -137,6 +152,7 @@ impl Exchange {
         if body.is_some() {
             headers.push(("content-type", content.to_owned()));
         }
+        headers.extend(version.map(|version| ("if-match", version.to_owned())));
         let mut request = Request {
             method,
             url: url.to_owned(),
@@ -155,7 +171,7 @@ impl Exchange {
             request.authorization = Some(other);
             response = send(&request)?;
         }
-        if response.status == 403 && self.forbidden_is_rate_limit {
+        if response.status == 403 && self.knowledge.forbidden_is_rate_limit() {
             response.status = 429;
         }
         Ok(response)
@@ -195,8 +211,12 @@ pub(super) fn failure(method: Method, response: &Response) -> ConnectorError {
         300..=399 => (Outcome::Rejected, Code::Redirected),
         // Something on the way may have answered after it had passed the request on.
         408 | 504 => (doubt(method), Code::Timeout),
-        500..=599 => (doubt(method), Code::TargetFailed),
         405 => (Outcome::Rejected, Code::Unsupported),
+        // It does not have the method, so that nothing was done.
+        501 if method != Method::Get => (Outcome::Rejected, Code::Unsupported),
+        // Somebody else changed the account meanwhile, again and again.
+        412 => (Outcome::NotApplied, Code::Conflict),
+        500..=599 => (doubt(method), Code::TargetFailed),
         400..=499 => (Outcome::Rejected, Code::Rejected),
         _ => (doubt(method), Code::InvalidAnswer),
     };
@@ -227,6 +247,13 @@ pub(super) fn missing() -> ConnectorError {
 pub(super) fn is_missing(response: &Response) -> bool {
     let is_page = response.body.trim_ascii_start().first() == Some(&b'<');
     matches!(response.status, 404 | 410) && !is_page
+}
+
+/// Whether a refusal is an error of SCIM (RFC 7644 §3.12), as far as can be seen.
+fn is_scim_error(response: &Response) -> bool {
+    let body = super::strict::read(&response.body);
+    let object = body.as_ref().and_then(Value::as_object);
+    object.is_some_and(|object| ["scimType", "schemas", "detail"].iter().any(|key| member(object, key).is_some()))
 }
 
 /// The error type, where it is one of the standard's.

@@ -7,6 +7,7 @@ use super::lines::{self, Lines};
 use crate::connector::{AttributeSelection, ConnectorError, Outcome, Page, PageLines, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
+use crate::model::Paging;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -24,19 +25,24 @@ struct Cursor {
     total: Option<u64>,
     /// Of the ids of the page before.
     digest: String,
-    /// The target's own cursor, where it gave one.
+    /// Of the ids of the first page.
+    first: String,
+    /// The target's own cursor, where it gave one; an empty one asks for the first page.
     own: Option<String>,
 }
 
 impl Cursor {
-    fn first() -> Self {
-        Self { start: 1, pages: 0, shown: 0, total: None, digest: String::new(), own: None }
+    fn first(by_cursor: bool) -> Self {
+        let own = by_cursor.then(String::new);
+        Self { start: 1, pages: 0, shown: 0, total: None, digest: String::new(), first: String::new(), own }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(7, ':');
+        // The form of version 1 did not have the digest of the first page.
+        let (version, rest) = text.split_once(':')?;
+        let mut parts = rest.splitn(if version == "2" { 7 } else { 6 }, ':');
         let mut part = || parts.next();
-        if part()? != "1" {
+        if !["1", "2"].contains(&version) {
             return None;
         }
         let (start, pages, shown) = (part()?.parse().ok()?, part()?.parse().ok()?, part()?.parse().ok()?);
@@ -45,14 +51,15 @@ impl Cursor {
             total => Some(total.parse().ok()?),
         };
         let digest = part()?.to_owned();
+        let first = if version == "2" { part()?.to_owned() } else { String::new() };
         let own = part()?;
-        Some(Self { start, pages, shown, total, digest, own: (!own.is_empty()).then(|| own.to_owned()) })
+        Some(Self { start, pages, shown, total, digest, first, own: (!own.is_empty()).then(|| own.to_owned()) })
     }
 
     fn text(&self) -> String {
         let total = self.total.map_or("-".to_owned(), |total| total.to_string());
         let own = self.own.as_deref().unwrap_or_default();
-        format!("1:{}:{}:{}:{total}:{}:{own}", self.start, self.pages, self.shown, self.digest)
+        format!("2:{}:{}:{}:{total}:{}:{}:{own}", self.start, self.pages, self.shown, self.digest, self.first)
     }
 }
 
@@ -136,7 +143,7 @@ fn read<A: Default>(
     of_body: impl Fn(&[u8]) -> Option<(A, Said)>,
 ) -> Result<(A, End), ConnectorError> {
     let cursor = match cursor {
-        None => Cursor::first(),
+        None => Cursor::first(exchange.knowledge.paging() == Some(Paging::Cursor)),
         Some(text) => Cursor::parse(text).ok_or_else(|| {
             let message = "the cursor is not one of the SCIM connector";
             ConnectorError::new(Outcome::Rejected, Code::InvalidArgument.name(), message)
@@ -148,6 +155,18 @@ fn read<A: Default>(
     match fetch(exchange, size, &cursor, filter)? {
         Fetched::Rows(body) => {
             let (accounts, said) = readable(&body)?;
+            let is_first_again = cursor.pages == 1 && cursor.own.is_none() && said.digest == cursor.digest;
+            if is_first_again && filter.is_none() && cursor.total.is_none_or(|total| cursor.shown < total) {
+                // The target ignores where to start. It may know cursors, the first of which is asked for by an empty one.
+                let begun = Cursor::first(true);
+                if let Ok(Fetched::Rows(body)) = fetch(exchange, size, &begun, filter)
+                    && let Some((accounts, said)) = of_body(&body)
+                    && said.next_cursor.is_some()
+                {
+                    exchange.knowledge.learn_cursors();
+                    return Ok(judge(u64::from(size), &begun, accounts, said));
+                }
+            }
             Ok(judge(u64::from(size), &cursor, accounts, said))
         }
         Fetched::Unpaged(body) => {
@@ -204,8 +223,9 @@ fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A,
     if row_count == 0 && said.next_cursor.is_none() {
         return nothing(total.is_none_or(|total| cursor.shown >= total));
     }
-    if cursor.pages > 0 && row_count > 0 && said.digest == cursor.digest {
-        // The same page again: the target ignores where to start. What was seen before is all that can be had.
+    if cursor.pages > 0 && row_count > 0 && (said.digest == cursor.digest || said.digest == cursor.first) {
+        // The same page again: the target ignores where to start, or leads in a circle. What was seen before is all that can be
+        // had.
         return nothing(total.is_some_and(|total| cursor.shown >= total));
     }
     let next = Cursor {
@@ -213,6 +233,7 @@ fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A,
         pages: cursor.pages + 1,
         shown: cursor.shown + said.distinct,
         total,
+        first: if cursor.pages == 0 { said.digest.clone() } else { cursor.first.clone() },
         digest: said.digest,
         own: said.next_cursor,
     };

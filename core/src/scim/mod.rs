@@ -7,6 +7,7 @@ mod declared;
 mod discovery;
 mod exchange;
 mod groups;
+mod lessons;
 mod lines;
 mod listing;
 mod members;
@@ -18,6 +19,7 @@ mod search;
 mod shape;
 mod strict;
 mod url;
+mod write;
 
 use crate::connector::{
     AttributeSelection, Capabilities, Change, ChangeKind, Connector, ConnectorError, Outcome, Page, PageLines,
@@ -29,14 +31,17 @@ use crate::model::{ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
-use crate::value::Attributes;
+use crate::value::{Attributes, fold_case};
+pub use lessons::Memory;
 pub(crate) use request::requests;
 
 use body::PathChange;
-use exchange::{Exchange, failure, is_missing, missing, scim_type, succeeded, unreadable};
+use exchange::{Exchange, is_missing, succeeded, unreadable};
+use lessons::Knowledge;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
 
 /// The attributes of the standard's User and its enterprise extension (RFC 7643 §4.1, §4.3), for targets that were not
 /// asked yet.
@@ -71,12 +76,14 @@ pub struct ScimConnector {
     exchange: Exchange,
     page_size: u32,
     unique_keys: Vec<String>,
-    /// Whether PUT may take the place of PATCH.
-    may_put: bool,
-    /// Whether PATCH works, as far as is known.
-    patch: AtomicBool,
-    /// Whether paths with a filter work, as far as is known.
-    filter_paths: AtomicBool,
+    /// Whether a PATCH was taken.
+    patched: AtomicBool,
+    /// How often a PATCH failed where PUT did not.
+    failed_patches: AtomicU32,
+    /// Whether the answer to a change shows the account as it is afterwards.
+    answers_are_current: AtomicBool,
+    /// Attributes that were sent in a second way, and in vain.
+    in_vain: Mutex<BTreeSet<String>>,
     /// Whether the target may be asked for groups.
     has_groups: bool,
     removal: members::Removal,
@@ -118,23 +125,27 @@ impl ScimConnector {
         timeout: Period,
     ) -> Result<Self, Fault> {
         let base = url::BaseUrl::parse(&definition.base_url)?;
-        let features = &definition.features;
+        let features = definition.effective_features();
         let page_size = features.page_size.unwrap_or(PAGE_SIZE);
         if !(1..=10_000).contains(&page_size) {
             let fault = Fault::new(Code::InvalidArgument, "the page size must be between 1 and 10,000");
             return Err(fault.at("connector.features.page_size"));
         }
-        let mut unique_keys = vec!["userName".to_owned()];
+        let mut unique_keys: Vec<String> = Vec::new();
+        if features.unique_user_name != Some(false) {
+            unique_keys.push("userName".to_owned());
+        }
         unique_keys.extend(features.unique_keys.iter().filter(|key| *key != "userName").cloned());
         Ok(Self {
-            exchange: Exchange::new(http, base, authorization, timeout, features.forbidden_is_rate_limit),
             page_size,
             unique_keys,
-            may_put: features.patch != Some(true),
-            patch: AtomicBool::new(features.patch != Some(false)),
-            filter_paths: AtomicBool::new(true),
+            patched: AtomicBool::new(false),
+            failed_patches: AtomicU32::new(0),
+            answers_are_current: AtomicBool::new(false),
+            in_vain: Mutex::default(),
             has_groups: features.groups != Some(false),
             removal: members::Removal::new(features.member_removal),
+            exchange: Exchange::new(http, base, authorization, timeout, Knowledge::new(features)),
         })
     }
 
@@ -149,6 +160,13 @@ impl ScimConnector {
         groups::page(&self.exchange, self.page_size, cursor, shown)
     }
 
+    /// Begins with what was learnt of the target before, and hands what is learnt to `memory`.
+    #[must_use]
+    pub fn remembering(mut self, learnt: &Attributes, memory: Memory) -> Self {
+        self.exchange.knowledge.remember(learnt, memory);
+        self
+    }
+
     fn url_of(&self, external_id: &str) -> Result<String, ConnectorError> {
         self.exchange.base.user(external_id).ok_or_else(|| {
             let message = "the external id cannot stand in a URL";
@@ -158,18 +176,40 @@ impl ScimConnector {
 
     /// The resource of an account, `None` where there is none.
     fn resource(&self, external_id: &str) -> Result<Option<Attributes>, ConnectorError> {
+        Ok(self.seen(external_id)?.map(|(resource, _)| resource))
+    }
+
+    /// The resource of an account and its version, where the target tells one.
+    fn seen(&self, external_id: &str) -> Result<Option<(Attributes, Option<String>)>, ConnectorError> {
         let response = self.exchange.get(&self.url_of(external_id)?)?;
         if is_missing(&response) {
             return Ok(None);
         }
         let response = succeeded(Method::Get, response)?;
         let unreadable = || unreadable(Method::Get, "the target's answer is no account");
-        answer::resource(&response.body).map(Some).ok_or_else(unreadable)
+        let resource = answer::resource(&response.body).ok_or_else(unreadable)?;
+        let in_meta = || {
+            let meta = resource.get("meta").and_then(Value::as_object)?;
+            member(meta, "version").and_then(Value::as_str).map(str::to_owned)
+        };
+        let version = response.header("etag").map(str::to_owned).or_else(in_meta);
+        Ok(Some((resource, version)))
     }
 
     /// The account that a create made, wherever the target tells of it: in the answer, behind `Location`, or by a search.
     fn made(&self, response: &Response, sent: &Attributes) -> Result<TargetAccount, ConnectorError> {
         if let Some(mut account) = answer::resource(&response.body).and_then(answer::account) {
+            if is_renamed(&account, sent) {
+                // Trying again would make one more.
+                let message =
+                    "the target made the account under another name, since somebody has the name that was sent";
+                let error = ConnectorError::new(Outcome::Rejected, Code::ConflictGhost.name(), message);
+                return Err(ConnectorError { external_id: Some(account.external_id), ..error });
+            }
+            if is_another(&account, sent) {
+                let message = "the target answered with another account than the one that was sent";
+                return Err(ConnectorError::new(Outcome::Conflict, Code::Conflict.name(), message));
+            }
             let username = member(sent, "userName").and_then(Value::as_str).map(str::to_owned);
             account.username = account.username.or(username);
             return Ok(account);
@@ -203,79 +243,10 @@ impl ScimConnector {
         Ok(None)
     }
 
-    fn patch(&self, external_id: &str, changes: &[PathChange]) -> Result<Patched, ConnectorError> {
-        let mut shown = None;
-        for part in body::parts(changes) {
-            match self.patch_part(external_id, &part)? {
-                Patched::Done(account) => shown = account.or(shown),
-                Patched::Unsupported => return Ok(Patched::Unsupported),
-            }
-        }
-        Ok(Patched::Done(shown))
-    }
-
-    fn patch_part(&self, external_id: &str, changes: &[PathChange]) -> Result<Patched, ConnectorError> {
-        let url = self.url_of(external_id)?;
-        let filtered = changes.iter().any(|change| change.path.element().is_some());
-        let shown = if filtered { Some(self.resource(external_id)?.ok_or_else(missing)?) } else { None };
-        let whole = |shown: &Attributes| body::of_whole_patch(changes, shown);
-        let known_not_to_filter = !self.filter_paths.load(Ordering::Relaxed);
-        let Some(body) = body::of_part(changes, shown.as_ref(), !known_not_to_filter) else {
-            return Ok(Patched::Done(None));
-        };
-        let mut response = self.exchange.send(Method::Patch, &url, Some(&body))?;
-        if let Some(shown) = &shown
-            && !known_not_to_filter
-            && matches!(response.status, 400 | 500 | 501)
-            && let Some(body) = whole(shown)
-        {
-            // Replacing a whole list is the same in effect, so that it may follow even an answer that leaves doubt.
-            let again = self.exchange.send(Method::Patch, &url, Some(&body))?;
-            if (200..300).contains(&again.status) {
-                // A missing element is a matter of this account; every other refusal is one of the target.
-                self.filter_paths.store(scim_type(&response) == Some("noTarget"), Ordering::Relaxed);
-                response = again;
-            }
-        }
-        match response.status {
-            200..=299 => Ok(Patched::Done(answer::resource(&response.body).and_then(answer::account))),
-            405 | 501 if self.may_put => Ok(Patched::Unsupported),
-            400 if self.may_put && scim_type(&response) == Some("noTarget") => {
-                self.put(external_id, changes).map(Patched::Done)
-            }
-            404 | 410 => match self.read(external_id) {
-                Ok(None) => Err(missing()),
-                // The account is there, so that it is PATCH that is not.
-                Ok(Some(_)) if self.may_put && response.status == 404 => Ok(Patched::Unsupported),
-                Ok(Some(_)) => Err(failure(Method::Patch, &response)),
-                Err(_) if is_missing(&response) => Err(missing()),
-                Err(error) => Err(error),
-            },
-            _ => Err(failure(Method::Patch, &response)),
-        }
-    }
-
-    fn put(&self, external_id: &str, changes: &[PathChange]) -> Result<Option<TargetAccount>, ConnectorError> {
-        let shown = self.resource(external_id)?.ok_or_else(missing)?;
-        let response =
-            self.exchange.send(Method::Put, &self.url_of(external_id)?, Some(&body::of_put(shown, changes)))?;
-        if is_missing(&response) {
-            return Err(missing());
-        }
-        let response = succeeded(Method::Put, response)?;
-        Ok(answer::resource(&response.body).and_then(answer::account))
-    }
-
     fn set_active(&self, external_id: &str, active: bool) -> Result<(), ConnectorError> {
         let change = Change { kind: ChangeKind::Replace, path: "active".to_owned(), value: Some(json!(active)) };
         self.update(external_id, &[change], None).map(drop)
     }
-}
-
-/// How a PATCH ended that did not fail.
-enum Patched {
-    Done(Option<TargetAccount>),
-    Unsupported,
 }
 
 impl Connector for ScimConnector {
@@ -285,11 +256,7 @@ impl Connector for ScimConnector {
     }
 
     fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {
-        let manner = request::Manner {
-            patch: self.patch.load(Ordering::Relaxed),
-            filter_paths: self.filter_paths.load(Ordering::Relaxed),
-        };
-        request::of_call(&self.exchange.base, manner, call).ok()
+        request::of_call(&self.exchange.base, &self.exchange.knowledge, call).ok()
     }
 
     /// Asks for one account: discovery documents often need no credentials and so prove nothing.
@@ -340,13 +307,7 @@ impl Connector for ScimConnector {
         if read.is_empty() {
             return Ok(None);
         }
-        if self.patch.load(Ordering::Relaxed) {
-            match self.patch(external_id, &read)? {
-                Patched::Done(account) => return Ok(account),
-                Patched::Unsupported => self.patch.store(false, Ordering::Relaxed),
-            }
-        }
-        self.put(external_id, &read)
+        self.write(external_id, &read)
     }
 
     fn activate(&self, external_id: &str) -> Result<(), ConnectorError> {
@@ -358,7 +319,7 @@ impl Connector for ScimConnector {
     }
 
     fn delete(&self, external_id: &str) -> Result<(), ConnectorError> {
-        let response = self.exchange.send(Method::Delete, &self.url_of(external_id)?, None)?;
+        let response = self.send_change(Method::Delete, external_id, None)?;
         if is_missing(&response) {
             return Ok(());
         }
@@ -399,6 +360,43 @@ impl Connector for ScimConnector {
         }
         members::change(&self.exchange, &self.removal, group, add, remove)
     }
+}
+
+/// Whether the target answered a create with an account that was there before: not by our `externalId`, and with other texts
+/// in it than were sent. What a target only cuts or spells in its own way is the same.
+fn is_another(account: &TargetAccount, sent: &Attributes) -> bool {
+    let ours = member(sent, "externalId").filter(|value| value.is_string());
+    let shown = member(&account.attributes, "externalId").filter(|value| value.as_str() != Some(""));
+    if ours.is_none() || shown == ours {
+        return false;
+    }
+    let differs = |sent: &Value, shown: Option<&Value>| match (sent, shown) {
+        (Value::String(sent), Some(Value::String(shown))) if !shown.is_empty() => {
+            !fold_case(sent.trim()).starts_with(&fold_case(shown.trim()))
+        }
+        _ => false,
+    };
+    sent.iter().filter(|(name, _)| *name != "externalId").any(|(name, value)| {
+        let shown = member(&account.attributes, name);
+        match (value, shown) {
+            (Value::Object(parts), Some(Value::Object(shown))) => {
+                parts.iter().any(|(part, value)| differs(value, member(shown, part)))
+            }
+            (value, shown) => differs(value, shown),
+        }
+    })
+}
+
+/// Whether the name of a new account got a number, as some targets do where somebody has the name.
+fn is_renamed(account: &TargetAccount, sent: &Attributes) -> bool {
+    let name = |attributes: &Attributes| member(attributes, "userName").and_then(Value::as_str).map(fold_case);
+    let (Some(name), Some(numbered)) = (name(sent), name(&account.attributes)) else { return false };
+    let common = name.bytes().zip(numbered.bytes()).take_while(|(one, other)| one == other).count();
+    let added = numbered.len().checked_sub(name.len()).filter(|added| *added > 0);
+    let Some(added) = added else { return false };
+    let digits = numbered.as_bytes().get(common..common + added);
+    digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+        && numbered.as_bytes().get(common + added..) == name.as_bytes().get(common..)
 }
 
 fn invalid_path(fault: Fault) -> ConnectorError {

@@ -1,6 +1,7 @@
 //! The requests of a call, made without sending them: the bodies are those that the connector sends.
 
 use super::body::{self, PathChange};
+use super::lessons::Knowledge;
 use super::url::BaseUrl;
 use crate::connector::{TargetCall, TargetRequest};
 use crate::fault::{Code, Fault};
@@ -8,40 +9,41 @@ use crate::http::Method;
 use crate::model::ScimDefinition;
 use serde_json::Value;
 
-/// How a target takes changes, as far as is known.
-#[derive(Clone, Copy)]
-pub(super) struct Manner {
-    /// Whether PATCH works.
-    pub(super) patch: bool,
-    /// Whether paths with a filter work.
-    pub(super) filter_paths: bool,
-}
-
 /// The requests of a call to a target of which no more is known than its definition says.
 pub(crate) fn requests(definition: &ScimDefinition, call: TargetCall<'_>) -> Result<Vec<TargetRequest>, Fault> {
-    let manner = Manner { patch: definition.features.patch != Some(false), filter_paths: true };
-    of_call(&BaseUrl::parse(&definition.base_url)?, manner, call)
+    let knowledge = Knowledge::new(definition.effective_features());
+    of_call(&BaseUrl::parse(&definition.base_url)?, &knowledge, call)
 }
 
 /// The requests of a call. A look at the account that goes before them, and what would follow a refusal, is not told.
-pub(super) fn of_call(base: &BaseUrl, manner: Manner, call: TargetCall<'_>) -> Result<Vec<TargetRequest>, Fault> {
+pub(super) fn of_call(
+    base: &BaseUrl,
+    knowledge: &Knowledge,
+    call: TargetCall<'_>,
+) -> Result<Vec<TargetRequest>, Fault> {
     let (external_id, changes, shown) = match call {
         TargetCall::Create { attributes } => {
             return Ok(vec![request(Method::Post, &base.endpoint("Users", &[]), body::of_create(attributes))]);
         }
         TargetCall::Update { external_id, changes, shown } => (external_id, PathChange::read_all(changes)?, shown),
     };
+    let clears = knowledge.clears_with_empty();
+    let changes: Vec<PathChange> = changes.iter().map(|change| change.as_sent(clears)).collect();
     let url =
         base.user(external_id).ok_or_else(|| Fault::new(Code::InvalidId, "the external id cannot stand in a URL"))?;
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    if !manner.patch {
-        return Ok(vec![request(Method::Put, &url, body::of_put(shown.clone(), &changes))]);
+    let put = |changes: &[PathChange]| request(Method::Put, &url, body::of_put(shown.clone(), changes));
+    if !knowledge.patches() {
+        return Ok(vec![put(&changes)]);
     }
     let patch = |part: &Vec<PathChange>| {
+        if part.iter().any(|change| knowledge.puts(&change.path.attribute())) {
+            return Some(put(part));
+        }
         let filtered = part.iter().any(|change| change.path.element().is_some());
-        let body = body::of_part(part, filtered.then_some(shown), manner.filter_paths)?;
+        let body = body::of_part(part, filtered.then_some(shown), knowledge.filters_paths())?;
         Some(request(Method::Patch, &url, body))
     };
     Ok(body::parts(&changes).iter().filter_map(patch).collect())

@@ -84,7 +84,7 @@ fn asked(
             }
         }
         // The value or the filter is refused, for instance for its quotes. What cannot be asked for can be looked through.
-        400 | 413 | 414 | 431 | 501 => walk(exchange, size, None, path, value).map_err(|error| {
+        400 | 404 | 405 | 413 | 414 | 431 | 501 => walk(exchange, size, None, path, value).map_err(|error| {
             // Where there are too many accounts to look through, the refusal of the filter is what the operator must know.
             if error.code == Code::InvalidAnswer.name() { failure(Method::Get, &response) } else { error }
         }),

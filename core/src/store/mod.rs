@@ -11,6 +11,7 @@ mod dialect;
 mod gates;
 mod given;
 mod holds;
+mod lessons;
 mod log;
 mod memberships;
 mod metrics;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/v004.sql"),
     include_str!("sql/v005.sql"),
     include_str!("sql/v006.sql"),
+    include_str!("sql/v007.sql"),
 ];
 
 /// Keeps the file «in use» as long as it lives.

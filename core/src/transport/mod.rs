@@ -1,11 +1,12 @@
 //! Our HTTP client, and the only user of ureq: HTTP/1.1 over pooled connections, TLS by the system's certificates.
 //!
-//! It guards against being used to reach inside (every address is checked when it is connected to), follows no redirect,
-//! ignores proxies of the environment, bounds every wait and every body, and says of each failure whether the request may
+//! It guards against being used to reach inside (every address is checked when it is connected to), follows redirects within
+//! one origin alone, ignores proxies of the environment, bounds every wait and every body, and says of each failure whether the request may
 //! have been sent.
 
 mod address;
 mod connection;
+mod redirect;
 
 pub use address::AddressPolicy;
 
@@ -23,6 +24,9 @@ const CONNECT: Period = Period::from_seconds(5);
 const SILENCE: Period = Period::from_seconds(10);
 /// How large an answer may be, decompressed.
 const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
+
+/// How many redirects are followed, one after the other.
+const MOST_REDIRECTS: usize = 3;
 
 /// How the client behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,15 +132,29 @@ impl Transport {
     }
 }
 
-impl Http for Transport {
-    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+impl Transport {
+    fn ask(&self, request: &Request) -> Result<Response, HttpError> {
         let mut answer = self.attempt(request);
         // A kept connection may have been closed by the other side in this very moment. A read does no harm a second time;
         // a write is never repeated here.
         if request.method == Method::Get && answer.as_ref().is_err_and(is_broken_connection) {
             answer = self.attempt(request);
         }
-        let response = answer.map_err(describe)?;
+        answer.map_err(describe)
+    }
+}
+
+impl Http for Transport {
+    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        let mut response = self.ask(request)?;
+        let mut moved = None;
+        for _ in 0..MOST_REDIRECTS {
+            let current = moved.as_ref().unwrap_or(request);
+            let Some(url) = redirect::within_origin(current, &response) else { break };
+            let next = Request { url, ..request.clone() };
+            response = self.ask(&next)?;
+            moved = Some(next);
+        }
         if (300..400).contains(&response.status) && response.status != 304 {
             return Err(HttpError::sent(Code::Redirected, "the target answered with a redirect"));
         }

@@ -618,7 +618,7 @@ class Explanation(Record):
         "not_kept": tuple,
         "memberships": _tuple_of(Membership),
     }
-    _absent = {"because": (), "requests": (), "not_kept": (), "memberships": ()}
+    _absent = {"because": (), "requests": (), "not_kept": (), "memberships": (), "learnt": {}}
 
     app: str
     user: str
@@ -631,6 +631,7 @@ class Explanation(Record):
     requests: tuple[Request, ...]
     not_kept: tuple[str, ...]
     memberships: tuple[Membership, ...]
+    learnt: dict[str, Any]
 
 
 class Tile(Record):

@@ -7,11 +7,10 @@
 //! inside an attribute is counted and answered, which is all that a benchmark needs.
 
 mod filter;
-pub(crate) mod http;
 mod pace;
 mod users;
 
-use http::{Connection, Request, Response};
+use crate::http::{Connection, Request, Response};
 use pace::Bucket;
 pub use pace::Pace;
 use serde_json::{Value, json};
@@ -205,14 +204,14 @@ impl Shared {
     }
 
     fn answer(&self, request: &Request) -> Response {
-        if self.admits.as_ref().is_some_and(|guard| !(guard.0)(request.authorization.as_deref())) {
+        if self.admits.as_ref().is_some_and(|guard| !(guard.0)(request.header("authorization"))) {
             count(&self.counters.refused);
             return failure(401, None, "the token is not accepted");
         }
         let changes = request.method != "GET" && !request.path.ends_with("/.search");
         if let Some(Err(seconds)) = self.bucket.as_ref().map(|bucket| bucket.take(changes)) {
             count(&self.counters.refused);
-            return failure(429, None, "too many requests").with_retry_after(seconds);
+            return failure(429, None, "too many requests").with_header("Retry-After", seconds);
         }
         let path = request.path.trim_end_matches('/');
         let (place, id) = match path.rsplit_once("/Users") {

@@ -1,6 +1,7 @@
 //! Just enough HTTP/1.1 for a loopback server: requests with a length, connections kept alive.
 
 use serde_json::Value;
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
@@ -9,17 +10,23 @@ const LARGEST: usize = 4 * 1024 * 1024;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    query: String,
-    /// The `Authorization` header.
-    pub(crate) authorization: Option<String>,
+    pub(crate) query: String,
     /// Of the path and the query as they came.
     pub(crate) length: usize,
+    /// The headers as they came.
+    head: String,
     pub(crate) body: Vec<u8>,
     /// Whether the client wants the connection to end after the answer.
     pub(crate) close: bool,
 }
 
 impl Request {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
+        headers.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+
     /// The decoded value of a field of a form.
     pub(crate) fn field(&self, name: &str) -> Option<String> {
         let body = std::str::from_utf8(&self.body).ok()?;
@@ -36,11 +43,15 @@ impl Request {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Response {
-    status: u16,
-    body: String,
-    /// In seconds.
-    retry_after: Option<i64>,
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    pub(crate) content_type: Cow<'static, str>,
+    /// What stands in the head besides.
+    pub(crate) headers: Vec<(String, String)>,
+    /// Half of the body is sent, and then the connection ends.
+    pub(crate) is_cut: bool,
 }
 
 impl Response {
@@ -50,11 +61,13 @@ impl Response {
 
     /// An answer whose JSON text is at hand.
     pub(crate) fn text(status: u16, body: String) -> Self {
-        Self { status, body, retry_after: None }
+        let content_type = Cow::Borrowed("application/scim+json");
+        Self { status, body, content_type, headers: Vec::new(), is_cut: false }
     }
 
-    pub(crate) fn with_retry_after(self, seconds: i64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+    pub(crate) fn with_header(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
     }
 }
 
@@ -101,14 +114,16 @@ impl Connection {
         self.out.clear();
         write!(self.out, "HTTP/1.1 {} {}\r\nConnection: {connection}\r\n", response.status, reason(response.status))?;
         if response.status != 204 {
-            let length = response.body.len();
-            write!(self.out, "Content-Type: application/scim+json\r\nContent-Length: {length}\r\n")?;
+            let (content_type, length) = (&response.content_type, response.body.len());
+            write!(self.out, "Content-Type: {content_type}\r\nContent-Length: {length}\r\n")?;
         }
-        if let Some(seconds) = response.retry_after {
-            write!(self.out, "Retry-After: {seconds}\r\n")?;
+        for (name, value) in &response.headers {
+            write!(self.out, "{name}: {value}\r\n")?;
         }
         self.out.extend_from_slice(b"\r\n");
-        self.out.extend_from_slice(response.body.as_bytes());
+        let body = response.body.as_bytes();
+        let sent = if response.is_cut { body.len() / 2 } else { body.len() };
+        self.out.extend_from_slice(body.get(..sent).unwrap_or_default());
         self.stream.write_all(&self.out)
     }
 
@@ -125,32 +140,29 @@ impl Connection {
 
 /// A request without its body, and the body's length.
 fn parse(head: &[u8]) -> Option<(Request, usize)> {
-    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
-    let mut words = lines.next()?.split(' ');
+    let (first, head) = std::str::from_utf8(head).ok()?.split_once("\r\n")?;
+    let mut words = first.split(' ');
     let (method, target, version) = (words.next()?, words.next()?, words.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let target_length = target.len();
     let (mut length, mut close) = (0, version == "HTTP/1.0");
-    let mut authorization = None;
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+    for (name, value) in head.split("\r\n").filter_map(|line| line.split_once(':')) {
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().ok()?;
         } else if name.eq_ignore_ascii_case("connection") {
             close = value.eq_ignore_ascii_case("close");
-        } else if name.eq_ignore_ascii_case("authorization") {
-            authorization = Some(value.to_owned());
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             return None; // our clients know the length of what they send
         }
     }
     let (method, path, query) = (method.to_owned(), path.to_owned(), query.to_owned());
-    let request = Request { method, path, query, authorization, length: target_length, body: Vec::new(), close };
-    Some((request, length))
+    let head = head.to_owned();
+    Some((Request { method, path, query, length: target_length, head, body: Vec::new(), close }, length))
 }
 
 /// Undoes the encoding of a query parameter.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     let digit = |byte: Option<u8>| {
@@ -186,4 +198,13 @@ fn reason(status: u16) -> &'static str {
 
 fn bad() -> io::Error {
     io::ErrorKind::InvalidData.into()
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986 §2.3).
+pub(crate) fn encode(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }

@@ -1,0 +1,175 @@
+//! What is known of targets of a kind before any of them is asked: a profile, as data with its sources. What an app says of
+//! its own target goes before it.
+
+use super::{App, ConnectorDefinition, Rate, ScimDefinition, ScimFeatures};
+use crate::value::Attributes;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// Something that is known, and from where.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// The number, word or list.
+    pub value: Value,
+    /// Where it is said: a page, an issue, a section of a standard.
+    pub source: String,
+}
+
+/// What is known of targets of one kind.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The name, as `connector.profile` has it.
+    pub name: String,
+    /// What they are, in one line.
+    pub about: String,
+    /// What stands for `connector.features`.
+    pub features: BTreeMap<String, Known>,
+    /// How many requests they take in a second.
+    #[serde(default)]
+    pub requests_per_second: Option<Known>,
+    /// How many in a minute.
+    #[serde(default)]
+    pub requests_per_minute: Option<Known>,
+    /// How many in an hour.
+    #[serde(default)]
+    pub requests_per_hour: Option<Known>,
+    /// How many together.
+    #[serde(default)]
+    pub burst: Option<Known>,
+    /// How many members of a group one PATCH may add or remove.
+    #[serde(default)]
+    pub members_per_patch: Option<Known>,
+    /// Attributes without which they make no account.
+    #[serde(default)]
+    pub required: Option<Known>,
+    /// How access is taken away.
+    #[serde(default)]
+    pub removal: Option<Known>,
+    /// Numbers of known quirks, for people.
+    #[serde(default)]
+    pub quirks: Option<Known>,
+    /// How much they are sent; made from the numbers above.
+    #[serde(skip)]
+    pub rate: Option<Rate>,
+}
+
+/// Every profile.
+pub fn profiles() -> &'static [Profile] {
+    static PROFILES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
+        // A test reads the file; there is no way to go on without it that would be better than going on without profiles.
+        let mut profiles: Vec<Profile> = serde_json::from_str(include_str!("profiles.json")).unwrap_or_default();
+        profiles.iter_mut().for_each(|profile| profile.rate = profile.own_rate());
+        profiles
+    });
+    &PROFILES
+}
+
+impl Profile {
+    /// The profile of that name.
+    pub fn of_name(name: &str) -> Option<&'static Self> {
+        profiles().iter().find(|profile| profile.name == name)
+    }
+
+    fn own_rate(&self) -> Option<Rate> {
+        let number = |known: &Option<Known>| known.as_ref().and_then(|known| known.value.as_f64());
+        let per_second = number(&self.requests_per_second)
+            .or_else(|| number(&self.requests_per_minute).map(|minute| minute / 60.0))
+            .or_else(|| number(&self.requests_per_hour).map(|hour| hour / 3600.0))?;
+        let burst =
+            self.burst.as_ref().and_then(|known| known.value.as_u64()).and_then(|most| u32::try_from(most).ok());
+        Some(Rate { per_second: Some(per_second), burst, ..Rate::default() })
+    }
+
+    /// The attributes without which no account is made.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        let list = self.required.iter().filter_map(|known| known.value.as_array());
+        list.flatten().filter_map(Value::as_str)
+    }
+}
+
+impl ScimDefinition {
+    /// The profile, where one is named that exists.
+    pub fn known_profile(&self) -> Option<&'static Profile> {
+        self.profile.as_deref().and_then(Profile::of_name)
+    }
+
+    /// The features with those of the profile where the definition says nothing.
+    pub fn effective_features(&self) -> ScimFeatures {
+        let Some(profile) = self.known_profile() else { return self.features.clone() };
+        let mut features: Attributes =
+            profile.features.iter().map(|(name, known)| (name.clone(), known.value.clone())).collect();
+        if let Ok(Value::Object(own)) = serde_json::to_value(&self.features) {
+            features.extend(own);
+        }
+        serde_json::from_value(Value::Object(features)).unwrap_or_else(|_| self.features.clone())
+    }
+}
+
+impl App {
+    /// How many calls the target may be sent: as the app says, or as its profile does where the app says nothing.
+    pub fn effective_rate(&self) -> &Rate {
+        match &self.connector {
+            ConnectorDefinition::Scim(scim) if self.rate == Rate::default() => {
+                scim.known_profile().and_then(|profile| profile.rate.as_ref()).unwrap_or(&self.rate)
+            }
+            _ => &self.rate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_loads_and_everything_in_it_has_a_source() {
+        let profiles: Vec<Profile> = serde_json::from_str(include_str!("profiles.json")).unwrap();
+        assert_eq!(profiles.len(), 13);
+        for profile in &profiles {
+            let facts = [
+                &profile.requests_per_second,
+                &profile.requests_per_minute,
+                &profile.requests_per_hour,
+                &profile.burst,
+                &profile.members_per_patch,
+                &profile.required,
+                &profile.removal,
+                &profile.quirks,
+            ];
+            for known in facts.into_iter().flatten().chain(profile.features.values()) {
+                assert!(known.source.len() > 10 && !known.value.is_null(), "{}: {known:?}", profile.name);
+            }
+            let features: Attributes =
+                profile.features.iter().map(|(name, known)| (name.clone(), known.value.clone())).collect();
+            let read: ScimFeatures = serde_json::from_value(Value::Object(features)).unwrap();
+            assert!(read.page_size.is_none_or(|size| (1..=10_000).contains(&size)), "{}", profile.name);
+        }
+    }
+
+    #[test]
+    fn what_an_app_says_goes_before_its_profile() {
+        let app = |more: Value| -> App {
+            let mut document = serde_json::json!({"id": "crm", "connector":
+                {"kind": "scim", "base_url": "https://crm.example.com", "profile": "slack"}});
+            document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value(document).unwrap()
+        };
+        let usual = app(serde_json::json!({}));
+        assert_eq!((usual.effective_rate().per_second, usual.effective_rate().burst), (Some(3.0), Some(20)));
+        let own = app(serde_json::json!({"rate": {"per_second": 9.0}}));
+        assert_eq!(own.effective_rate().per_second, Some(9.0));
+        let scim = |page: Option<u32>| ScimDefinition {
+            base_url: String::new(),
+            profile: Some("slack".to_owned()),
+            auth: None,
+            features: ScimFeatures { page_size: page, ..ScimFeatures::default() },
+            allow_private_addresses: false,
+        };
+        assert_eq!(scim(None).effective_features().page_size, Some(1000));
+        assert_eq!(scim(Some(7)).effective_features().page_size, Some(7));
+    }
+}
