@@ -611,6 +611,8 @@ typedef struct rollkeeper_run_options {
  * Another process is having a token renewed.
  */
 #define ROLLKEEPER_TOKEN_PENDING 129
+
+/**
  * The target has no group of that id or name, or several of that name.
  */
 #define ROLLKEEPER_UNKNOWN_GROUP 132
