@@ -1,6 +1,6 @@
 # Thin: each target is a line or a few. Everything that is installed goes into .build/, which git ignores.
 comma := ,
-.PHONY: demo test check bench torture fuzz go readme simulate
+.PHONY: demo test test-long check bench torture fuzz go readme simulate
 
 demo:                   # joiners, movers, leavers and what somebody did by hand, in two real SCIM servers and a Python connector
 	tests/servers/install.sh
@@ -38,10 +38,10 @@ torture:                # kill -9 against hosts in Python, C and Go; KILLS=n in 
 	.build/python/bin/python tests/torture/torture.py --kills $(or $(KILLS),300)
 	.build/python/bin/python tests/torture/reconciliation.py --every
 
-simulate:               # stories in simulated worlds; SEEDS=n, or SEED=7 to read one; EVERY=10 for a tenth of the mishaps in small ones
+simulate:               # stories in simulated worlds; SEEDS=n, or SEED=7 to read one; WIDE=1; EVERY=10 for a tenth of the mishaps in small ones
 	cargo build --release --locked -p rollkeeper-tests --bin simulate
-	target/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000))
-	$(if $(SEED),,target/release/simulate --every $(or $(EVERY),1))
+	target/release/simulate $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),20000)) $(if $(WIDE),--wide 1)
+	$(if $(SEED)$(WIDE),,target/release/simulate --every $(or $(EVERY),1))
 
 fuzz:                   # every fuzz target for TIME seconds; ONLY=path,filter for some of them
 	fuzz/run.sh $(or $(TIME),60) $(subst $(comma), ,$(ONLY))

@@ -1,4 +1,4 @@
-//! Plays seeds: `simulate --seeds 1000 [--from 1] [--threads 2]`; or tells one story line by line: `simulate --seed 7`, or a small
+//! Plays seeds: `simulate --seeds 1000 [--from 1] [--threads 2] [--wide 1] [--brief 1]`; or tells one story line by line: `simulate --seed 7`, or a small
 //! one, `simulate --scenario 0 [--stop 12 --loss 1]`; or lets one thing go wrong everywhere in small stories: `simulate --every 1`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program tells what it found")]
 
@@ -17,9 +17,14 @@ fn option(name: &str) -> Option<u64> {
     arguments.next()?.parse().ok()
 }
 
+/// What kind of stories are played.
+fn options() -> Options {
+    Options { wide: option("--wide").is_some(), brief: option("--brief").is_some(), ..Options::default() }
+}
+
 fn main() -> ExitCode {
     if let Some(seed) = option("--seed") {
-        return tell(play(seed, &Options { tells: true, ..Options::default() }));
+        return tell(play(seed, &Options { tells: true, ..options() }));
     }
     if let Some(scenario) = option("--scenario").and_then(|number| SCENARIOS.get(usize::try_from(number).ok()?)) {
         let loss = option("--loss").and_then(|number| Loss::ALL.get(usize::try_from(number).ok()?));
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
                         return;
                     }
                     let seed = from + number;
-                    let wrongs = match play(seed, &Options::default()) {
+                    let wrongs = match play(seed, &options()) {
                         Ok(played) => {
                             if let Ok(mut sum) = sum.lock() {
                                 sum.add(&played.counts);

@@ -19,8 +19,9 @@ pub(super) const APPS: [&str; 2] = ["crm", "wiki"];
 /// The key of every store.
 pub(super) const KEY: [u8; 32] = [7; 32];
 
-/// How the apps of a world are defined. Each shape is an image of its own.
-pub(super) const SHAPES: u64 = 4;
+/// How the apps of a world are defined. Each shape is an image of its own; the second half are the shapes of wide worlds.
+pub(super) const SHAPES: u64 = 2 * PLAIN;
+pub(super) const PLAIN: u64 = 4;
 
 /// How many people a world begins with.
 pub(super) const BEGINNERS: u64 = 3;
@@ -43,7 +44,7 @@ pub(super) fn definition(app: &str, shape: u64, enabled: bool) -> Value {
             {"target": "version", "source": "version", "required": true},
         ],
     });
-    let more = match shape {
+    let more = match shape % PLAIN {
         0 => json!({"matching": matches, "reconcile": {"reactions": {"unqualified": "deactivate"}}}),
         1 => json!({
             "create_without_match": true,
@@ -66,7 +67,32 @@ pub(super) fn definition(app: &str, shape: u64, enabled: bool) -> Value {
     if let (Some(document), Value::Object(more)) = (document.as_object_mut(), more) {
         document.extend(more);
     }
+    if shape >= PLAIN {
+        widen(&mut document, app, shape);
+    }
     document
+}
+
+/// Everybody wants the same login, has a manager, and waits for a person in one of the apps.
+fn widen(document: &mut Value, app: &str, shape: u64) {
+    if let Some(mapping) = document.get_mut("mapping").and_then(Value::as_array_mut) {
+        mapping.push(json!({"target": "manager", "source": "manager"}));
+        mapping.push(json!({"target": "login", "expression": "'smith' + token", "required": true, "unique": true}));
+    }
+    // What is only linked keeps its values until the next record.
+    let mut reactions = json!({"found": "update", "drifted": "update"});
+    let own = document.pointer("/reconcile/reactions").and_then(Value::as_object).cloned();
+    reactions.as_object_mut().into_iter().for_each(|reactions| reactions.extend(own.clone().unwrap_or_default()));
+    let Some(document) = document.as_object_mut() else { return };
+    document.insert("reconcile".to_owned(), json!({"reactions": reactions}));
+    if needs_approval(app, shape) {
+        document.insert("approval".to_owned(), json!({"operations": ["create"]}));
+    }
+}
+
+/// Whether a person has to agree before an account is made.
+pub(super) fn needs_approval(app: &str, shape: u64) -> bool {
+    shape >= PLAIN && app == "wiki"
 }
 
 /// As [`definition`], read.
@@ -76,7 +102,7 @@ pub(super) fn app(id: &str, shape: u64, enabled: bool) -> Result<App, String> {
 
 /// How the target of an app in a shape is, the rest by chance.
 pub(super) fn nature(shape: u64, chance: &mut Chance) -> Nature {
-    let (life, visible) = if shape == 3 { (60, 20) } else { (120, 60) };
+    let (life, visible) = if shape % PLAIN == 3 { (60, 20) } else { (120, 60) };
     let unique = chance.percent(40);
     let key = !unique && chance.percent(30);
     Nature {

@@ -62,6 +62,7 @@ impl World {
             disk.stop_never();
         }
         self.targets.iter().for_each(|target| target.calm());
+        self.lets_go();
     }
 
     /// Every app is enabled, every record put once more, and what failed is tried again.
@@ -82,8 +83,11 @@ impl World {
                 self.ask("submit", removal);
             }
         }
-        for _ in 0..ROUNDS {
-            self.retry_failed();
+        for round in 0..ROUNDS {
+            let any = self.agree_to_all() | self.retry_failed();
+            if round > 0 && !any {
+                break;
+            }
             self.clear_doubts();
             self.drain(DAYS);
         }
@@ -118,6 +122,7 @@ impl World {
         for target in self.targets.clone() {
             let accounts = target.accounts();
             target.wrongs().into_iter().for_each(|wrong| self.wrong(wrong));
+            self.judge_widely(target.app, &accounts, &links, lanes);
             for person in self.people.clone() {
                 let lane = (target.app.to_owned(), person.id.clone());
                 let excused = match person.wanted(target.app, now) {
@@ -142,9 +147,19 @@ impl World {
             if request.state == State::Failed && request.faults.is_empty() {
                 self.wrong(format!("{} failed without a fault", told()));
             }
-            if request.state.is_finished() {
+            // A plan waits for a person, and is of no lane.
+            if request.state.is_finished() || request.operation == Operation::Reconcile {
                 continue;
             }
+            self.note(|| {
+                format!(
+                    "open: {}, {:?}, {:?}, waits for {:?}",
+                    told(),
+                    request.state,
+                    request.approval,
+                    request.waiting_for
+                )
+            });
             let head = request.waiting_for != Some(WaitingFor::Lane);
             *heads.entry(lane(request)).or_default() += usize::from(head);
             if request.waiting_for.is_none() {

@@ -12,6 +12,7 @@ mod story;
 mod target;
 mod time;
 mod transcript;
+mod wide;
 mod world;
 
 use crate::disk::{Loss, Trouble};
@@ -31,6 +32,10 @@ pub struct Options {
     pub tells: bool,
     /// The apps' definitions; by chance where it is left out.
     pub shape: Option<u64>,
+    /// Whether the story ends after a third of what happens in it.
+    pub brief: bool,
+    /// In a world with approvals, managers, unique values, holds, maintenance and reconciliations.
+    pub wide: bool,
     /// What befalls a scenario; everything is by chance where it is left out.
     pub mishap: Option<Mishap>,
 }
@@ -63,6 +68,12 @@ pub struct Counts {
     pub troubled: u64,
     /// In how many it did after everything was tried again.
     pub unhealed: u64,
+    /// Requests that a person agreed to, or refused.
+    pub answered: u64,
+    /// Holds and maintenance that began.
+    pub holds: u64,
+    /// Plans of reconciliations that were committed.
+    pub commits: u64,
 }
 
 impl Counts {
@@ -75,6 +86,9 @@ impl Counts {
         self.lanes += other.lanes;
         self.troubled += other.troubled;
         self.unhealed += other.unhealed;
+        self.answered += other.answered;
+        self.holds += other.holds;
+        self.commits += other.commits;
     }
 }
 

@@ -242,6 +242,7 @@ impl Target {
             }
             Effect::Set { id, .. } | Effect::Delete { id } => (user_of(state, id), None),
         };
+        self.watch_people(state, effect, user.as_deref());
         let Some(user) = user else { return };
         let gives = matches!(
             effect,
@@ -257,6 +258,20 @@ impl Target {
             state.wrongs.push(format!("{}: `{user}` is sent record {version} after {newest}", self.app));
         } else {
             *newest = version;
+        }
+    }
+
+    /// Notes what a person did not allow: anything that is held, an account to which nobody agreed.
+    fn watch_people(&self, state: &mut State, effect: &Effect, user: Option<&str>) {
+        let entitled = lock(&self.entitled);
+        let is_held = !entitled.held.is_empty() || user.is_some_and(|user| entitled.held_users.contains(user));
+        if is_held {
+            state.wrongs.push(format!("{}: {} for {user:?} is sent though it is held", self.app, name_of(effect)));
+        }
+        let asks = matches!(effect, Effect::Create { .. });
+        let agreed = entitled.approved.as_ref().is_none_or(|agreed| user.is_some_and(|user| agreed.contains(user)));
+        if asks && !agreed {
+            state.wrongs.push(format!("{}: {user:?} gets an account to which nobody agreed", self.app));
         }
     }
 }

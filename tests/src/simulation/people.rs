@@ -16,6 +16,8 @@ pub(super) struct Person {
     pub(super) active: bool,
     pub(super) frozen: bool,
     pub(super) valid_until: Option<Timestamp>,
+    /// The id of another one.
+    pub(super) manager: Option<String>,
     /// Whether the directory has them.
     pub(super) present: bool,
 }
@@ -42,6 +44,7 @@ impl Person {
             active: true,
             frozen: false,
             valid_until: None,
+            manager: None,
             present: true,
         }
     }
@@ -68,8 +71,10 @@ impl Person {
             "title": format!("title {}", self.version % 5),
             "version": self.version.to_string(),
         });
-        if let (Some(until), Some(record)) = (self.valid_until, record.as_object_mut()) {
-            record.insert("valid_until".to_owned(), Value::from(until.to_string()));
+        let until = self.valid_until.map(|until| ("valid_until", until.to_string()));
+        let manager = self.manager.clone().map(|manager| ("manager", manager));
+        for (name, value) in until.into_iter().chain(manager) {
+            record.as_object_mut().and_then(|record| record.insert(name.to_owned(), Value::from(value)));
         }
         record
     }

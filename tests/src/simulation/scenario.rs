@@ -140,7 +140,7 @@ impl World {
     }
 
     /// A second person lets through what the brake holds.
-    fn releases(&mut self) {
+    pub(super) fn releases(&mut self) {
         let all = ReconciliationFilter::default();
         let found = self.ask("reconciliations", |engine| engine.reconciliations(&all)).unwrap_or_default();
         for held in found.iter().filter(|found| found.approval == ApprovalStatus::Required) {
@@ -149,7 +149,7 @@ impl World {
         }
     }
 
-    fn analysed(&mut self, app: &str) -> Option<Reconciliation> {
+    pub(super) fn analysed(&mut self, app: &str) -> Option<Reconciliation> {
         let filter = ReconciliationFilter {
             app: Some(app.to_owned()),
             state: Some(State::Analyzed),

@@ -1,6 +1,6 @@
 //! What happens to people, apps, clocks, targets, the disk and the process: a story at random.
 
-use super::apps::{APPS, app};
+use super::apps::{APPS, PLAIN, app};
 use super::check::lane;
 use super::people::Person;
 use super::world::World;
@@ -21,13 +21,17 @@ impl World {
             }
         }
         // Where no matching rule says so, an account of somebody else's making is nobody's.
-        if matches!(self.shape, 0 | 2) && self.chance.percent(25) {
+        if matches!(self.shape % PLAIN, 0 | 2) && self.chance.percent(25) {
             self.put_foreign_accounts();
         }
         let steps = 4 + self.chance.below(14);
-        for _ in 0..steps {
+        for _ in 0..if self.options.brief { steps / 3 } else { steps } {
             self.befalls_the_machine();
-            self.happens();
+            if self.options.wide && self.wide_chance.percent(40) {
+                self.happens_widely();
+            } else {
+                self.happens();
+            }
             self.goes_on();
         }
         self.store.disk().mend();
@@ -66,13 +70,15 @@ impl World {
                 person.active = true;
             }),
             16 => self.put(index, |person| person.valid_until = person.valid_until.is_none().then_some(until)),
-            17 => self.retry_failed(),
+            17 => {
+                self.retry_failed();
+            }
             18 => self.cancel_one(),
             _ => self.switch_app(),
         }
     }
 
-    fn requests(&mut self, filter: RequestFilter) -> Vec<Request> {
+    pub(super) fn requests(&mut self, filter: RequestFilter) -> Vec<Request> {
         let filter = RequestFilter { limit: Some(10_000), ..filter };
         self.ask("requests", |engine| engine.requests(&filter)).unwrap_or_default()
     }
@@ -82,12 +88,15 @@ impl World {
         self.requests(RequestFilter::default())
     }
 
-    /// A person has what failed tried again.
-    pub(super) fn retry_failed(&mut self) {
-        for failed in self.requests(RequestFilter { state: Some(State::Failed), ..RequestFilter::default() }) {
+    /// A person has what failed tried again. Whether anything had failed.
+    pub(super) fn retry_failed(&mut self) -> bool {
+        let failed = self.requests(RequestFilter { state: Some(State::Failed), ..RequestFilter::default() });
+        let any = !failed.is_empty();
+        for failed in failed {
             self.note(|| format!("retry {} {:?}", failed.operation, failed.user));
             self.ask_for("retry", |engine| engine.retry(failed.id.as_str(), "operator").map(|clone| vec![clone]));
         }
+        any
     }
 
     /// A person takes back one request.

@@ -77,6 +77,19 @@ impl Held {
 pub(super) struct Entitled {
     /// Users who may not have an account for certain.
     pub(super) out: BTreeSet<String>,
+    /// Users of whom a person agreed to an account, where somebody has to.
+    pub(super) approved: Option<BTreeSet<String>>,
+    /// Why nothing may be sent for anybody: a hold of the app, maintenance.
+    pub(super) held: BTreeSet<&'static str>,
+    /// Users for whom nothing may be sent.
+    pub(super) held_users: BTreeSet<String>,
+}
+
+impl Entitled {
+    /// What is held: kinds of holds of the app, and users.
+    pub(super) fn holds(&self) -> (BTreeSet<&'static str>, BTreeSet<String>) {
+        (self.held.clone(), self.held_users.clone())
+    }
 }
 
 #[derive(Debug)]

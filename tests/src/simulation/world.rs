@@ -1,6 +1,6 @@
 //! A world: an engine on a disk that can die, two targets, a clock, and a host that asks again until it was answered.
 
-use super::apps::{APPS, BEGINNERS, KEY, folder, image, nature, new_store};
+use super::apps::{APPS, BEGINNERS, KEY, PLAIN, folder, image, nature, needs_approval, new_store};
 use super::check::Lane;
 use super::people::Person;
 use super::target::{Surroundings, Target};
@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) store: LossyStore,
     pub(super) shape: u64,
     pub(super) chance: Chance,
+    /// Of what there is in wide worlds alone, so that a seed means the same in plain ones.
+    pub(super) wide_chance: Chance,
     pub(super) time: Time,
     pub(super) targets: Vec<Arc<Target>>,
     pub(super) people: Vec<Person>,
@@ -39,14 +41,15 @@ pub(super) struct World {
     acknowledged: BTreeSet<String>,
     /// Log entries of which the host was told: their numbers and hashes.
     told: Arc<Mutex<BTreeMap<u64, String>>>,
-    options: Options,
+    pub(super) options: Options,
     seed: u64,
 }
 
 impl World {
     pub(super) fn new(seed: u64, options: &Options) -> Result<Self, String> {
         let mut chance = Chance::new(seed);
-        let shape = options.shape.unwrap_or(u64::try_from(chance.below(4)).unwrap_or(0));
+        let plain = options.shape.unwrap_or(u64::try_from(chance.below(4)).unwrap_or(0));
+        let shape = if options.wide { plain + PLAIN } else { plain };
         let time = Time::new();
         let store = new_store(&folder()?, Disk::of(&image(shape)?))?;
         let transcript = Arc::new(Mutex::new(Transcript::new(options.tells)));
@@ -57,13 +60,16 @@ impl World {
                 (nature.unique, nature.key, nature.search) = (false, false, true);
             }
             let own = Chance::new(u64::try_from(chance.below(usize::MAX)).unwrap_or(0));
-            Arc::new(Target::new(app, nature, &around, own))
+            let target = Target::new(app, nature, &around, own);
+            target.entitled().approved = needs_approval(app, shape).then(BTreeSet::new);
+            Arc::new(target)
         });
         let mut world = Self {
             engine: None,
             store,
             shape,
             chance,
+            wide_chance: Chance::new(!seed),
             time,
             targets: targets.to_vec(),
             people: (1..=BEGINNERS).map(Person::new).collect(),
