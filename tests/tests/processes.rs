@@ -1,8 +1,8 @@
 //! A web application and workers, each a process of its own, on one file; one worker is killed in the middle of its work.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-use rollkeeper::Engine;
 use rollkeeper::model::{RequestFilter, State};
+use rollkeeper::{Engine, Operation};
 use rollkeeper_tests::stub::{Options, Stub};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -48,9 +48,15 @@ impl Drop for Process {
     }
 }
 
+/// A folder in memory where there is one: a process that is killed loses nothing that it wrote, synced or not.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
 /// Kills a worker once the target has made so many accounts; gives the number of requests that it left unfinished.
 fn with_a_kill_after(made: u64) -> usize {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let file = folder.path().join("state.db");
     // A second account of the same name would be made, and seen.
     let stub = Stub::start(Options { unique: false, ..Options::default() }).unwrap();
@@ -79,7 +85,11 @@ fn with_a_kill_after(made: u64) -> usize {
     drop((web, other));
     let engine = Engine::builder().path(&file).open().unwrap();
     let requests = engine.requests(&RequestFilter::default()).unwrap();
-    assert_eq!(requests.len(), 120);
+    // A Create that was sent twice has the accounts counted by a Read, some time after.
+    let (creates, others): (Vec<_>, Vec<_>) =
+        requests.iter().partition(|request| request.operation == Operation::Create);
+    assert_eq!(creates.len(), 120);
+    assert!(others.iter().all(|request| request.operation == Operation::Read), "{others:?}");
     let unfinished: Vec<_> = requests.iter().filter(|request| request.state != State::Completed).collect();
     assert!(unfinished.is_empty(), "{unfinished:?}");
     assert_eq!(stub.stats()["create"], 120, "an account was made twice");
@@ -89,7 +99,7 @@ fn with_a_kill_after(made: u64) -> usize {
 
 #[test]
 fn a_web_application_and_two_workers_of_which_one_is_killed_finish_everything_once() {
-    let rounds = std::env::var("ROLLKEEPER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4);
+    let rounds = std::env::var("ROLLKEEPER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8);
     let left: usize = (0..rounds).map(|round| with_a_kill_after(1 + round * 37 % 90)).sum();
     assert!(left > 0, "no kill interrupted anything");
 }
