@@ -17,6 +17,16 @@ test:                   # every test in every language
 	tests/readme/run.py --library target/debug --python $(CURDIR)/.build/python/bin/python
 	tests/test-python.sh
 
+test-long:              # the heavy tests in one place, for a night: core/docs/testing.md
+	cargo build --release --locked -p rollkeeper-tests --bin simulate
+	target/release/simulate --seeds 100000
+	target/release/simulate --seeds 100000 --wide 1
+	target/release/simulate --every 1
+	ROLLKEEPER_USERS=50000 ROLLKEEPER_UPDATES=10000 SNAPSHOT_COMPANIES=1000 cargo test --release --workspace --exclude rollkeeper-python --locked --test poison --test leavers --test bad_snapshots -- --nocapture
+	ROLLKEEPER_QUEUED=1000000 cargo test --release --locked -p rollkeeper --lib engine::cost -- --nocapture
+	tests/threads/sanitize.sh
+	$(MAKE) torture KILLS=10000
+
 check:                  # format, lints, documentation; header, floors, words and documents are compared by tests
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
