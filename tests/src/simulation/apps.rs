@@ -80,10 +80,12 @@ fn widen(document: &mut Value, app: &str, shape: u64) {
         mapping.push(json!({"target": "login", "expression": "'smith' + token", "required": true, "unique": true}));
     }
     // What is only linked keeps its values until the next record.
-    for situation in ["found", "drifted"] {
-        document["reconcile"]["reactions"][situation] = Value::from("update");
-    }
-    if let (true, Some(document)) = (needs_approval(app, shape), document.as_object_mut()) {
+    let mut reactions = json!({"found": "update", "drifted": "update"});
+    let own = document.pointer("/reconcile/reactions").and_then(Value::as_object).cloned();
+    reactions.as_object_mut().into_iter().for_each(|reactions| reactions.extend(own.clone().unwrap_or_default()));
+    let Some(document) = document.as_object_mut() else { return };
+    document.insert("reconcile".to_owned(), json!({"reactions": reactions}));
+    if needs_approval(app, shape) {
         document.insert("approval".to_owned(), json!({"operations": ["create"]}));
     }
 }
