@@ -51,6 +51,15 @@ impl Server {
     pub fn connector(&self) -> ScimConnector {
         connector(&self.base_url, &self.token)
     }
+
+    /// The same to a target with these `features`.
+    ///
+    /// # Panics
+    /// Where they are none.
+    #[must_use]
+    pub fn connector_with(&self, features: &Value) -> ScimConnector {
+        connector_with(&self.base_url, &self.token, features)
+    }
 }
 
 impl Drop for Server {
@@ -65,10 +74,14 @@ impl Drop for Server {
 /// # Panics
 /// Where the base URL is none.
 #[must_use]
-#[expect(clippy::expect_used, reason = "a test without a target has failed")]
 pub fn connector(base_url: &str, token: &str) -> ScimConnector {
-    let definition: ScimDefinition =
-        serde_json::from_value(json!({"base_url": base_url})).expect("it has the shape of a definition");
+    connector_with(base_url, token, &json!({}))
+}
+
+#[expect(clippy::expect_used, reason = "the caller's mistake")]
+fn connector_with(base_url: &str, token: &str, features: &Value) -> ScimConnector {
+    let definition = json!({"base_url": base_url, "features": features});
+    let definition: ScimDefinition = serde_json::from_value(definition).expect("it has the shape of a definition");
     let timeout = Period::from_seconds(30);
     let transport = Transport::new(TransportOptions { timeout, ..TransportOptions::default() }).expect("it is sound");
     ScimConnector::new(&definition, Some(Secret::new(token.to_owned())), Arc::new(transport), timeout)

@@ -187,7 +187,7 @@ pub struct ScimFeatures {
     /// How many members of a group are changed by one PATCH, 1 to 10,000; 100 where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members_per_patch: Option<u32>,
-    /// How members are removed; where it is left out the standard's form is tried first and what works is learnt.
+    /// How members are removed; in the standard's form where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_removal: Option<MemberRemoval>,
     /// Whether PATCH takes paths with a filter, such as `emails[type eq "work"].value`; whole lists are replaced where it
@@ -230,7 +230,8 @@ pub enum Paging {
 pub enum MemberRemoval {
     /// Each by a path that selects it: `members[value eq "2819c223"]` (RFC 7644 §3.5.2.2).
     Filter,
-    /// All by one list of values at the path `members`, as Microsoft Entra sends it.
+    /// All by one list of values at the path `members`, as Microsoft Entra sends it. To a target that goes by the standard that
+    /// says to remove everybody.
     Values,
 }
 

@@ -8,36 +8,13 @@ use crate::http::{Method, Response};
 use crate::model::MemberRemoval;
 use crate::path::member;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
-
-/// How the target takes members out of a group, as far as is known.
-pub(super) struct Removal {
-    form: Option<MemberRemoval>,
-    /// The list of values works, and the path with a filter does not.
-    by_values: AtomicBool,
-}
-
-impl Removal {
-    pub(super) fn new(form: Option<MemberRemoval>) -> Self {
-        Self { form, by_values: AtomicBool::new(form == Some(MemberRemoval::Values)) }
-    }
-
-    fn form(&self) -> MemberRemoval {
-        if self.by_values.load(Ordering::Relaxed) { MemberRemoval::Values } else { MemberRemoval::Filter }
-    }
-
-    /// Whether the other form may be tried.
-    fn may_learn(&self) -> bool {
-        self.form.is_none() && !self.by_values.load(Ordering::Relaxed)
-    }
-}
 
 /// Puts accounts into a group and takes others out of it, the latter first.
 pub(super) fn change(
     exchange: &Exchange,
-    removal: &Removal,
+    form: Option<MemberRemoval>,
     group: &str,
     add: &[String],
     remove: &[String],
@@ -48,7 +25,7 @@ pub(super) fn change(
     })?;
     let call = Call { exchange, url };
     if !remove.is_empty() {
-        call.remove(removal, remove)?;
+        call.remove(form, remove)?;
     }
     if add.is_empty() { Ok(()) } else { call.add(add) }
 }
@@ -87,31 +64,29 @@ impl Call<'_> {
         if is_done(&response) { Ok(()) } else { Err(self.failed(&response)) }
     }
 
-    fn remove(&self, removal: &Removal, remove: &[String]) -> Result<(), ConnectorError> {
-        let form = removal.form();
-        let response = self.patch(&removals(form, remove))?;
+    /// The other form is never tried by itself: a target that goes by the standard takes a list at the path `members` for a
+    /// removal of everybody (RFC 7644 §3.5.2.2).
+    fn remove(&self, form: Option<MemberRemoval>, remove: &[String]) -> Result<(), ConnectorError> {
+        let response = self.patch(&removals(form.unwrap_or(MemberRemoval::Filter), remove))?;
         // Who is not in the group is out of it. Of several, somebody else may be meant: they are sent again in smaller parts.
-        if remove.len() == 1 && scim_type(&response) == Some("noTarget") {
+        let no_target = scim_type(&response) == Some("noTarget");
+        if remove.len() == 1 && no_target {
             return Ok(());
         }
-        let left_alone = is_done(&response) && still_shows(&response, remove);
-        if is_done(&response) && !left_alone {
-            return Ok(());
-        }
-        let refused = matches!(response.status, 400 | 500 | 501) && scim_type(&response) != Some("noTarget");
-        if (refused || left_alone) && removal.may_learn() {
-            // Removing once more is the same in effect, so that it may follow even an answer that leaves doubt.
-            let again = self.patch(&removals(MemberRemoval::Values, remove))?;
-            if is_done(&again) && !still_shows(&again, remove) {
-                removal.by_values.store(true, Ordering::Relaxed);
-                return Ok(());
-            }
-        }
-        if left_alone {
+        if is_done(&response) && still_shows(&response, remove) {
             let message = "the target answered success and still shows the members that were to be removed";
             return Err(ConnectorError::new(Outcome::Ambiguous, Code::NotConfirmed.name(), message));
         }
-        Err(self.failed(&response))
+        if is_done(&response) {
+            return Ok(());
+        }
+        let error = self.failed(&response);
+        if form.is_none() && !no_target && matches!(response.status, 400 | 501) {
+            let message = "the target does not take members out by a path with a filter; where it takes a list of them, \
+                           `features.member_removal` is to say so";
+            return Err(ConnectorError { message: message.to_owned(), ..error });
+        }
+        Err(error)
     }
 
     /// What a refusal means. That something is not there may be said of the group or of one of the accounts: a look at the

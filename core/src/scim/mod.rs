@@ -27,7 +27,7 @@ use crate::connector::{
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Authorization, FixedAuthorization, Http, Method, Response};
-use crate::model::{ScimDefinition, TargetDescription};
+use crate::model::{MemberRemoval, ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
@@ -86,7 +86,7 @@ pub struct ScimConnector {
     in_vain: Mutex<BTreeSet<String>>,
     /// Whether the target may be asked for groups.
     has_groups: bool,
-    removal: members::Removal,
+    member_removal: Option<MemberRemoval>,
 }
 
 impl ScimConnector {
@@ -144,7 +144,7 @@ impl ScimConnector {
             answers_are_current: AtomicBool::new(false),
             in_vain: Mutex::default(),
             has_groups: features.groups != Some(false),
-            removal: members::Removal::new(features.member_removal),
+            member_removal: features.member_removal,
             exchange: Exchange::new(http, base, authorization, timeout, Knowledge::new(features)),
         })
     }
@@ -358,7 +358,7 @@ impl Connector for ScimConnector {
         if !self.has_groups {
             return Err(ConnectorError::unsupported("change_members"));
         }
-        members::change(&self.exchange, &self.removal, group, add, remove)
+        members::change(&self.exchange, self.member_removal, group, add, remove)
     }
 }
 
