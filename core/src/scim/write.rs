@@ -41,7 +41,14 @@ impl ScimConnector {
         if self.exchange.knowledge.patches() {
             match self.patch(external_id, changes)? {
                 Patched::Done(account) => return Ok(account),
-                Patched::Unsupported => self.exchange.knowledge.learn_no_patch(),
+                Patched::Unsupported => {
+                    let account = self.put(external_id, changes)?;
+                    // Where PATCH has worked before, that it does not now may pass.
+                    if !self.patched.load(Ordering::Relaxed) {
+                        self.exchange.knowledge.learn_no_patch();
+                    }
+                    return Ok(account);
+                }
             }
         }
         self.put(external_id, changes)
