@@ -73,7 +73,8 @@ pub(super) fn claim(
             let free = places.room - claim.batches.len();
             let share = free.div_ceil(index + 1).min(one.room);
             let before = claim.batches.len();
-            members::claim(tx, &one, Ripe::default(), share, &mut claim)?;
+            let removals = tx.due_removals(&one.app.definition.app.id, share)?;
+            members::claim(tx, &one, Ripe::default(), share.saturating_sub(removals), &mut claim)?;
             let workers = share.saturating_sub(claim.batches.len() - before);
             let limit = workers * one.depth;
             let rows = tx.due(&one.app.definition.app.id, limit)?;

@@ -31,13 +31,15 @@ pub(super) fn are_next(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, stored: &St
     }
     let id = &row.request.id;
     let untouched = row.request.state == State::New && row.request.attempts == 0;
-    if row.given || untouched || app.definition.app.entitlements.is_empty() {
+    if row.given || untouched {
         return Ok(false);
     }
-    if !tx.queued_memberships(id)?.is_empty() || tx.has_applied(id)? {
+    // What is on its way to a group stays that, whatever the definition says by now.
+    let is_about_group = |payload: Attributes| payload.contains_key(GROUP);
+    if !tx.queued_memberships(id)?.is_empty() || tx.payload(id, &stored.key)?.is_some_and(is_about_group) {
         return Ok(true);
     }
-    Ok(tx.payload(id, &stored.key)?.is_some_and(|payload| payload.contains_key(GROUP)))
+    Ok(!app.definition.app.entitlements.is_empty() && tx.has_applied(id)?)
 }
 
 /// What an Update has still to do about memberships.
@@ -98,6 +100,7 @@ pub(super) fn enroll(
     let mut queued = false;
     for (entry, known) in changes {
         let tried = known.is_some_and(|known| known.tried);
+        take_over(tx, row, known)?;
         // What was never sent has nothing to be taken away.
         if let Some(known) = known.filter(|_| entry.state == MembershipState::Removing && !tried) {
             tx.drop_membership(id, known)?;
@@ -120,6 +123,15 @@ pub(super) fn enroll(
         return Ok(Enrolled::Queued);
     }
     Ok(Enrolled::Done(shortcomings(row, &difference, &refused)))
+}
+
+/// Whose membership another request takes over has nothing left to wait for, and is taken up by itself.
+fn take_over(tx: &mut Tx<'_>, row: &RequestRow, known: Option<&MembershipRow>) -> Result<(), Fault> {
+    let Some(known) = known.filter(|known| known.request.as_ref() != Some(&row.request.id)) else { return Ok(()) };
+    match request_of(tx, known)?.filter(|other| !other.sending && !other.request.state.is_finished()) {
+        Some(other) => tx.save(&RequestRow { retry: None, ..other }),
+        None => Ok(()),
+    }
 }
 
 /// What an Update could not do.
@@ -197,7 +209,8 @@ pub(super) fn claim(
         let Some(first) = waiting.first() else { continue };
         let is_ripe = if state == MembershipState::Removing { ripe.removing } else { ripe.adding };
         let is_full = waiting.len() as u64 >= u64::from(limit) || first.part < limit;
-        if !is_ripe && !is_full && tx.now.since(first.since) < PATIENCE {
+        let oldest = waiting.iter().map(|member| member.since).min().unwrap_or(tx.now);
+        if !is_ripe && !is_full && tx.now.since(oldest) < PATIENCE {
             continue;
         }
         claim.looked_at += 1;

@@ -86,7 +86,17 @@ pub(crate) fn plan_lane(
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let gap = account.as_ref().map(|account| gap(tx, definition, account, present, &standing)).transpose()?;
     let gap = gap.unwrap_or_default();
-    let is_fixed = |row: &RequestRow| row.is_under_way() || gap.queued.contains(&row.request.id);
+    // What it changed besides memberships is changed: it does not stand for another record any more.
+    let mut begun = Vec::new();
+    for row in open.iter().filter(|row| row.request.state == State::Requested && !row.is_under_way()) {
+        if row.request.operation == Operation::Update && tx.has_applied(&row.request.id)? {
+            begun.push(row.request.id.clone());
+        }
+    }
+    let is_fixed = |row: &RequestRow| {
+        let id = &row.request.id;
+        row.is_under_way() || gap.queued.contains(id) || begun.contains(id)
+    };
     let (fixed, mut loose): (Vec<_>, Vec<_>) = open.into_iter().partition(is_fixed);
     let projected = Projected {
         lacks_membership: gap.lacks_membership,

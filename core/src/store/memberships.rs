@@ -159,7 +159,15 @@ impl Tx<'_> {
 
     /// A request has ended. What it never sent is as it was before; what may have been given stays in the ledger, so that it
     /// is taken away where it is not wanted; what it could not take away is still there.
-    pub(super) fn leave_memberships(&self, request: &RequestId) -> Result<(), Fault> {
+    pub(super) fn leave_memberships(&self, request: &RequestId, removes: bool) -> Result<(), Fault> {
+        if removes {
+            // What the target did not let go is still there.
+            self.execute(
+                "UPDATE membership SET queued = 0, calling = 0, state = 'Held'
+                 WHERE request_id = $1 AND queued = 1 AND state = 'Refused'",
+                [request.as_str()],
+            )?;
+        }
         self.execute(
             "DELETE FROM membership WHERE request_id = $1 AND queued = 1
              AND (state = 'Refused' OR (state = 'Adding' AND tried = 0))",

@@ -350,6 +350,17 @@ impl Tx<'_> {
         Ok(found)
     }
 
+    /// How many of the app's requests that are due take access away; it is counted no further than `most`.
+    pub(crate) fn due_removals(&self, app: &AppId, most: usize) -> Result<usize, Fault> {
+        let rows = self.rows(
+            "SELECT 1 FROM request WHERE app_id = $1 AND urgent = 1 AND head = 1 AND finished_at IS NULL
+             AND due_at IS NOT NULL AND due_at <= $2 LIMIT $3",
+            params![app.as_str(), self.now.as_micros(), i64::try_from(most).unwrap_or(i64::MAX)],
+            |_| Ok(()),
+        )?;
+        Ok(rows.len())
+    }
+
     /// When a request of the app is due next.
     pub(crate) fn next_due(&self, app: &AppId) -> Result<Option<Timestamp>, Fault> {
         let mut next: Option<i64> = None;
@@ -518,7 +529,7 @@ impl Tx<'_> {
             row.sending = false;
             row.retry = None;
             if row.request.operation == Operation::Update {
-                self.leave_memberships(&row.request.id)?;
+                self.leave_memberships(&row.request.id, row.removes)?;
             }
         }
         self.tally.completed += u64::from(row.request.state == State::Completed);

@@ -88,7 +88,7 @@ pub(in crate::delivery) fn finish(
 ) -> Result<(), Fault> {
     if row.request.operation == Operation::Update {
         let account = tx.linked_account(&app.definition.app.id, &stored.user.id, &stored.key)?;
-        if let Some(mut account) = account.filter(|_| row.is_in_step()) {
+        if let Some(mut account) = account.filter(|_| row.is_in_step() && !row.removes) {
             account.fingerprint.clone_from(&row.fingerprint);
             tx.put_account(&account, &stored.key)?;
         }

@@ -197,7 +197,6 @@ impl Settling<'_, '_> {
             complete(self.tx, row.clone(), json!({}))?;
             return elect_for(self.tx, &self.app.definition, &row);
         }
-        self.restore_refused(&row)?;
         fail(self.tx, self.app, row, faults)
     }
 
@@ -207,18 +206,6 @@ impl Settling<'_, '_> {
         row.unsettled = false;
         self.tx.save(&row)?;
         elect_for(self.tx, &self.app.definition, &row)
-    }
-
-    /// What the target did not let go is still there.
-    fn restore_refused(&mut self, row: &RequestRow) -> Result<(), Fault> {
-        if !row.removes {
-            return Ok(());
-        }
-        for member in self.tx.queued_memberships(&row.request.id)? {
-            let entry = LedgerEntry { state: MembershipState::Held, queued: false, ..member.entry.clone() };
-            self.tx.put_membership(&self.app.definition.app.id, &MembershipRow { entry, ..member })?;
-        }
-        Ok(())
     }
 
     /// The target told its groups.
