@@ -283,6 +283,41 @@ fn what_was_never_sent_is_not_taken_away() {
 }
 
 #[test]
+fn another_record_is_sent_though_the_groups_are_still_asked_for() {
+    let world = World::new(&json!({}));
+    world.put("u1", &json!({}));
+    world.run();
+    world.target.script_json(r#"[{"on": "group_names", "times": 2, "fault": "unreachable"}]"#).unwrap();
+    world.put("u1", &json!({"permission_sets": ["Sales"], "title": "nurse"}));
+    world.run();
+    world.put("u1", &json!({"permission_sets": ["Sales"], "title": "physician"}));
+    world.run_on();
+    assert!(world.open().is_empty());
+    assert_eq!(world.target.members("g1"), ["1"]);
+    assert_eq!(world.target.accounts()[0].attributes["title"], "physician");
+}
+
+#[test]
+fn a_membership_that_the_target_did_not_let_go_is_taken_away_by_another_request() {
+    let world = World::new(&json!({}));
+    world.grant("u1", &["Sales", "Staff"]);
+    world.run();
+    let script = r#"[{"on": "change_members", "times": 1, "fault": "rejected"},
+        {"on": "change_members", "times": 1, "fault": "unreachable"}]"#;
+    world.target.script_json(script).unwrap();
+    world.grant("u1", &[]);
+    world.run();
+    assert_eq!(world.open().len(), 1, "one was refused, and the other waits");
+    // What waits is no longer to be taken away, and the request ends with what was refused.
+    world.grant("u1", &["Staff"]);
+    world.run_on();
+    world.grant("u1", &["Staff"]);
+    world.run_on();
+    assert!(world.target.members("g1").is_empty());
+    assert!(world.open().is_empty());
+}
+
+#[test]
 fn a_leaver_keeps_what_the_account_has_unless_the_app_says_otherwise() {
     let world = World::new(&json!({}));
     world.grant("u1", &["Staff"]);
