@@ -363,13 +363,16 @@ mod tests {
     }
 
     /// Every SQL text of the store, as it stands in the source.
-    const SOURCES: [&str; 25] = [
+    const SOURCES: [&str; 29] = [
         include_str!("mod.rs"),
         include_str!("accounts.rs"),
         include_str!("app_keys.rs"),
         include_str!("apps.rs"),
         include_str!("attempts.rs"),
+        include_str!("gates.rs"),
         include_str!("given.rs"),
+        include_str!("holds.rs"),
+        include_str!("lessons.rs"),
         include_str!("log.rs"),
         include_str!("memberships.rs"),
         include_str!("metrics.rs"),
@@ -382,6 +385,7 @@ mod tests {
         include_str!("requests.rs"),
         include_str!("reservations.rs"),
         include_str!("rotation.rs"),
+        include_str!("schemas.rs"),
         include_str!("secrets.rs"),
         include_str!("source.rs"),
         include_str!("staging.rs"),
