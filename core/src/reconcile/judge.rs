@@ -36,7 +36,7 @@ impl Work<'_> {
         let mut digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
         let id = self.row.shown.id.clone();
         let mut waits = false;
-        self.each_page(|tx, page| {
+        self.each_page_to_change(|tx, page| {
             for one in page {
                 let confirmed = undoes || is_confirmed_item(tx, &live.definition.app.id, &settings, &one.item)?;
                 if self.host.brakes() {
@@ -73,24 +73,44 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Shows the plan page by page, each in a transaction of its own.
+    /// Shows the plan page by page.
     pub(super) fn each_page(
+        &self,
+        mut visit: impl FnMut(&Tx<'_>, &[PlanRow]) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut after = 0;
+        while let Some(last) = read(self.host, |tx| {
+            let page = self.page_after(tx, after)?;
+            visit(tx, &page)?;
+            Ok(page.last().map(|last| last.item.number))
+        })? {
+            after = last;
+        }
+        Ok(())
+    }
+
+    /// The same to change it, each page in a transaction of its own.
+    fn each_page_to_change(
         &self,
         mut visit: impl FnMut(&mut Tx<'_>, &mut [PlanRow]) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let mut after = 0;
         loop {
-            let filter = PlanFilter { after: Some(after), limit: u32::try_from(BATCH).ok(), ..PlanFilter::default() };
-            let mut page = read(self.host, |tx| tx.plan_items(&self.row.shown.id, &filter))?;
+            let mut page = read(self.host, |tx| self.page_after(tx, after))?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.item.number;
             let now = self.host.clock().now();
-            // What is shown here logs nothing, and apps that change meanwhile make another plan necessary anyway.
+            // What is changed here logs nothing, and apps that change meanwhile make another plan necessary anyway.
             self.host.store()?.write_ahead(now, |tx| {
                 tx.save_reconciliation(&self.row)?;
                 visit(tx, &mut page)
             })?;
         }
+    }
+
+    fn page_after(&self, tx: &Tx<'_>, after: u64) -> Result<Vec<PlanRow>, Fault> {
+        let filter = PlanFilter { after: Some(after), limit: u32::try_from(BATCH).ok(), ..PlanFilter::default() };
+        tx.plan_items(&self.row.shown.id, &filter)
     }
 
     pub(super) fn surroundings(
