@@ -10,12 +10,20 @@ use crate::intake::LiveApp;
 use crate::model::{SnapshotVerdict, TargetAccount, User};
 use crate::store::Tx;
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 
 /// How many items are stored in one transaction.
 pub(super) const BATCH: usize = 200;
 
 /// About how many bytes the analysis may use.
 const MEMORY: usize = 48 << 20;
+
+/// How many threads read what is compared, this one among them: while one opens records, the other makes out what they say.
+/// More would wait for the one that has the store.
+fn threads() -> usize {
+    available_parallelism().map_or(1, NonZero::get).min(2)
+}
 
 impl Work<'_> {
     /// Compares and plans. Where it is interrupted, it begins anew: what was collected is still there.
@@ -44,9 +52,9 @@ impl Work<'_> {
             app_label: definition.app.display_label(),
         };
         let complete = self.row.shown.verdict.is_some_and(|verdict| verdict != SnapshotVerdict::Incomplete);
-        let terms = Terms { complete, now, memory: MEMORY, threads: 1, key };
+        let terms = Terms { complete, now, memory: MEMORY, threads: threads(), key };
         let (mut users, mut links) = (StoredUsers::new(self)?, StoredLinks::new(self)?);
-        let (mut accounts, mut shown) = (Staged::new(self), Staged::new(self));
+        let mut accounts = Staged::new(self);
         let mut inputs = Inputs { users: &mut users, accounts: &mut accounts, links: &mut links };
         let mut scratch = crate::scratch::TempScratch::new(MEMORY / 4);
         let analysis = match analyze(&mut inputs, &rules, &terms, &mut scratch) {
@@ -63,7 +71,7 @@ impl Work<'_> {
             let found = findings.next(&analysis, &mut inputs, &rules, &mut scratch)?;
             let is_last = found.is_none();
             if let Some(found) = found {
-                let seen = found.account.map(|place| account_at(&mut shown, place)).transpose()?;
+                let seen = found.account.map(|place| account_at(inputs.accounts, place)).transpose()?;
                 batch.push((found, seen));
             }
             if is_last || batch.len() >= BATCH {
@@ -175,9 +183,9 @@ pub(super) fn not_kept(tx: &Tx<'_>, live: &LiveApp) -> Result<BTreeSet<String>, 
 /// How many faults of records a reconciliation tells.
 const MOST_FAULTS: usize = 20;
 
-fn account_at(staged: &mut Staged<'_>, place: u64) -> Result<TargetAccount, Fault> {
+fn account_at(accounts: &mut dyn Records, place: u64) -> Result<TargetAccount, Fault> {
     let mut found = None;
-    staged.again(place, &mut |line| {
+    accounts.again(place, &mut |line| {
         found = serde_json::from_slice(line).ok();
         Ok(())
     })?;
