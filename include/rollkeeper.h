@@ -633,6 +633,11 @@ typedef struct rollkeeper_run_options {
 #define ROLLKEEPER_GROUP_MISSING 135
 
 /**
+ * The proxy made no connection to the target.
+ */
+#define ROLLKEEPER_PROXY_FAILED 136
+
+/**
  * A required attribute has no value.
  */
 #define ROLLKEEPER_MISSING_REQUIRED 200
