@@ -381,7 +381,7 @@ typedef struct rollkeeper_transport {
     void (*send)(void *context,
                  const char *request,
                  size_t request_length,
-                 const char *body,
+                 const uint8_t *body,
                  size_t body_length,
                  struct rollkeeper_reply *reply);
 } rollkeeper_transport;
@@ -1154,7 +1154,7 @@ rollkeeper_status rollkeeper_reply_set_response(struct rollkeeper_reply *reply,
                                                 int32_t http_status,
                                                 const char *headers,
                                                 size_t headers_length,
-                                                const char *body,
+                                                const uint8_t *body,
                                                 size_t body_length);
 
 /**
