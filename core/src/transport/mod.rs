@@ -9,6 +9,8 @@ mod body;
 mod connection;
 mod proxy;
 mod redirect;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 mod tls;
 
 pub use address::AddressPolicy;
@@ -21,7 +23,7 @@ use crate::time::Period;
 use connection::{BeforeSending, CachingResolver, MarkingConnector};
 use std::io;
 use ureq::http;
-use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 
 /// How long a connection may take to come about.
 const CONNECT: Period = Period::from_seconds(5);
@@ -73,6 +75,10 @@ impl Transport {
     /// # Errors
     /// `invalid_argument` where the timeout is zero, or a certificate, a key or the proxy's URL cannot be used.
     pub fn new(options: TransportOptions) -> Result<Self, Fault> {
+        Self::with_resolver(options, DefaultResolver::default())
+    }
+
+    fn with_resolver(options: TransportOptions, system: impl Resolver) -> Result<Self, Fault> {
         if options.timeout == Period::ZERO {
             return Err(Fault::new(Code::InvalidArgument, "the timeout of a request must be longer than zero"));
         }
@@ -92,7 +98,7 @@ impl Transport {
             .tls_config(options.tls.config()?)
             .build();
         let policy = AddressPolicy { allow_private: options.allow_private };
-        let resolver = CachingResolver::new(policy, DefaultResolver::default());
+        let resolver = CachingResolver::new(policy, system);
         let agent = ureq::Agent::with_parts(config, MarkingConnector::default(), resolver);
         Ok(Self { agent, options })
     }
