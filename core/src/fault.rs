@@ -129,6 +129,8 @@ pub enum Code {
     MembersRefused = 134,
     /// The group does not exist at the target.
     GroupMissing = 135,
+    /// The proxy made no connection to the target.
+    ProxyFailed = 136,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -280,6 +282,7 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (MemberRefused, "member_refused", Target, Never),
     (MembersRefused, "members_refused", Target, Now),
     (GroupMissing, "group_missing", Target, Never),
+    (ProxyFailed, "proxy_failed", Target, Later),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

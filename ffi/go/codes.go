@@ -76,6 +76,8 @@ const (
 	ErrMembersRefused Code = "members_refused"
 	// ErrGroupMissing: the group does not exist at the target.
 	ErrGroupMissing Code = "group_missing"
+	// ErrProxyFailed: the proxy made no connection to the target.
+	ErrProxyFailed Code = "proxy_failed"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

@@ -77,6 +77,8 @@ pub const ROLLKEEPER_MEMBER_REFUSED: Status = 133;
 pub const ROLLKEEPER_MEMBERS_REFUSED: Status = 134;
 /// The group does not exist at the target.
 pub const ROLLKEEPER_GROUP_MISSING: Status = 135;
+/// The proxy made no connection to the target.
+pub const ROLLKEEPER_PROXY_FAILED: Status = 136;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

@@ -276,6 +276,25 @@ def delivering(name, n):
     return against_stub(lambda url: rate(*command, "--url", url))
 
 
+def asking(name):
+    """A peer that only reads."""
+    return against_stub(lambda url: rate(PEERS, HERE / "peer_client.py", name, "--url", url))
+
+
+def wrk(url):
+    """The load generator, where it is installed."""
+
+    def measure():
+        command = ["wrk", "-t2", "-c8", "-d2s", f"{url}/ServiceProviderConfig"]
+        try:
+            told = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT, check=True).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Missing(str(error)) from error
+        return Measured(float(told.split("Requests/sec:")[1].split()[0]))
+
+    return measure
+
+
 def delivered(workers):
     """Ours, with so many workers."""
     return against_stub(lambda url: bench("deliver", n=5_000, threads=workers, url=url))
@@ -557,6 +576,21 @@ ROWS = [
             notes="limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
         )
         for name, workers in (("P7", 8), ("P7four", 4), ("P7one", 1))
+    ),
+    Row(
+        "P8",
+        "reads by the HTTP client alone, 8 at a time",
+        "requests/s",
+        "higher",
+        against_stub(lambda url: bench("client", n=20_000, threads=8, url=url)),
+        peers={
+            "aiohttp": asking("aiohttp"),
+            "requests": asking("requests"),
+            "ureq as it comes": against_stub(lambda url: bench("client-ureq", n=20_000, threads=8, url=url)),
+        },
+        limit=against_stub(wrk),
+        gate="≥ 5 × aiohttp",
+        notes="limit: wrk, two threads and eight connections",
     ),
     Row(
         "P9",

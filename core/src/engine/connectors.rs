@@ -6,7 +6,6 @@ use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
-use crate::http::Http;
 use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
 use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, TargetDescription, read_part};
@@ -118,7 +117,7 @@ impl Shared {
         if let Some(Auth::OAuth(oauth)) = &definition.auth {
             scim::check_token_endpoint(&oauth.token_endpoint)?;
         }
-        let http = client(app, definition)?;
+        let Some(http) = self.http_client(app, definition)? else { return Ok(None) };
         let Some(authorization) = self.authorization(app, definition.auth.as_ref(), &http)? else { return Ok(None) };
         let connector = scim::ScimConnector::authorized(definition, authorization, http, app.timeouts.request)?;
         let now = self.clock.now();
@@ -182,24 +181,6 @@ impl Shared {
             apps.live.insert(id, again);
         }
     }
-}
-
-/// An HTTP client for a target and its authorization server.
-#[cfg(feature = "http")]
-fn client(app: &App, definition: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
-    use crate::transport::{Transport, TransportOptions};
-    let options = TransportOptions {
-        allow_private: definition.allow_private_addresses,
-        timeout: app.timeouts.request,
-        idle_connections: app.effective_rate().concurrency as usize,
-        ..TransportOptions::default()
-    };
-    Ok(Arc::new(Transport::new(options)?))
-}
-
-#[cfg(not(feature = "http"))]
-fn client(_: &App, _: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
-    Err(Fault::new(Code::Unsupported, "this build has no HTTP client of its own").at("connector"))
 }
 
 fn capabilities(connector: &dyn Connector) -> Capabilities {

@@ -1,7 +1,8 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
 use super::{
-    Auth, BrakeSettings, BreakerSettings, MatchingDefinition, Rate, ReconcileSettings, RetryPolicy, Settle, Timeouts,
+    Auth, BrakeSettings, BreakerSettings, MatchingDefinition, Proxy, Rate, ReconcileSettings, RetryPolicy,
+    SecretSource, Settle, Timeouts, Tls,
 };
 use crate::id::AppId;
 use crate::operation::Operation;
@@ -163,6 +164,22 @@ pub struct ScimDefinition {
     /// Whether addresses in private networks may be called.
     #[serde(default, skip_serializing_if = "is_default")]
     pub allow_private_addresses: bool,
+    /// How TLS is spoken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tls: Tls,
+    /// The proxy through which connections go; none where it is left out, whatever the environment says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+}
+
+impl ScimDefinition {
+    /// Every secret that it needs, by the name of its field in the definition.
+    pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
+        let auth = self.auth.iter().flat_map(Auth::sources).map(|(field, source)| (field.to_owned(), source));
+        let key = self.tls.private_key.iter().map(|source| ("tls.private_key".to_owned(), source));
+        let password = self.proxy.iter().filter_map(|proxy| proxy.password.as_ref());
+        auth.chain(key).chain(password.map(|source| ("proxy.password".to_owned(), source))).collect()
+    }
 }
 
 /// What a SCIM target is known to do; what is left out is tried and learnt.

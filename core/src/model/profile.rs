@@ -168,6 +168,8 @@ mod tests {
             auth: None,
             features: ScimFeatures { page_size: page, ..ScimFeatures::default() },
             allow_private_addresses: false,
+            tls: Default::default(),
+            proxy: None,
         };
         assert_eq!(scim(None).effective_features().page_size, Some(1000));
         assert_eq!(scim(Some(7)).effective_features().page_size, Some(7));

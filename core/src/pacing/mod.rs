@@ -133,11 +133,17 @@ impl Health {
                 | Code::Timeout
                 | Code::TargetFailed
                 | Code::TlsFailed
+                | Code::ProxyFailed
                 | Code::InvalidAnswer
                 | Code::ConnectorFailed),
             ) => Self::Bad(code, error.retry_after),
             _ => Self::Good,
         }
+    }
+
+    /// Whether what we prove ourselves by, or whom we trust, may have been changed meanwhile.
+    pub(crate) fn doubts_credentials(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Bad(Code::TlsFailed | Code::ProxyFailed, _))
     }
 }
 

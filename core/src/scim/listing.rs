@@ -111,8 +111,7 @@ struct Said {
 }
 
 fn of_rows(rows: Rows) -> (Vec<TargetAccount>, Said) {
-    let Rows { accounts, total, next_cursor } = rows;
-    let row_count = count(&accounts);
+    let Rows { accounts, shown: row_count, total, next_cursor } = rows;
     let accounts = distinct(accounts);
     let digest = digest(accounts.iter().map(|account| account.external_id.as_str()));
     let said = Said { rows: row_count, distinct: count(&accounts), digest, total, next_cursor };

@@ -64,6 +64,7 @@ from .records import (
     Validation,
     WithheldOperation,
 )
+from .transport import HttpRequest, HttpResponse, TransportError
 
 __all__ = [
     "Account",
@@ -88,6 +89,8 @@ __all__ = [
     "Fault",
     "Finding",
     "Hold",
+    "HttpRequest",
+    "HttpResponse",
     "Impact",
     "ImpactAttribute",
     "ImpactOperation",
@@ -122,6 +125,7 @@ __all__ = [
     "TargetError",
     "TargetRequest",
     "Tile",
+    "TransportError",
     "UserFault",
     "UserImpact",
     "Validation",

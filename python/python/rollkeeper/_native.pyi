@@ -57,6 +57,7 @@ class Engine:
         log: Callable[[_Object], object] | None,
         log_switch: Callable[[], bool] | None,
         alerts: Callable[[_Object], object] | None,
+        transport: Callable[..., tuple[int, list[tuple[str, str]], bytes]] | None,
         read_only: bool,
         look_up: bool,
     ) -> Engine: ...

@@ -20,12 +20,15 @@
 //! | `reconcile` | accounts of the target that `point` was told of collected, compared and planned, in `--folder` | users/s |
 //! | `bare-loop` | accounts at `--url` read by a bare client and a structure written for these fields | users/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
+//! | `client` | reads at `--url` by our HTTP client alone, `--threads` at a time | requests/s |
+//! | `client-ureq` | the same by ureq as it comes | requests/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
 //! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
 //! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled, `bench point --folder PATH
 //! --from FILE --url URL` an engine's file with another target.
 
+mod client;
 mod collect;
 mod directory;
 mod engine;
@@ -117,6 +120,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "append" => (n, limits::append(n, &arguments)?, Value::Null),
         "http" => (n, limits::http(n, &arguments)?, Value::Null),
+        "client" => (n, client::ours(n, &arguments)?, Value::Null),
+        "client-ureq" => (n, client::ureq(n, &arguments)?, Value::Null),
         "analyze" => {
             let (took, counts) = reconcile::analyze(&arguments)?;
             (n, took, counts)
