@@ -3,11 +3,10 @@
 use super::{Engine, Error, Result};
 use crate::fault::{Code, Fault};
 use crate::model::{App, ConnectorDefinition, LeftBehind, ProbeOptions, ProbeReport};
-use crate::scim::Probed;
+use crate::scim::{Probed, ScimConnector};
 use crate::store::LogEvent;
 use crate::value::Attributes;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 impl Engine {
     /// Finds out how an app's SCIM target takes what it is sent, by making an account or two and a group there, with names
@@ -57,11 +56,8 @@ impl Engine {
         Ok(ProbeReport { app: asked.id.clone(), name, findings, features, left, faults, probed_at })
     }
 
-    fn to_probe(
-        &self,
-        app: &App,
-        options: &ProbeOptions,
-    ) -> std::result::Result<Arc<crate::scim::ScimConnector>, Fault> {
+    /// A connector to probe with, where that may be done.
+    fn to_probe(&self, app: &App, options: &ProbeOptions) -> std::result::Result<ScimConnector, Fault> {
         if self.shared.read_only {
             return Err(Fault::new(Code::ReadOnly, "the engine was opened for reading only"));
         }
@@ -74,7 +70,7 @@ impl Engine {
         };
         let connector = self.shared.scim_connector(app, definition)?;
         let missing = || Fault::new(Code::SecretMissing, "the app's credentials cannot be had");
-        connector.map(Arc::new).ok_or_else(missing)
+        connector.ok_or_else(missing)
     }
 }
 

@@ -103,7 +103,7 @@ impl App {
     /// How many members of a group are changed by one call at the most.
     pub fn members_per_call(&self) -> u32 {
         let given = match &self.connector {
-            ConnectorDefinition::Scim(definition) => definition.effective_features().members_per_patch,
+            ConnectorDefinition::Scim(definition) => definition.members_per_patch(),
             ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => None,
         };
         given.unwrap_or(100)

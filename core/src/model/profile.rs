@@ -94,6 +94,12 @@ impl ScimDefinition {
         self.profile.as_deref().and_then(Profile::of_name)
     }
 
+    /// How many members one PATCH changes at the most, as the definition says, or as its profile does.
+    pub(crate) fn members_per_patch(&self) -> Option<u32> {
+        let known = || self.known_profile()?.features.get("members_per_patch")?.value.as_u64();
+        self.features.members_per_patch.or_else(|| known().and_then(|most| u32::try_from(most).ok()))
+    }
+
     /// The features with those of the profile where the definition says nothing.
     pub fn effective_features(&self) -> ScimFeatures {
         let Some(profile) = self.known_profile() else { return self.features.clone() };

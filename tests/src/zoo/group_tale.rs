@@ -3,7 +3,7 @@
 use super::tale::{account, merge, open, person, record};
 use super::{Group, Outcome, Personality, Zoo};
 use crate::zoo::End;
-use rollkeeper::model::{App, RequestFilter, State, User};
+use rollkeeper::model::{App, MembershipState, RequestFilter, State, User};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Clock, Engine, Period, RunOptions, Timestamp};
 use serde_json::{Value, json};
@@ -166,6 +166,8 @@ impl Tale {
 
     fn is_explained(&self, name: &str) -> Result<bool, String> {
         let explained = self.engine.explain("crm", &format!("u-{name}")).map_err(|error| error.to_string())?;
-        Ok(explained.requests.iter().any(|one| one.state == State::Failed || one.finished_at.is_none()))
+        let waits = explained.requests.iter().any(|one| one.state == State::Failed || one.finished_at.is_none());
+        let mut memberships = explained.memberships.iter();
+        Ok(waits || memberships.any(|one| one.wanted != (one.state == Some(MembershipState::Held))))
     }
 }

@@ -117,8 +117,7 @@ impl Shared {
         }
         let operations = body.get("Operations").and_then(Value::as_array).cloned().unwrap_or_default();
         let named: usize = operations.iter().map(|one| ids(one.get("value")).len().max(1)).sum();
-        if let Some((most, status)) = bends.bulk_refused.filter(|(most, _)| named > *most) {
-            drop(most);
+        if let Some((_, status)) = bends.bulk_refused.filter(|(most, _)| named > *most) {
             return refused(status, None);
         }
         for operation in &operations {
