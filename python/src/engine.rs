@@ -215,6 +215,11 @@ impl Engine {
         self.verb(py, "discover", |engine| engine.discover(app))
     }
 
+    fn probe<'py>(&self, py: Python<'py>, app: &str, sandbox: bool, by: Option<String>) -> PyResult<Object<'py>> {
+        let options = rollkeeper::model::ProbeOptions { sandbox, by };
+        self.verb(py, "probe", |engine| engine.probe(app, &options))
+    }
+
     fn suggest_mapping<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {
         self.verb(py, "suggest_mapping", |engine| engine.suggest_mapping(app))
     }

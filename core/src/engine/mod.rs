@@ -17,6 +17,7 @@ mod impact;
 mod options;
 mod plans;
 mod preview;
+mod probe;
 mod pure;
 mod reconcile;
 mod requests;

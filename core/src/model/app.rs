@@ -104,7 +104,7 @@ impl App {
     /// How many members of a group are changed by one call at the most.
     pub fn members_per_call(&self) -> u32 {
         let given = match &self.connector {
-            ConnectorDefinition::Scim(definition) => definition.features.members_per_patch,
+            ConnectorDefinition::Scim(definition) => definition.members_per_patch(),
             ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => None,
         };
         given.unwrap_or(100)
@@ -229,6 +229,21 @@ pub struct ScimFeatures {
     /// Whether the target refuses a second account with the same `userName`; it is taken to where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_user_name: Option<bool>,
+    /// What filters find; the list is looked through where they do not find all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Filters>,
+}
+
+/// What filters find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filters {
+    /// What is asked for, in any letter case (RFC 7643 §4.1.1).
+    AnyCase,
+    /// What is asked for to the letter alone.
+    ExactCase,
+    /// Nothing.
+    None,
 }
 
 /// How one gets from page to page of a list.

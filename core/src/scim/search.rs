@@ -8,6 +8,7 @@ use super::listing;
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
+use crate::model::Filters;
 use crate::path::Path;
 use crate::value::fold_case;
 use serde_json::Value;
@@ -34,7 +35,15 @@ pub(super) fn find(
     // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
     let path = path.unfiltered();
     let filter = format!("{path} eq {value}");
+    let filters = exchange.knowledge.filters();
+    if filters == Some(Filters::None) {
+        return walk(exchange, size, None, &path, value);
+    }
     let found = asked(exchange, size, &filter, &path, value, read)?;
+    if found.is_empty() && filters == Some(Filters::ExactCase) && value.is_string() && !path.is("externalId") {
+        // What is spelled otherwise is in the list. Where that is too long, what the filter said has to do.
+        return Ok(walk(exchange, size, None, &path, value).unwrap_or_default());
+    }
     match unescaped(&path, value).filter(|_| found.is_empty()) {
         Some(filter) => asked_again(exchange, &filter, &path, value, read),
         None => Ok(found),
@@ -148,9 +157,16 @@ fn walk(
     value: &Value,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
     let mut found: Vec<TargetAccount> = Vec::new();
-    let mut cursor = None;
+    let (mut cursor, mut began_anew) = (None, false);
     for _ in 0..MOST_PAGES {
-        let page = listing::page_lines(exchange, size, cursor.as_deref(), filter, None)?;
+        let page = match listing::page_lines(exchange, size, cursor.as_deref(), filter, None) {
+            // Once; who loses every cursor cannot be looked through.
+            Err(error) if error.code == Code::CursorExpired.name() && !began_anew => {
+                (cursor, began_anew) = (None, true);
+                continue;
+            }
+            page => page?,
+        };
         let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
         for account in holding(&page.accounts, path, value).ok_or_else(unreadable)? {
             if !found.iter().any(|known| known.external_id == account.external_id) {

@@ -678,6 +678,24 @@ typedef struct rollkeeper_run_options {
  * The proxy made no connection to the target.
  */
 #define ROLLKEEPER_PROXY_FAILED 136
+ * The target shows no groups at all, so that whether one of them is gone is not known.
+ */
+#define ROLLKEEPER_GROUPS_HIDDEN 140
+
+/**
+ * A probe makes accounts at the target, and nobody said that the target is a sandbox.
+ */
+#define ROLLKEEPER_SANDBOX_REQUIRED 141
+
+/**
+ * A probe could not take away again what it made at the target.
+ */
+#define ROLLKEEPER_LEFT_BEHIND 142
+
+/**
+ * The target does not take a cursor of its own any more; a listing begins anew.
+ */
+#define ROLLKEEPER_CURSOR_EXPIRED 143
 
 /**
  * A required attribute has no value.
@@ -2254,6 +2272,29 @@ rollkeeper_status rollkeeper_engine_suggest_mapping(const struct rollkeeper_engi
                                                     const char *app,
                                                     char **suggestion,
                                                     struct rollkeeper_error **error);
+
+/**
+ * Finds out how an app's SCIM target takes what it is sent, by making an account or two and a group there, changing them and
+ * taking them away again. `sandbox` has to say that this may be done. Gives JSON with `findings` (`step`, `tried`,
+ * `answered`, `conclusion`), `features`, which are used from then on where the definition does not say otherwise, `left`,
+ * what could not be taken away again, and `faults`. It may take some minutes. A target in trouble is an answer, not a
+ * failure. `by` says who asked for it, or is NULL.
+ *
+ * Fails with ROLLKEEPER_SANDBOX_REQUIRED, ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNSUPPORTED, ROLLKEEPER_SECRET_MISSING,
+ * ROLLKEEPER_OPERATION_OFF, ROLLKEEPER_READ_ONLY, or the codes of the store.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `report` may be written; `error` is NULL or may be
+ * written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_probe(struct rollkeeper_engine *engine,
+                                          const char *app,
+                                          bool sandbox,
+                                          const char *by,
+                                          char **report,
+                                          struct rollkeeper_error **error);
 
 /**
  * Makes a mock target of its own. `options` is NULL or a JSON object such as `{"unique": false}`.

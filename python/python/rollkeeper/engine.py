@@ -25,6 +25,7 @@ from .records import (
     MappingSuggestion,
     Metrics,
     Preview,
+    ProbeReport,
     Progress,
     PutUsers,
     Record,
@@ -160,6 +161,15 @@ class Engine:
         does not fit it any more in ``broken``.
         """
         return Discovery(self._native.discover(app))
+
+    def probe(self, app: str, *, sandbox: bool = False, by: Optional[str] = None) -> ProbeReport:
+        """Finds out how an app's SCIM target takes what it is sent, by trying it.
+
+        An account or two and a group are made there, changed and taken away again; nothing else is touched. ``sandbox``
+        has to say that this may be done. What follows (``features``) is used from then on where the definition does not
+        say otherwise; ``left`` names what could not be taken away again. It may take some minutes.
+        """
+        return ProbeReport(self._native.probe(app, sandbox, by))
 
     def suggest_mapping(self, app: str) -> MappingSuggestion:
         """Proposes mapping and matching rules, from the attributes of the users in the store and those of the target."""
