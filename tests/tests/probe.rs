@@ -126,7 +126,6 @@ fn declared(bends: &Bends) -> (Vec<(&'static str, &'static str)>, Vec<(&'static 
         (bends.etag == Etag::Required, ("if_match", json!(true))),
         (bends.etag == Etag::Heeded, ("if_match", json!(true))),
         (bends.groups.filter_refused.is_some(), ("member_removal", json!("values"))),
-        (bends.groups.names.is_empty() && bends.errors.missing.is_none(), ("groups", json!(false))),
         (store.exact_names, ("unique_user_name", json!(false))),
         (bends.filter.exact && bends.filter.mode == Filtering::Works, ("filters", json!("exact_case"))),
         (store.not_unique, ("unique_user_name", json!(false))),

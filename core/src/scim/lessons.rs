@@ -40,8 +40,6 @@ pub(super) struct Lessons {
     #[serde(skip_serializing_if = "Option::is_none")]
     filters: Option<Filters>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     member_removal: Option<MemberRemoval>,
     /// From which length on the target does not take a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,8 +77,8 @@ pub(crate) fn with_lessons(known: &Attributes, news: &Attributes) -> Attributes 
     for (name, lesson) in news {
         let both = match (merged.get(name), lesson) {
             (Some(Value::Array(before)), Value::Array(after)) => {
-                let more = after.iter().filter(|one| !before.contains(one));
-                before.iter().chain(more).cloned().collect()
+                let both: BTreeSet<&str> = before.iter().chain(after).filter_map(Value::as_str).collect();
+                Value::from(both.into_iter().collect::<Vec<_>>())
             }
             // Of two lengths that are too long, the shorter one.
             (Some(Value::Number(before)), Value::Number(after)) if before.as_u64() < after.as_u64() => continue,
@@ -275,7 +273,7 @@ impl Knowledge {
 
     /// Whether the target may be asked for groups.
     pub(super) fn has_groups(&self) -> bool {
-        self.own.groups.or(self.learnt().groups).or(self.features.groups).unwrap_or(true)
+        self.features.groups.unwrap_or(true)
     }
 
     /// How members are removed, where it is known.
@@ -324,7 +322,7 @@ mod tests {
         let known =
             lessons(json!({"filter_paths": false, "put_attributes": ["title"], "longest_url": 3000, "later": 1}));
         let news = lessons(json!({"plain_json": true, "put_attributes": ["active", "title"], "longest_url": 4000}));
-        let both = json!({"filter_paths": false, "plain_json": true, "put_attributes": ["title", "active"],
+        let both = json!({"filter_paths": false, "plain_json": true, "put_attributes": ["active", "title"],
             "longest_url": 3000, "later": 1});
         assert_eq!(Value::Object(with_lessons(&known, &news)), both);
         assert_eq!(with_lessons(&news, &known).get("longest_url"), Some(&json!(3000)));

@@ -85,7 +85,7 @@ impl Probe<'_> {
         let Ok(url) = self.connector.url_of(&made.id) else { return false };
         match self.connector.exchange.get(&url).map(|response| response.status) {
             Ok(404 | 410) => true,
-            Ok(400..=499 | 500 | 501) if deleted => {
+            Ok(400..=501) if deleted => {
                 let found = self.connector.find("userName", &json!(made.name));
                 found.is_ok_and(|found| found.iter().all(|account| account.external_id != made.id))
             }
