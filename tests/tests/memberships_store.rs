@@ -1,5 +1,6 @@
 //! The store fails while memberships are written down: that is no fault of the request, which goes on where it was once the
 //! store is mended.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::mock::MockOptions;
 use rollkeeper::model::{App, RequestFilter, State, User};

@@ -1,6 +1,6 @@
 //! Every server of the zoo is probed: the probe ends, tidies up or says what it could not, touches nobody else, and finds out
 //! what the server was made to do. `ZOO=name,name` shows some of them; `UPDATE_TARGETS=1` writes what was concluded anew.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::model::{App, LogFilter, ProbeOptions, ProbeReport, User};
 use rollkeeper::testing::VirtualClock;
@@ -83,8 +83,11 @@ fn conclusions(report: &ProbeReport) -> BTreeMap<&str, &str> {
     report.findings.iter().map(|one| (one.step.as_str(), one.conclusion.as_str())).collect()
 }
 
+type Steps = Vec<(&'static str, &'static str)>;
+type Features = Vec<(&'static str, Value)>;
+
 /// What a server was made to do, as a probe should tell it: steps with their conclusions, and features.
-fn declared(bends: &Bends) -> (Vec<(&'static str, &'static str)>, Vec<(&'static str, Value)>) {
+fn declared(bends: &Bends) -> (Steps, Features) {
     use rollkeeper_tests::zoo::{Deletes, Etag, Filtering, Pages};
     let (store, patch) = (&bends.store, &bends.patch);
     let steps = [
