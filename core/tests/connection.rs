@@ -271,6 +271,8 @@ fn a_proxy_is_asked_for_the_target_by_its_name_and_reads_nothing_else() {
     let head = seen.recv().unwrap();
     assert!(head.starts_with(&format!("CONNECT other.example:{target} HTTP/1.1\r\n")), "{head}");
     assert!(head.contains("Proxy-Authorization: Basic YW46bjpwYXNzIHdvcmQ=\r\n"), "{head}");
+    let shown = format!("{:?}", Transport::new(through(port, Some(("ann", "canary")))).unwrap());
+    assert!(!shown.contains("canary") && shown.contains("ann"), "{shown}");
     let silent = ask_by_proxy(through(port, None), "other.example", target).unwrap();
     assert_eq!(silent.status, 200);
     assert!(!seen.recv().unwrap().contains("Authorization"));

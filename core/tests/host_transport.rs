@@ -1,5 +1,5 @@
 //! A host's own HTTP client: the exchanges of `tests/data/transport/scenario.json`, which the other languages play too.
-#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::http::{Http, HttpError, Request, Response};
 use rollkeeper::model::{App, User};

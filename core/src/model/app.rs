@@ -129,7 +129,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConnectorDefinition {
     /// The built-in SCIM 2.0 connector.
-    Scim(ScimDefinition),
+    Scim(Box<ScimDefinition>),
     /// The built-in mock target, in memory.
     Mock {
         /// How it behaves, as [`MockOptions`](crate::connector::mock::MockOptions) has it.

@@ -9,7 +9,7 @@ mod body;
 mod connection;
 mod proxy;
 mod redirect;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;
 mod tls;
 
@@ -21,7 +21,7 @@ use crate::fault::{Code, Fault};
 use crate::http::{Http, HttpError, LARGEST_ANSWER, Method, Request, Response};
 use crate::time::Period;
 use connection::{BeforeSending, CachingResolver, MarkingConnector};
-use std::io;
+use std::{fmt, io};
 use ureq::http;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 
@@ -63,10 +63,17 @@ impl Default for TransportOptions {
 }
 
 /// An HTTP client with its connections. Clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Transport {
     agent: ureq::Agent,
     options: TransportOptions,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The agent holds the proxy's password.
+        formatter.debug_struct("Transport").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 impl Transport {

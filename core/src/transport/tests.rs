@@ -1,4 +1,5 @@
 //! What a request costs on a connection that is kept: neither a look-up of the name nor a thread.
+#![cfg(target_os = "linux")]
 
 use super::*;
 use std::io::{BufRead, BufReader, Write};
