@@ -176,7 +176,7 @@ fn link(row: &AccountRow) -> Value {
 }
 
 /// About how many bytes of a page are shown at once.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = if cfg!(test) { 8 } else { 64 << 10 };
 
 impl<'h> Staged<'h> {
     pub(super) fn new(work: &Work<'h>) -> Self {
@@ -222,17 +222,10 @@ impl Records for Staged<'_> {
     }
 
     fn pieces(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
-        for number in 1..=self.pages {
-            let page = self.page(number)?;
-            let mut at = 0;
-            while let Some(rest) = page.get(at..).filter(|rest| !rest.is_empty()) {
-                let end = rest.iter().skip(PIECE).position(|byte| *byte == b'\n');
-                let (text, _) = rest.split_at(end.map_or(rest.len(), |end| PIECE + end + 1));
-                visit(Piece { place: number << 32 | at as u64, text, split: split_lines })?;
-                at += text.len();
-            }
-        }
-        Ok(())
+        (1..=self.pages).try_for_each(|number| {
+            let mut pieces = pieces(self.page(number)?);
+            pieces.try_for_each(|(at, text)| visit(Piece { place: number << 32 | at as u64, text, split: split_lines }))
+        })
     }
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
@@ -242,7 +235,20 @@ impl Records for Staged<'_> {
     }
 }
 
-/// Shows the lines of a page that begins at that place.
+/// A page in pieces that are whole lines, each with where it begins.
+fn pieces(page: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = page.get(at..).filter(|rest| !rest.is_empty())?;
+        let end = rest.iter().skip(PIECE).position(|byte| *byte == b'\n');
+        let (text, _) = rest.split_at(end.map_or(rest.len(), |end| PIECE + end + 1));
+        let here = at;
+        at += text.len();
+        Some((here, text))
+    })
+}
+
+/// Shows the lines of a page, or of a piece of one, that begins at that place.
 fn split_lines(page: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
     lines(page).try_for_each(|(at, line)| visit(place + at as u64, line))
 }
@@ -300,4 +306,33 @@ fn lines(page: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         (here, line)
     });
     lines.filter(|(_, line)| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pieces_of_a_page_have_each_of_its_lines_where_it_stands() {
+        for length in 0..40_usize {
+            for gap in 1..=length + 1 {
+                let page: Vec<u8> = (1..=length).map(|at| if at % gap == 0 { b'\n' } else { b'x' }).collect();
+                let mut found = Vec::new();
+                for (at, text) in pieces(&page) {
+                    let mut note = |place: u64, line: &[u8]| {
+                        found.push((place, line.to_vec()));
+                        Ok(())
+                    };
+                    split_lines(text, 3 << 32 | at as u64, &mut note).unwrap();
+                }
+                let expected: Vec<(u64, Vec<u8>)> =
+                    lines(&page).map(|(at, line)| (3 << 32 | at as u64, line.to_vec())).collect();
+                assert_eq!(found, expected, "{length} {gap}");
+                assert!(found.iter().all(|(place, line)| {
+                    let at = usize::try_from(place & u64::from(u32::MAX)).unwrap();
+                    line_at(&page, at) == Some(line.as_slice())
+                }));
+            }
+        }
+    }
 }
