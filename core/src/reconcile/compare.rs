@@ -1,6 +1,5 @@
 //! From what was collected to a plan: the analysis, an item for each finding that calls for one, the brake, the digest.
 
-use super::memberships::{Compared, restoring};
 use super::sources::{Staged, StoredLinks, StoredUsers};
 use super::subject::{Subject, seen_account};
 use super::update::{before, wanted};
@@ -11,8 +10,8 @@ use crate::id::AppId;
 use crate::intake::{LiveApp, advance};
 use crate::lifecycle::Event;
 use crate::model::{
-    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, Finding, FreezeFallback, ItemState, LinkState,
-    PlanFilter, PlanItem, Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
+    AccountStatus, ApprovalStatus, BrakeSettings, Change, ChangeKind, FreezeFallback, ItemState, LinkState, PlanFilter,
+    PlanItem, Reaction, ReconcileSettings, Situation, SnapshotVerdict, TargetAccount, User,
 };
 use crate::operation::Operation;
 use crate::planning::brake::{Brake, Hold, Surroundings, Taken, can_be_released, is_confirmed};
@@ -128,7 +127,7 @@ impl Work<'_> {
                     let inferred = row.item.reaction.is_destructive() && !row.item.explicit;
                     if inferred && self.row.shown.verdict != Some(SnapshotVerdict::Incomplete) {
                         let listed_at = self.row.shown.created_at;
-                        tx.observe(&builder.live.definition.app.id, &row.item.finding, listed_at)?;
+                        tx.observe(&builder.live.definition.app.id, &row.item, listed_at)?;
                     }
                     tx.put_item(&self.row.shown.id, &self.key, &row)?;
                     number += 1;
@@ -136,38 +135,6 @@ impl Work<'_> {
             }
             Ok(number)
         })
-    }
-
-    /// Plans to give again what we had given and somebody took away. Of who is in the plan already the next reconciliation
-    /// tells: one item changes what the other was planned for.
-    fn plan_memberships(&mut self, builder: &Builder<'_>, after: u64) -> Result<(), Fault> {
-        let Compared { notes, mut lost } = self.memberships(builder.live)?;
-        self.memberships = notes;
-        if !lost.is_empty() {
-            self.each_page(|_, page| {
-                let planned =
-                    page.iter().filter(|one| acts(one.item.reaction)).filter_map(|one| one.item.finding.user.clone());
-                let planned: BTreeSet<String> = planned.collect();
-                lost.retain(|(user, _), _| !planned.contains(user));
-                Ok(())
-            })?;
-        }
-        let lost: Vec<_> = lost.into_iter().collect();
-        let mut number = after;
-        for batch in lost.chunks(BATCH) {
-            number = write_ahead(self.host, |tx, _| {
-                let mut number = number;
-                tx.save_reconciliation(&self.row)?;
-                for ((user, account), groups) in batch {
-                    if let Some(row) = builder.lost(tx, number + 1, (user, account), groups)? {
-                        tx.put_item(&self.row.shown.id, &self.key, &row)?;
-                        number += 1;
-                    }
-                }
-                Ok(number)
-            })?;
-        }
-        Ok(())
     }
 
     /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
@@ -204,11 +171,11 @@ impl Work<'_> {
         let not_kept = if undoes { BTreeSet::new() } else { read(self.host, |tx| not_kept(tx, live))? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
-        let memberships = std::mem::take(&mut self.memberships);
+        let group_notes = std::mem::take(&mut self.group_notes);
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
         shown.notes.extend(not_kept.iter().map(|one| format!("the target does not keep `{one}`: it is not compared")));
-        shown.notes.extend(memberships);
+        shown.notes.extend(group_notes);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
@@ -267,6 +234,7 @@ impl Work<'_> {
                 verdict,
                 delete_allowed: app.operations.allows(Operation::Delete),
                 linked: tx.count_linked(&app.id)?,
+                groups: self.group_sizes(tx, ago(86_400))?,
                 taken: Taken { deactivations, deletes, explicit: explicit.0 + explicit.1 },
                 protected: app.protected.external_ids.iter().cloned().collect(),
                 active_admins,
@@ -286,7 +254,7 @@ pub(super) fn is_confirmed_item(
     if !item.reaction.is_destructive() || item.explicit || item.by.is_some() {
         return Ok(true);
     }
-    let seen = tx.observation(app, &item.finding)?;
+    let seen = tx.observation(app, item)?;
     Ok(seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, settings.observed_apart)))
 }
 
@@ -417,6 +385,7 @@ impl Builder<'_> {
         let item = PlanItem {
             number,
             finding,
+            group: None,
             reaction,
             state,
             destructive: reaction.is_destructive(),
@@ -432,49 +401,8 @@ impl Builder<'_> {
         Ok(Some(PlanRow { item, planned_for, digest: String::new(), done_at: None }))
     }
 
-    /// The item of an account that is no longer in groups into which we had put it; none where we are at it ourselves.
-    fn lost(
-        &self,
-        tx: &mut Tx<'_>,
-        number: u64,
-        (user, account): (&str, &str),
-        groups: &[String],
-    ) -> Result<Option<PlanRow>, Fault> {
-        let subject = Subject::find(tx, self.live, Some(user), Some(account))?;
-        if self.moving(tx, &subject, Some(user), None, &|_| false)?.is_some() {
-            return Ok(None);
-        }
-        let mut why = vec!["a membership that we gave was taken away at the target".to_owned()];
-        let off = self.switched_off(Reaction::Update, Situation::Drifted, &subject);
-        let reaction = if off.is_some() { Reaction::Report } else { Reaction::Update };
-        why.extend(off);
-        let item = PlanItem {
-            number,
-            finding: Finding {
-                situation: Situation::Drifted,
-                user: Some(user.to_owned()),
-                account: Some(account.to_owned()),
-                rule: None,
-                candidates: Vec::new(),
-                drift: Vec::new(),
-                faults: Vec::new(),
-            },
-            reaction,
-            state: if acts(reaction) { ItemState::Planned } else { ItemState::Reported },
-            destructive: false,
-            explicit: false,
-            changes: groups.iter().map(|group| restoring(group)).collect(),
-            before: std::collections::BTreeMap::new(),
-            why,
-            request: None,
-            fault: None,
-            by: None,
-        };
-        Ok(Some(PlanRow { item, planned_for: subject.print(), digest: String::new(), done_at: None }))
-    }
-
     /// Why nothing is concluded of a user or an account: we ourselves are at it, or were while the target was read.
-    fn moving(
+    pub(super) fn moving(
         &self,
         tx: &Tx<'_>,
         subject: &Subject,

@@ -217,6 +217,18 @@ impl Records for Staged<'_> {
     }
 }
 
+impl Work<'_> {
+    /// Shows the external id of every account that was collected.
+    pub(super) fn each_listed(&self, visit: &mut dyn FnMut(&str)) -> Result<(), Fault> {
+        let mut staged = Staged::new(self);
+        for number in 1..=staged.pages {
+            staged.turn_to(number)?;
+            lines(&staged.page.1).filter_map(|(_, line)| id_of(line)).for_each(|id| visit(&id));
+        }
+        Ok(())
+    }
+}
+
 /// Finds collected accounts by their ids, in about the order in which they were collected.
 pub(super) struct Seeker<'h> {
     staged: Staged<'h>,
