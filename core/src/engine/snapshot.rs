@@ -105,17 +105,18 @@ impl Engine {
         let (apps, _) = self.shared.apps();
         let mut plans = Vec::new();
         for app in apps.values() {
+            let id = &app.definition.app.id;
+            if app.definition.app.entitlements.is_empty() && self.view(|tx| tx.given_groups(id))?.is_empty() {
+                continue;
+            }
             let mut removals = Removals::default();
             for batch in records.chunks(BATCH) {
                 self.view(|tx| {
                     let readable = batch.iter().filter_map(|record| record.as_ref().ok());
                     let users = readable.filter_map(|record| User::from_value(record.clone()).ok());
-                    users.filter(|user| user.active).try_for_each(|user| {
-                        let id = &app.definition.app.id;
-                        match tx.account_of(id, user.id.as_str())? {
-                            Some(account) => removals.add(tx, &app.definition, &user, &account),
-                            None => Ok(()),
-                        }
+                    users.filter(|user| user.active).try_for_each(|user| match tx.account_of(id, user.id.as_str())? {
+                        Some(account) => removals.add(tx, &app.definition, &user, &account),
+                        None => Ok(()),
                     })
                 })?;
             }

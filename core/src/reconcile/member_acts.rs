@@ -84,6 +84,10 @@ impl Planner<'_> {
         };
         for row in open {
             if tx.plan_of(&row.request.id)?.as_ref() != Some(&self.plan.shown.id) {
+                if removes {
+                    // What takes away goes out beside what gives; of the same membership the ledger would tell.
+                    continue;
+                }
                 return Err(changed(item, &format!("the request {} is open", row.request.id)));
             }
             let is_alike = row.given && row.removes == removes && row.request.attempts == 0 && !row.is_under_way();
@@ -98,7 +102,7 @@ impl Planner<'_> {
         let new = NewRequest {
             operation: Operation::Update,
             why: why.to_owned(),
-            by: self.plan.committed_by.as_deref(),
+            by: self.plan.committed_by.as_deref().or(self.plan.released_by.as_deref()),
             removes,
             given: Some(given),
             plan: Some(&self.plan.shown.id),
