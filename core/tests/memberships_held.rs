@@ -1,6 +1,6 @@
 //! What a new definition or a list of users would take away at once is held until a second person agrees to exactly that:
 //! its edges as data (`tests/data/reconciliation/losses.json`).
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::model::{
     App, ItemState, PlanFilter, PlanItem, PutSnapshot, Reconciliation, ReconciliationFilter, ReconciliationKind,

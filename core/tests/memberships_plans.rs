@@ -1,6 +1,6 @@
 //! Memberships as items of a reconciliation's plan: what is found, what is done about it, what the brake holds, and how it is
 //! undone.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
+#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{

@@ -11,7 +11,7 @@ use crate::model::{
     AccountFilter, AccountStatus, LeftMemberships, LinkState, Reaction, ReconciliationKind, Situation, SnapshotVerdict,
 };
 use crate::planning::brake::GroupAround;
-use crate::planning::groups::{Group, GroupRules, GroupSummary, Holder, Membership, compare_groups};
+use crate::planning::groups::{Group, GroupRules, GroupSummary, Holder, Members, Membership, compare_groups};
 use crate::planning::reaction::reaction_to;
 use crate::store::{Tx, UserState};
 use crate::time::Timestamp;
@@ -144,10 +144,8 @@ impl Work<'_> {
     fn holders(&self, live: &LiveApp, groups: &[Group]) -> Result<Vec<Holder>, Fault> {
         let app = &live.definition.app;
         let now = self.host.clock().now();
-        let is_member = |account: &str| {
-            let mut members = groups.iter().filter_map(|group| group.members.as_ref());
-            members.any(|members| members.contains(account))
-        };
+        let members: Members =
+            groups.iter().filter_map(|group| group.members.as_ref()).flat_map(Members::iter).collect();
         let mut holders = Vec::new();
         let mut after = String::new();
         loop {
@@ -166,7 +164,7 @@ impl Work<'_> {
                 // For a mistake in an expression nothing is taken away.
                 let entitled = live.definition.standing(present, now).map_or(true, |one| one.wants_account());
                 let holder = Holder::new(&app.entitlements, &stored.user, &account.external_id, entitled);
-                if holder.has_grants() || was_given || is_member(&account.external_id) {
+                if holder.has_grants() || was_given || members.contains(&account.external_id) {
                     holders.push(holder);
                 }
             }
