@@ -41,6 +41,8 @@ fn connect(base_url: String, token: Option<Secret>) -> Result<ScimConnector, Fau
         auth: None,
         features: Default::default(),
         allow_private_addresses: false,
+        tls: Default::default(),
+        proxy: None,
     };
     let transport = Transport::new(TransportOptions { timeout, ..TransportOptions::default() })?;
     ScimConnector::new(&definition, token, Arc::new(transport), timeout)

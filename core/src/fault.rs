@@ -129,6 +129,16 @@ pub enum Code {
     MembersRefused = 134,
     /// The group does not exist at the target.
     GroupMissing = 135,
+    /// The proxy made no connection to the target.
+    ProxyFailed = 136,
+    /// The target shows no groups at all, so that whether one of them is gone is not known.
+    GroupsHidden = 140,
+    /// A probe makes accounts at the target, and nobody said that the target is a sandbox.
+    SandboxRequired = 141,
+    /// A probe could not take away again what it made at the target.
+    LeftBehind = 142,
+    /// The target does not take a cursor of its own any more; a listing begins anew.
+    CursorExpired = 143,
     /// A required attribute has no value.
     MissingRequired = 200,
     /// An expression does not compile.
@@ -280,6 +290,11 @@ const TABLE: &[(Code, &str, Blame, Retry)] = &[
     (MemberRefused, "member_refused", Target, Never),
     (MembersRefused, "members_refused", Target, Now),
     (GroupMissing, "group_missing", Target, Never),
+    (ProxyFailed, "proxy_failed", Target, Later),
+    (GroupsHidden, "groups_hidden", Target, Later),
+    (SandboxRequired, "sandbox_required", Caller, Never),
+    (LeftBehind, "left_behind", Target, Never),
+    (CursorExpired, "cursor_expired", Target, Now),
     (MissingRequired, "missing_required", Configuration, Never),
     (ExpressionInvalid, "expression_invalid", Configuration, Never),
     (ExpressionFailed, "expression_failed", Configuration, Never),

@@ -1,19 +1,27 @@
 //! The HTTP port: what the SCIM connector needs from an HTTP client. [`crate::transport`] is ours; a host may supply its own.
 
+mod bounded;
+
+pub(crate) use bounded::Bounded;
+
 use crate::fault::Code;
 use crate::model::ConnectorError;
 use crate::secret::Secret;
 use crate::time::Period;
 use std::fmt;
 
-/// An HTTP client. It follows no redirect to another origin and none that changes the method, takes no proxy from the environment, repeats no write, and answers every status
-/// as a [`Response`]. Calls may come from several threads at once.
+/// How large an answer may be, decompressed, where nothing else is said.
+pub const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
+
+/// An HTTP client. It follows no redirect to another origin and none that changes the method, repeats no write, reads no more
+/// than [`LARGEST_ANSWER`], ends with the request's timeout, and answers every status as a [`Response`]. Calls may come from
+/// several threads at once.
 pub trait Http: Send + Sync {
     /// Sends one request and waits for the whole answer.
     ///
     /// # Errors
     /// [`HttpError`] where there is no answer, with the code `unreachable`, `timeout`, `tls_failed`, `blocked_address`,
-    /// `redirected`, `answer_too_large` or `invalid_answer`.
+    /// `proxy_failed`, `redirected`, `answer_too_large` or `invalid_answer`.
     fn send(&self, request: &Request) -> Result<Response, HttpError>;
 }
 
@@ -133,7 +141,7 @@ impl fmt::Debug for Response {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct HttpError {
-    /// Whether a byte of the request may have been written. Only where it is false a write is known not to have happened.
+    /// Whether the target may have read a byte of the request. Only where it is false a write is known not to have happened.
     pub sent: bool,
     /// What went wrong.
     pub code: Code,

@@ -4,7 +4,7 @@
 
 mod write;
 
-pub(crate) use write::{keep_one_primary, merge as merge_members, primaries};
+pub(crate) use write::{keep_one_primary, member_mut, merge as merge_members, primaries};
 
 use crate::fault::{Code, Fault};
 use crate::value::{Attributes, Raw, each_item, each_member, fold_case};

@@ -97,6 +97,8 @@ fn by_scim(case: &Case, patch: bool, knows_filters: bool) -> Vec<Value> {
         auth: None,
         features: ScimFeatures { patch: Some(patch), ..ScimFeatures::default() },
         allow_private_addresses: false,
+        tls: Default::default(),
+        proxy: None,
     };
     let connector = ScimConnector::new(&definition, None, target.clone(), Period::from_seconds(1)).unwrap();
     connector.update("1", &case.changes, None).unwrap();

@@ -28,9 +28,11 @@ const STEPS: &[(u8, &[&str])] = &[
 ];
 
 /// What may be named only in these rooms or files.
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 9] = [
     ("rusqlite", "store/"),
     ("ureq", "transport/"),
+    ("rustls", "transport/"),
+    ("flate2", "transport/"),
     ("cel", "expression/"),
     ("getrandom", "id.rs"),
     ("rustix", "time/boot.rs"),

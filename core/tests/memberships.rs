@@ -356,6 +356,25 @@ fn a_leaver_keeps_what_the_account_has_unless_the_app_says_otherwise() {
 }
 
 #[test]
+fn memberships_are_taken_away_though_the_target_does_not_disable_the_account() {
+    let world = World::new(&json!({"deprovision": {"memberships": "remove"}}));
+    world.grant("u1", &["Staff"]);
+    world.run();
+    world.calls();
+    world.target.script_json(r#"[{"on": "deactivate", "times": 3, "fault": "unreachable"}]"#).unwrap();
+    world.put("u1", &json!({"permission_sets": ["Staff"], "active": false}));
+    world.run();
+    assert!(world.target.members("g2").is_empty(), "it does not wait until the account is disabled");
+    let open: Vec<Operation> = world.open().iter().map(|request| request.operation).collect();
+    assert_eq!(open, [Operation::Deactivate]);
+    for _ in 0..3 {
+        world.clock.advance(Period::from_seconds(86_400));
+        world.run();
+    }
+    assert!(world.open().is_empty() && !world.target.accounts()[0].active, "and that is tried on");
+}
+
+#[test]
 fn a_new_entitlement_is_given_to_whoever_has_the_grant_and_an_old_one_is_taken_back() {
     let world = World::new(&json!({}));
     world.grant("u1", &["Staff"]);

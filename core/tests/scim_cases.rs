@@ -338,6 +338,8 @@ fn run(case: &Case, perform: Perform) -> Vec<String> {
         auth: None,
         features: case.features.clone(),
         allow_private_addresses: false,
+        tls: Default::default(),
+        proxy: None,
     };
     let token = Some(Secret::new("t0ken"));
     let connector = ScimConnector::new(&definition, token, double.clone(), Period::from_seconds(30)).unwrap();

@@ -22,6 +22,12 @@ static void alert(void *context, const char *text, size_t length)
     rollkeeperGoAlert((uintptr_t)context, (char *)text, length);
 }
 
+static void send_request(void *context, const char *request, size_t length, const uint8_t *body, size_t body_length,
+                         rollkeeper_reply *reply)
+{
+    rollkeeperGoSend((uintptr_t)context, (char *)request, length, (uint8_t *)body, body_length, reply);
+}
+
 static int64_t now(void *context)
 {
     return rollkeeperGoNow((uintptr_t)context);
@@ -89,6 +95,7 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
     rollkeeper_log log = {sizeof log, (void *)options->log, free_handle, entry};
     rollkeeper_clock clock = {sizeof clock, (void *)options->clock, free_handle, now};
     rollkeeper_alerts alerts = {sizeof alerts, (void *)options->alerts, free_handle, alert};
+    rollkeeper_transport transport = {sizeof transport, (void *)options->transport, free_handle, send_request};
     rollkeeper_open_options given = {
         .struct_size = sizeof given,
         .path = options->path,
@@ -102,6 +109,7 @@ rollkeeper_status rollkeeper_go_open(const rollkeeper_go_options *options, rollk
         .clock = options->clock == 0 ? NULL : &clock,
         .virtual_clock = options->virtual_clock,
         .alerts = options->alerts == 0 ? NULL : &alerts,
+        .transport = options->transport == 0 ? NULL : &transport,
     };
     return rollkeeper_engine_open(&given, engine, error);
 }

@@ -16,6 +16,7 @@ typedef struct {
     uintptr_t log;
     uintptr_t clock;
     uintptr_t alerts;
+    uintptr_t transport;
     const rollkeeper_virtual_clock *virtual_clock;
 } rollkeeper_go_options;
 

@@ -76,6 +76,16 @@ const (
 	ErrMembersRefused Code = "members_refused"
 	// ErrGroupMissing: the group does not exist at the target.
 	ErrGroupMissing Code = "group_missing"
+	// ErrProxyFailed: the proxy made no connection to the target.
+	ErrProxyFailed Code = "proxy_failed"
+	// ErrGroupsHidden: the target shows no groups at all, so that whether one of them is gone is not known.
+	ErrGroupsHidden Code = "groups_hidden"
+	// ErrSandboxRequired: a probe makes accounts at the target, and nobody said that the target is a sandbox.
+	ErrSandboxRequired Code = "sandbox_required"
+	// ErrLeftBehind: a probe could not take away again what it made at the target.
+	ErrLeftBehind Code = "left_behind"
+	// ErrCursorExpired: the target does not take a cursor of its own any more; a listing begins anew.
+	ErrCursorExpired Code = "cursor_expired"
 	// ErrMissingRequired: a required attribute has no value.
 	ErrMissingRequired Code = "missing_required"
 	// ErrExpressionInvalid: an expression does not compile.

@@ -22,6 +22,8 @@
 // [*Error]; compare it with the codes: errors.Is(err, rollkeeper.ErrNotFound). The parameter by says who asked for a
 // change, as the host asserts; where it may be left out it is "".
 //
+// Options.Transport takes an HTTP client of your own, any [net/http.RoundTripper]; see [TransportError].
+//
 // An [Engine] may be used from any goroutine. Lists are iterators that read page by page.
 //
 // # How the library is found

@@ -6,6 +6,7 @@ package rollkeeper
 import "C"
 
 import (
+	"net/http"
 	"runtime"
 	"runtime/cgo"
 	"sync"
@@ -28,6 +29,9 @@ type Options struct {
 	Log func(entry LogEntry)
 	// Alerts is told what needs a person, once it is durable.
 	Alerts func(alert Alert)
+	// Transport is the HTTP client for every SCIM target and authorization server, in place of the library's own; see
+	// [TransportError].
+	Transport http.RoundTripper
 	// Clock gives the time instead of the system's clock.
 	Clock func() time.Time
 	// VirtualClock is used instead of Clock.
@@ -35,7 +39,7 @@ type Options struct {
 }
 
 // Engine is an open database and everything that works on it. It may be used from any goroutine. A callback (Secrets,
-// Log, Alerts, Clock, Progress, a [Connector]) must not call the engine it serves but for CancelRun. A panic in Secrets, Log,
+// Log, Alerts, Clock, Progress, Transport, a [Connector]) must not call the engine it serves but for CancelRun. A panic in Secrets, Log,
 // Alerts or Clock ends the program.
 type Engine struct {
 	pointer *C.rollkeeper_engine
@@ -79,6 +83,9 @@ func Open(path string, options Options) (*Engine, error) {
 		}
 		if options.Alerts != nil {
 			given.alerts = C.uintptr_t(cgo.NewHandle(options.Alerts))
+		}
+		if options.Transport != nil {
+			given.transport = C.uintptr_t(cgo.NewHandle(options.Transport))
 		}
 		if options.VirtualClock != nil {
 			given.virtual_clock = options.VirtualClock.pointer

@@ -342,6 +342,8 @@ type Explanation struct {
 	Memberships []Membership `json:"memberships,omitempty"`
 	// Learnt is what the app's target turned out to take in another way, under the names of connector.features.
 	Learnt map[string]any `json:"learnt,omitempty"`
+	// LearntBy says what taught each of that: `probe`, or `use`.
+	LearntBy map[string]string `json:"learnt_by,omitempty"`
 }
 
 // Membership is a membership of a group: what we did about it at the target, and whether it is wanted.

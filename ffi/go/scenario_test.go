@@ -105,6 +105,14 @@ func (p *player) play(verb string, argument json.RawMessage, by string) error {
 		if discovery, err = p.engine.Discover(plain); err == nil {
 			p.answers = append(p.answers, string(discovery.Raw))
 		}
+	case "probe":
+		var asked struct {
+			App     string `json:"app"`
+			Sandbox bool   `json:"sandbox"`
+		}
+		if err = json.Unmarshal(argument, &asked); err == nil {
+			_, err = p.engine.Probe(asked.App, ProbeOptions{Sandbox: asked.Sandbox, By: by})
+		}
 	case "suggest_mapping":
 		var suggestion MappingSuggestion
 		if suggestion, err = p.engine.SuggestMapping(plain); err == nil {

@@ -95,6 +95,71 @@ func (e *Engine) Discover(app string) (Discovery, error) {
 	}))
 }
 
+// ProbeOptions say what a probe may do.
+type ProbeOptions struct {
+	// Sandbox says that accounts may be made at the target and taken away again. Without it nothing is probed.
+	Sandbox bool
+	// By says who asks for it, for the log; it may be empty.
+	By string
+}
+
+// ProbeReport is what a probe found out.
+type ProbeReport struct {
+	Record
+	// App is the app.
+	App string `json:"app"`
+	// Name is how the names of the accounts begin that were made for it.
+	Name string `json:"name"`
+	// Findings are what was tried, in order.
+	Findings []ProbeFinding `json:"findings"`
+	// Features are what follows, under the names of `connector.features`.
+	Features json.RawMessage `json:"features"`
+	// Left are what could not be taken away again.
+	Left []LeftBehind `json:"left"`
+	// Faults are what is wrong.
+	Faults []Fault `json:"faults"`
+	// ProbedAt is when it was done.
+	ProbedAt time.Time `json:"probed_at"`
+}
+
+// ProbeFinding is one thing that was tried.
+type ProbeFinding struct {
+	// Step is its name.
+	Step string `json:"step"`
+	// Tried is what was tried, in words.
+	Tried string `json:"tried"`
+	// Answered are the requests with the status of each answer, in order.
+	Answered []string `json:"answered"`
+	// Conclusion is what is concluded, as one word.
+	Conclusion string `json:"conclusion"`
+	// Value is what belongs to the conclusion, or nothing.
+	Value json.RawMessage `json:"value,omitempty"`
+}
+
+// LeftBehind is something that a probe made and could not take away.
+type LeftBehind struct {
+	// Kind is `account` or `group`.
+	Kind string `json:"kind"`
+	// ExternalID is its id at the target, where it is known.
+	ExternalID string `json:"external_id,omitempty"`
+	// Name is its name.
+	Name string `json:"name"`
+	// Why says why it may be there.
+	Why string `json:"why"`
+}
+
+// Probe finds out how an app's SCIM target takes what it is sent, by making an account or two and a group there, changing
+// them and taking them away again. What follows is used from then on where the definition does not say otherwise. It may
+// take some minutes. A target in trouble is an answer, not an error.
+//
+// It fails with ErrSandboxRequired, ErrNotFound, ErrUnsupported, ErrSecretMissing, ErrOperationOff, or the codes of the
+// store.
+func (e *Engine) Probe(app string, options ProbeOptions) (ProbeReport, error) {
+	return read[ProbeReport](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
+		return C.rollkeeper_engine_probe(engine, a.name(app), C.bool(options.Sandbox), a.optional(options.By), out, failure)
+	}))
+}
+
 // SuggestMapping proposes mapping and matching rules for an app, from the attributes of the users in the store and those
 // of the target. It fails with ErrNotFound.
 func (e *Engine) SuggestMapping(app string) (MappingSuggestion, error) {

@@ -149,14 +149,26 @@ pub(crate) unsafe fn document_text<'a>(pointer: *const c_char, length: usize, na
     if pointer.is_null() {
         return Err(null(name));
     }
+    // SAFETY: the promise is handed on.
+    let bytes = unsafe { bytes(pointer.cast(), length, name) }?;
+    std::str::from_utf8(bytes).map_err(|error| not_utf8(name, error.valid_up_to()))
+}
+
+/// Bytes by pointer and length, or NULL for none.
+///
+/// # Safety
+/// As [`document`].
+pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize, name: &str) -> Result<&'a [u8], Fault> {
+    if pointer.is_null() {
+        return Ok(&[]);
+    }
     if isize::try_from(length).is_err() {
         return Err(
             Fault::new(Code::TooLarge, format!("the length of `{name}` is beyond what memory can hold")).at(name)
         );
     }
     // SAFETY: it is not NULL, the length is at most `isize::MAX`, and the caller promises that many bytes.
-    let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), length) };
-    std::str::from_utf8(bytes).map_err(|error| not_utf8(name, error.valid_up_to()))
+    Ok(unsafe { std::slice::from_raw_parts(pointer, length) })
 }
 
 /// A document, or NULL for nothing.

@@ -144,7 +144,7 @@ impl HostConnector {
         });
         match reply.into_answer() {
             Answer::Failure(error) => Err(error),
-            answer @ (Answer::Nothing | Answer::Text(_)) => Ok(answer),
+            answer @ (Answer::Nothing | Answer::Text(_) | Answer::Response(_)) => Ok(answer),
         }
     }
 
@@ -164,7 +164,7 @@ impl HostConnector {
         let answer = self.call(name, method, request)?;
         let read = match &answer {
             Answer::Text(text) => serde_json::from_str(text.reveal()),
-            Answer::Nothing | Answer::Failure(_) => T::deserialize(Value::Null),
+            Answer::Nothing | Answer::Failure(_) | Answer::Response(_) => T::deserialize(Value::Null),
         };
         read.map_err(|_| {
             let outcome = match effect {

@@ -7,6 +7,7 @@ use crate::handle::{EngineHandle, enter, next_number};
 use crate::status::Status;
 use crate::table::{Table, read_table};
 use crate::testing::VirtualClockHandle;
+use crate::transport::{HostTransport, TransportTable};
 use engine::{Builder, Engine};
 use std::ffi::c_char;
 use std::mem::offset_of;
@@ -42,6 +43,8 @@ pub struct OpenOptions {
     pub virtual_clock: *const VirtualClockHandle,
     /// Who is told what needs a person, or NULL.
     pub alerts: *const Alerts,
+    /// The HTTP client for targets, or NULL for the library's own.
+    pub transport: *const TransportTable,
 }
 
 // SAFETY: `repr(C)`, the size first, and only integers and pointers.
@@ -49,7 +52,7 @@ unsafe impl Table for OpenOptions {}
 
 /// Opens an engine.
 ///
-/// The contexts of `secrets`, `log`, `clock` and `alerts` belong to the engine from now on, whether the call succeeds or not: their
+/// The contexts of `secrets`, `log`, `clock`, `alerts` and `transport` belong to the engine from now on, whether the call succeeds or not: their
 /// `free_context` is called exactly once, except where the `struct_size` of its own or of the options is too small.
 ///
 /// Fails with ROLLKEEPER_STORE_NEWER, ROLLKEEPER_STORE_DAMAGED, ROLLKEEPER_STORE_UNWRITABLE, ROLLKEEPER_STORE_BUSY,
@@ -83,13 +86,14 @@ pub unsafe extern "C" fn rollkeeper_engine_open(
 unsafe fn builder(options: *const OpenOptions, number: u64) -> Result<Builder, Problem> {
     // SAFETY: the promise is handed on. All tables are taken before any failure is told, so that every context has an
     // owner who frees it.
-    let (options, secrets, log, clock, alerts) = unsafe {
+    let (options, secrets, log, clock, alerts, transport) = unsafe {
         let options = read_table(options, offset_of!(OpenOptions, path), "options")?;
         let secrets = (!options.secrets.is_null()).then(|| HostSecrets::take(options.secrets, number));
         let log = (!options.log.is_null()).then(|| HostReader::of_log(options.log, number));
         let clock = (!options.clock.is_null()).then(|| HostClock::take(options.clock, number));
         let alerts = (!options.alerts.is_null()).then(|| HostReader::of_alerts(options.alerts, number));
-        (options, secrets, log, clock, alerts)
+        let transport = (!options.transport.is_null()).then(|| HostTransport::take(options.transport, number));
+        (options, secrets, log, clock, alerts, transport)
     };
     let mut builder = Engine::builder();
     if let Some(secrets) = secrets.transpose()? {
@@ -100,6 +104,9 @@ unsafe fn builder(options: *const OpenOptions, number: u64) -> Result<Builder, P
     }
     if let Some(alerts) = alerts.transpose()? {
         builder = builder.alerts(Arc::new(move |alert| alerts.tell(alert)));
+    }
+    if let Some(transport) = transport.transpose()? {
+        builder = builder.transport(Arc::new(transport));
     }
     if let Some(clock) = clock.transpose()? {
         builder = builder.clock(Arc::new(clock));

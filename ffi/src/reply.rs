@@ -1,9 +1,11 @@
 //! The reply object: a callback's answer is copied into it, so that no memory changes its owner.
 
-use crate::boundary::{document_text, handle_mut, optional_text, text};
+use crate::boundary::{bytes, document_text, handle_mut, optional_text, text};
 use crate::status::{ROLLKEEPER_OK, Status};
 use engine::connector::{ConnectorError, Outcome};
+use engine::http::Response;
 use engine::{Code, Fault, Period, Secret};
+use std::collections::BTreeMap;
 use std::ffi::c_char;
 
 /// Nothing reached the target, or it promised to have done nothing. Only this may be repeated blindly.
@@ -26,6 +28,7 @@ pub(crate) enum Answer {
     /// Wiped when dropped, because it may be a secret.
     Text(Secret),
     Failure(ConnectorError),
+    Response(Response),
 }
 
 impl Reply {
@@ -36,7 +39,7 @@ impl Reply {
     pub(crate) fn into_secret(self) -> Option<Secret> {
         match self.0 {
             Answer::Text(secret) => Some(secret),
-            Answer::Nothing | Answer::Failure(_) => None,
+            Answer::Nothing | Answer::Failure(_) | Answer::Response(_) => None,
         }
     }
 }
@@ -87,6 +90,47 @@ pub unsafe extern "C" fn rollkeeper_reply_set_text(
 ) -> Status {
     // SAFETY: the promise is handed on.
     status(unsafe { set_text(reply, answer, answer_length, "answer") })
+}
+
+/// Answers with what an HTTP server answered: the status, the headers as a JSON object of texts (or NULL), and the body,
+/// decompressed (or NULL). Everything is copied.
+///
+/// # Safety
+/// `reply` is the reply of the callback that is running; `headers` leads to `headers_length` bytes, `body` to `body_length`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rollkeeper_reply_set_response(
+    reply: *mut Reply,
+    http_status: i32,
+    headers: *const c_char,
+    headers_length: usize,
+    body: *const u8,
+    body_length: usize,
+) -> Status {
+    // SAFETY: the promise is handed on.
+    status(unsafe { set_response(reply, http_status, (headers, headers_length), (body, body_length)) })
+}
+
+/// # Safety
+/// As [`rollkeeper_reply_set_response`].
+unsafe fn set_response(
+    reply: *mut Reply,
+    http_status: i32,
+    headers: (*const c_char, usize),
+    body: (*const u8, usize),
+) -> Result<(), Fault> {
+    let wrong = |name: &str, message: &str| Fault::new(Code::InvalidArgument, message).at(name);
+    let http_status = u16::try_from(http_status).map_err(|_| wrong("http_status", "there is no such status"))?;
+    // SAFETY: the promise is handed on.
+    let (headers, body) = unsafe {
+        let headers = if headers.0.is_null() { "{}" } else { document_text(headers.0, headers.1, "headers")? };
+        (headers, bytes(body.0, body.1, "body")?.to_vec())
+    };
+    let headers: BTreeMap<String, String> =
+        serde_json::from_str(headers).map_err(|_| wrong("headers", "must be a JSON object of texts"))?;
+    let response = Response { status: http_status, headers: headers.into_iter().collect(), body };
+    // SAFETY: as above.
+    unsafe { handle_mut(reply, "reply") }?.0 = Answer::Response(response);
+    Ok(())
 }
 
 /// Answers that the call failed. `outcome` is one of the ROLLKEEPER_OUTCOME_* constants; `code` a name such as

@@ -77,6 +77,16 @@ pub const ROLLKEEPER_MEMBER_REFUSED: Status = 133;
 pub const ROLLKEEPER_MEMBERS_REFUSED: Status = 134;
 /// The group does not exist at the target.
 pub const ROLLKEEPER_GROUP_MISSING: Status = 135;
+/// The proxy made no connection to the target.
+pub const ROLLKEEPER_PROXY_FAILED: Status = 136;
+/// The target shows no groups at all, so that whether one of them is gone is not known.
+pub const ROLLKEEPER_GROUPS_HIDDEN: Status = 140;
+/// A probe makes accounts at the target, and nobody said that the target is a sandbox.
+pub const ROLLKEEPER_SANDBOX_REQUIRED: Status = 141;
+/// A probe could not take away again what it made at the target.
+pub const ROLLKEEPER_LEFT_BEHIND: Status = 142;
+/// The target does not take a cursor of its own any more; a listing begins anew.
+pub const ROLLKEEPER_CURSOR_EXPIRED: Status = 143;
 /// A required attribute has no value.
 pub const ROLLKEEPER_MISSING_REQUIRED: Status = 200;
 /// An expression does not compile.

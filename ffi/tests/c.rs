@@ -87,6 +87,11 @@ fn the_host_is_called_back_and_an_engine_may_be_freed_while_it_runs() {
 }
 
 #[test]
+fn a_hosts_transport_plays_the_scenario_from_c() {
+    Installed::new().compile_and_run("transport.c", &[here("../tests/data/transport/scenario.json")]);
+}
+
+#[test]
 fn a_child_that_was_forked_is_refused_and_harms_nothing() {
     let files = tempfile::tempdir().unwrap();
     Installed::new().compile_and_run("fork.c", &[files.path().join("state.db")]);

@@ -131,7 +131,7 @@ fn told_failure(py: Python<'_>, error: &PyErr) -> Option<ConnectorError> {
 }
 
 /// File and line that threw.
-fn place_of(py: Python<'_>, error: &PyErr) -> Option<String> {
+pub(crate) fn place_of(py: Python<'_>, error: &PyErr) -> Option<String> {
     let mut traceback = error.traceback(py)?.into_any();
     while let Some(next) = traceback.getattr_opt("tb_next").ok().flatten().filter(|next| !next.is_none()) {
         traceback = next;

@@ -8,6 +8,7 @@ use crate::convert::{document, json_text, to_period, to_python, to_timestamp, to
 use crate::enter::{Caller, Interrupt, enter, enter_run, lock, serial, take_exception, wait_for_calls};
 use crate::impact::Impact;
 use crate::testing::{MockTarget, VirtualClock};
+use crate::transport::PythonTransport;
 use crate::{errors, pure, rows};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -98,6 +99,7 @@ impl Engine {
         log: Option<Py<PyAny>>,
         log_switch: Option<Py<PyAny>>,
         alerts: Option<Py<PyAny>>,
+        transport: Option<Py<PyAny>>,
         read_only: bool,
         look_up: bool,
     ) -> PyResult<Self> {
@@ -133,6 +135,11 @@ impl Engine {
         if let Some(alerts) = alerts {
             builder = builder.alerts(callback::alerts(keep("alerts", alerts)));
         }
+        let interrupt: Arc<Interrupt> = Arc::default();
+        if let Some(transport) = transport {
+            let transport = PythonTransport::new(keep("transport", transport), Arc::clone(&interrupt));
+            builder = builder.transport(Arc::new(transport));
+        }
         if read_only {
             builder = builder.read_only();
         }
@@ -144,7 +151,7 @@ impl Engine {
             owner: serial(),
             engine: Mutex::new(None),
             kept: Mutex::new(kept),
-            interrupt: Arc::default(),
+            interrupt,
             log_wanted,
             log_switch,
         };
@@ -206,6 +213,11 @@ impl Engine {
 
     fn discover<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {
         self.verb(py, "discover", |engine| engine.discover(app))
+    }
+
+    fn probe<'py>(&self, py: Python<'py>, app: &str, sandbox: bool, by: Option<String>) -> PyResult<Object<'py>> {
+        let options = rollkeeper::model::ProbeOptions { sandbox, by };
+        self.verb(py, "probe", |engine| engine.probe(app, &options))
     }
 
     fn suggest_mapping<'py>(&self, py: Python<'py>, app: &str) -> PyResult<Object<'py>> {

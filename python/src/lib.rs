@@ -18,6 +18,7 @@ mod mapping;
 mod pure;
 mod rows;
 mod testing;
+mod transport;
 
 /// The module's list of contents.
 #[pyo3::pymodule]

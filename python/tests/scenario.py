@@ -155,6 +155,9 @@ class _Stage:
     def do_discover(self, app: str, by: Optional[str]) -> None:
         self.answers.append(self.engine.discover(app))
 
+    def do_probe(self, asked: dict[str, Any], by: Optional[str]) -> None:
+        self.answers.append(self.engine.probe(asked["app"], sandbox=asked.get("sandbox", False), by=by))
+
     def do_suggest_mapping(self, app: str, by: Optional[str]) -> None:
         self.answers.append(self.engine.suggest_mapping(app))
 

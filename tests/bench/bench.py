@@ -231,7 +231,10 @@ def in_place(folder, url):
     """One reconciliation by the engine, on a copy of the file, and what it printed."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / ".build") as copy:
         words = ["--folder", copy, "--from", folder / "linked.db", "--url", url]
-        return line_of([RELEASE / "bench", "reconcile", *words])
+        pointed = subprocess.run([str(word) for word in (RELEASE / "bench", "point", *words)], check=False)
+        if pointed.returncode != 0:
+            raise Missing("the engine's file could not be pointed at the target")
+        return line_of([RELEASE / "bench", "reconcile", "--folder", copy])
 
 
 def second(folder, url):
@@ -271,6 +274,25 @@ def delivering(name, n):
     """A peer that delivers, its queue on the same disk as ours."""
     command = (PEERS, HERE / "peer_delivery.py", name, "--folder", ROOT / ".build", "--n", n)
     return against_stub(lambda url: rate(*command, "--url", url))
+
+
+def asking(name):
+    """A peer that only reads."""
+    return against_stub(lambda url: rate(PEERS, HERE / "peer_client.py", name, "--url", url))
+
+
+def wrk(url):
+    """The load generator, where it is installed."""
+
+    def measure():
+        command = ["wrk", "-t2", "-c8", "-d2s", f"{url}/ServiceProviderConfig"]
+        try:
+            told = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT, check=True).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Missing(str(error)) from error
+        return Measured(float(told.split("Requests/sec:")[1].split()[0]))
+
+    return measure
 
 
 def delivered(workers):
@@ -554,6 +576,21 @@ ROWS = [
             notes="limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
         )
         for name, workers in (("P7", 8), ("P7four", 4), ("P7one", 1))
+    ),
+    Row(
+        "P8",
+        "reads by the HTTP client alone, 8 at a time",
+        "requests/s",
+        "higher",
+        against_stub(lambda url: bench("client", n=20_000, threads=8, url=url)),
+        peers={
+            "aiohttp": asking("aiohttp"),
+            "requests": asking("requests"),
+            "ureq as it comes": against_stub(lambda url: bench("client-ureq", n=20_000, threads=8, url=url)),
+        },
+        limit=against_stub(wrk),
+        gate="≥ 5 × aiohttp",
+        notes="limit: wrk, two threads and eight connections",
     ),
     Row(
         "P9",

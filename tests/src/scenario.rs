@@ -5,7 +5,9 @@
 mod reconciliation;
 
 use reconciliation as steps;
-use rollkeeper::model::{AccountFilter, Alert, App, HoldScope, ImpactOptions, LogFilter, RequestFilter, User};
+use rollkeeper::model::{
+    AccountFilter, Alert, App, HoldScope, ImpactOptions, LogFilter, ProbeOptions, RequestFilter, User,
+};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::value::canonical;
 use rollkeeper::{Code, Engine, Error, Fault, Operation, Period, RunOptions, Secret, StoredOr, Timestamp};
@@ -81,6 +83,7 @@ struct Step {
     script: Option<Script>,
     set_schema: Option<SetSchema>,
     discover: Option<String>,
+    probe: Option<Probe>,
     suggest_mapping: Option<String>,
     validate_app: Option<Value>,
     explain: Option<Pair>,
@@ -150,6 +153,14 @@ struct RotateKey {
 struct Maintenance {
     app: String,
     on: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Probe {
+    app: String,
+    #[serde(default)]
+    sandbox: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -343,6 +354,10 @@ impl Stage {
         }
         if let Some(app) = &step.discover {
             self.answers.push(json!(self.engine.discover(app)?));
+        }
+        if let Some(probe) = &step.probe {
+            let options = ProbeOptions { sandbox: probe.sandbox, by: by.map(str::to_owned) };
+            self.answers.push(json!(self.engine.probe(&probe.app, &options)?));
         }
         if let Some(app) = &step.suggest_mapping {
             self.answers.push(json!(self.engine.suggest_mapping(app)?));

@@ -91,6 +91,20 @@ fn what_was_learnt_outlives_the_process_and_a_definition_goes_before_it() {
     assert!(!outcome.transcript.iter().any(|line| line.contains(" PUT ")), "the definition says that PATCH works");
 }
 
+/// Where a second account of a name is taken, or one that differs in letter case alone, and filters do not find the first, only
+/// who tried it knows it.
+#[test]
+fn nobody_has_two_accounts_at_a_target_that_was_probed() {
+    let mut zoo = personalities();
+    zoo.retain(|one| ["names_are_exact", "not_unique_unknown", "renames_duplicates"].contains(&one.name.as_str()));
+    let known = ends();
+    assert!(zoo.len() == 3 && zoo.iter().all(|one| known[&one.name].twice == ["eve"]), "without a probe there are two");
+    zoo.iter_mut().for_each(|one| one.probed = true);
+    for (name, outcome) in told(&zoo) {
+        assert!(outcome.end.twice.is_empty() && outcome.end.differs.is_empty(), "{name}: {:?}", outcome.end);
+    }
+}
+
 /// What is sent to a server that follows the standard and to one without PATCH, each once; `tests/servers/test_payloads.py` has
 /// another client's models judge it.
 #[test]

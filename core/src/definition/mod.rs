@@ -1,6 +1,7 @@
 //! An app's definition, parsed and checked once: a [`Definition`] that exists can be used.
 
 mod auth;
+mod connection;
 mod settings;
 
 use crate::expression::{Expression, Reads, Tables, Variable};

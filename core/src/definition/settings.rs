@@ -64,6 +64,7 @@ pub(super) fn faults(app: &App) -> Vec<Fault> {
     }
     if let ConnectorDefinition::Scim(scim) = &app.connector {
         faults.extend(scim.auth.iter().flat_map(super::auth::faults));
+        faults.extend(super::connection::faults(scim));
     }
     retry_faults(&app.retry, &mut faults);
     pace_faults(app, &mut faults);

@@ -43,7 +43,7 @@ pub(crate) fn ask<T>(
 
 /// Stores what an answer says about the target, where that is anything new.
 fn learn(host: &dyn Host, app: &App, health: &Health) -> Result<(), Fault> {
-    if matches!(health, Health::Refused(_)) {
+    if health.doubts_credentials() {
         host.forget_credentials(&app.id);
     }
     let now = host.clock().now();

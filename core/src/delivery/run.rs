@@ -11,7 +11,7 @@ use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, begin_and_end};
 use crate::model::{App, LogEntry, Progress, Step};
-use crate::pacing::{Health, LONGEST};
+use crate::pacing::LONGEST;
 use crate::protocol::Reference;
 use crate::store::{Store, Tally, Tx};
 use crate::time::{Clock, Period, Timestamp};
@@ -421,7 +421,7 @@ impl<'a> Run<'a> {
     /// Credentials that were refused are had anew before the next call.
     fn renew_credentials(&self, answers: &[Answered]) {
         for Answered { job, report, .. } in answers {
-            if matches!(report.health(), Health::Refused(_)) {
+            if report.health().doubts_credentials() {
                 self.host.forget_credentials(&job.row.request.app);
             }
         }

@@ -6,7 +6,6 @@ use crate::connector::{Capabilities, Connector, SchemaAttribute};
 use crate::definition::Definition;
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
-use crate::http::Http;
 use crate::id::AppId;
 use crate::intake::{LiveApp, LiveApps};
 use crate::model::{App, Auth, ConnectorDefinition, ScimDefinition, TargetDescription, read_part};
@@ -113,17 +112,26 @@ impl Shared {
     }
 
     fn scim(&self, app: &App, definition: &ScimDefinition) -> Result<Option<Arc<dyn Connector>>, Fault> {
+        let Some(connector) = self.scim_connector(app, definition)? else { return Ok(None) };
+        let now = self.clock.now();
+        let learnt = self.store()?.read(now, |tx| tx.lessons(app))?;
+        Ok(Some(Arc::new(connector.remembering(&learnt, self.memory(app)))))
+    }
+
+    /// A SCIM connector that knows no more than the definition says; none where a secret cannot be had at present.
+    pub(super) fn scim_connector(
+        &self,
+        app: &App,
+        definition: &ScimDefinition,
+    ) -> Result<Option<scim::ScimConnector>, Fault> {
         // Whether the URLs may be called does not depend on a secret that may be missing for now.
         scim::check_base_url(&definition.base_url)?;
         if let Some(Auth::OAuth(oauth)) = &definition.auth {
             scim::check_token_endpoint(&oauth.token_endpoint)?;
         }
-        let http = client(app, definition)?;
+        let Some(http) = self.http_client(app, definition)? else { return Ok(None) };
         let Some(authorization) = self.authorization(app, definition.auth.as_ref(), &http)? else { return Ok(None) };
-        let connector = scim::ScimConnector::authorized(definition, authorization, http, app.timeouts.request)?;
-        let now = self.clock.now();
-        let learnt = self.store()?.read(now, |tx| tx.lessons(app))?;
-        Ok(Some(Arc::new(connector.remembering(&learnt, self.memory(app)))))
+        scim::ScimConnector::authorized(definition, authorization, http, app.timeouts.request).map(Some)
     }
 
     /// Keeps what the app's connector learns. What cannot be stored now is learnt again by another process.
@@ -136,14 +144,17 @@ impl Shared {
         })
     }
 
-    fn keep_lessons(&self, app: &App, learnt: &Attributes) -> Result<(), Fault> {
+    /// Puts what was learnt to what others learnt of the same target.
+    fn keep_lessons(&self, app: &App, news: &Attributes) -> Result<(), Fault> {
         let now = self.clock.now();
         let ((), entries) = self.store()?.write(now, |tx| {
-            let mut news = learnt.clone();
             let known = tx.lessons(app)?;
-            news.retain(|name, lesson| known.get(name) != Some(lesson));
-            if tx.put_lessons(app, learnt)? {
-                tx.log(LogEvent { app: Some(&app.id), ..LogEvent::new("learnt", Value::Object(news)) })?;
+            let mut learnt = scim::with_lessons(&known, news);
+            let mut origins = tx.lesson_origins(app)?;
+            origins.retain(|name, _| learnt.get(name).is_some_and(|lesson| known.get(name) == Some(lesson)));
+            if tx.put_lessons(app, &learnt, &origins)? {
+                learnt.retain(|name, lesson| known.get(name) != Some(lesson));
+                tx.log(LogEvent { app: Some(&app.id), ..LogEvent::new("learnt", Value::Object(learnt)) })?;
             }
             Ok(())
         })?;
@@ -182,24 +193,6 @@ impl Shared {
             apps.live.insert(id, again);
         }
     }
-}
-
-/// An HTTP client for a target and its authorization server.
-#[cfg(feature = "http")]
-fn client(app: &App, definition: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
-    use crate::transport::{Transport, TransportOptions};
-    let options = TransportOptions {
-        allow_private: definition.allow_private_addresses,
-        timeout: app.timeouts.request,
-        idle_connections: app.effective_rate().concurrency as usize,
-        ..TransportOptions::default()
-    };
-    Ok(Arc::new(Transport::new(options)?))
-}
-
-#[cfg(not(feature = "http"))]
-fn client(_: &App, _: &ScimDefinition) -> Result<Arc<dyn Http>, Fault> {
-    Err(Fault::new(Code::Unsupported, "this build has no HTTP client of its own").at("connector"))
 }
 
 fn capabilities(connector: &dyn Connector) -> Capabilities {
@@ -242,11 +235,13 @@ pub(super) fn known_attributes(
     connector: Option<&dyn Connector>,
     described: Option<&TargetDescription>,
 ) -> Option<Vec<SchemaAttribute>> {
-    if let Some(described) = described.filter(|described| !described.attributes.is_empty()) {
-        return Some(described.attributes.clone());
-    }
+    let told = described.map(|described| described.attributes.clone()).filter(|attributes| !attributes.is_empty());
     match &app.connector {
-        ConnectorDefinition::Scim(definition) => Some(with_required(scim::built_in_schema(), definition)),
+        // What a target leaves out of its schema, it may require all the same.
+        ConnectorDefinition::Scim(definition) => {
+            Some(with_required(told.unwrap_or_else(scim::built_in_schema), definition))
+        }
+        _ if told.is_some() => told,
         ConnectorDefinition::Mock { .. } => Some(scim::built_in_schema()),
         ConnectorDefinition::Custom { .. } => {
             let connector = connector?;

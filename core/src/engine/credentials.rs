@@ -1,5 +1,6 @@
 //! Credentials: where secrets are had from, what is known of them, and the verbs that put them.
 
+use super::http_client::pem_of;
 use super::{Engine, Error, Result, Shared, no_app};
 use crate::authorization::{OAuthAuthorization, Secrets};
 use crate::delivery::{Host, lock};
@@ -7,7 +8,8 @@ use crate::fault::{Code, Fault};
 use crate::http::{Authorization, FixedAuthorization, Http};
 use crate::id::{AppId, is_sound};
 use crate::model::{
-    App, Auth, ClientAuthentication, ConnectorDefinition, Credentials, GrantType, OAuth, SecretSource, SecretState,
+    App, Auth, CertificateSource, ClientAuthentication, ConnectorDefinition, Credentials, GrantType, OAuth,
+    SecretSource, SecretState,
 };
 use crate::oauth;
 use crate::renewal::ends_soon;
@@ -148,7 +150,7 @@ fn secret_of_file(text: &str) -> Option<Secret> {
 
 impl Shared {
     /// A secret, none also where the store cannot be asked: whoever needs it comes again.
-    fn secret_or_none(&self, app: &AppId, source: &SecretSource) -> Option<Secret> {
+    pub(super) fn secret_or_none(&self, app: &AppId, source: &SecretSource) -> Option<Secret> {
         self.secret(app, source).ok().flatten()
     }
 
@@ -243,12 +245,12 @@ impl Shared {
 
     /// What is known of an app's credentials.
     pub(super) fn credentials_of(&self, app: &App) -> Credentials {
+        let secrets = self.secret_states(app);
         let Some(auth) = auth_of(app) else {
-            return Credentials { kind: "none".to_owned(), ready: true, ..Credentials::default() };
+            let ready = secrets.iter().all(|secret| secret.available);
+            return Credentials { kind: "none".to_owned(), ready, secrets, ..Credentials::default() };
         };
         let now = self.clock.now();
-        let secrets: Vec<SecretState> =
-            auth.sources().into_iter().map(|(field, source)| self.secret_state(app, field, source)).collect();
         let row = self.token_of(&app.id).ok().and_then(|(row, _)| row);
         let times = self.token_times(&app.id, row.as_ref());
         let issued_at = times.map(|(issued, _)| issued);
@@ -260,7 +262,9 @@ impl Shared {
             Auth::OAuth(oauth) => self.missing(app, oauth).or_else(|| self.lost(app, oauth, row.as_ref())),
             Auth::Bearer { .. } | Auth::Basic { .. } => None,
         };
-        let available = matches!(auth, Auth::OAuth(_)) || secrets.iter().all(|secret| secret.available);
+        // Whether a token can be had is more than whether its secrets can.
+        let by_token = |secret: &SecretState| matches!(auth, Auth::OAuth(_)) && !secret.field.contains('.');
+        let available = secrets.iter().all(|secret| secret.available || by_token(secret));
         Credentials {
             kind: auth.kind().to_owned(),
             ready: available && fault.is_none(),
@@ -282,6 +286,28 @@ impl Shared {
         let is_new = first.is_some_and(|first| value.new_chain(&first).is_some());
         let message = "the refresh token is no longer accepted; authorise the app anew";
         (!is_new).then(|| Fault::new(Code::ReauthorizationNeeded, message))
+    }
+
+    /// What is known of everything that an app's connection needs: its secrets, and the files of its certificates.
+    fn secret_states(&self, app: &App) -> Vec<SecretState> {
+        let ConnectorDefinition::Scim(scim) = &app.connector else { return Vec::new() };
+        let secrets = scim.secrets();
+        let secrets = secrets.iter().map(|(field, source)| self.secret_state(app, field, source));
+        let certificates = [
+            ("tls.ca_certificates", scim.tls.ca_certificates.as_ref()),
+            ("tls.client_certificate", scim.tls.client_certificate.as_ref()),
+        ];
+        let files = certificates.into_iter().filter_map(|(field, source)| match source? {
+            CertificateSource::Pem(_) => None,
+            source @ CertificateSource::File(path) => Some(SecretState {
+                field: field.to_owned(),
+                source: "file".to_owned(),
+                name: path.clone(),
+                available: pem_of(source).is_some(),
+                set_at: None,
+            }),
+        });
+        secrets.chain(files).collect()
     }
 
     fn secret_state(&self, app: &App, field: &str, source: &SecretSource) -> SecretState {

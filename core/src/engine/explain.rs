@@ -37,12 +37,25 @@ impl Engine {
             let terms = Terms::find(tx, &live, &subject)?;
             let not_kept = NotKept::find(tx, &live.definition)?;
             let learnt = tx.lessons(&live.definition.app)?;
+            let origins = tx.lesson_origins(&live.definition.app)?;
             let linked = tx.last_logged(&live.definition.app.id, id, "linked")?;
             let matched = tx.last_logged(&live.definition.app.id, id, "matched")?;
             let finding = tx.last_item(&live.definition.app.id, id)?.map(|(of, row, at)| found_last(&of, &row, at));
             let (live, subject, requests) = (&live, &subject, &requests);
-            Ok(Explaining { tx, live, subject, terms: &terms, requests, linked, matched, finding, not_kept, learnt }
-                .explanation())
+            Ok(Explaining {
+                tx,
+                live,
+                subject,
+                terms: &terms,
+                requests,
+                linked,
+                matched,
+                finding,
+                not_kept,
+                learnt,
+                origins,
+            }
+            .explanation())
         })
         .map_err(failed)
     }
@@ -60,6 +73,8 @@ struct Explaining<'a> {
     finding: Option<Value>,
     not_kept: NotKept,
     learnt: Attributes,
+    /// What taught that.
+    origins: Attributes,
 }
 
 fn step(step: &str, result: &str, text: impl Into<String>, found: Value) -> ExplanationStep {
@@ -101,7 +116,14 @@ impl Explaining<'_> {
             not_kept: self.not_kept.attributes(&self.live.definition),
             memberships: self.terms.memberships.clone(),
             learnt: self.learnt.clone(),
+            learnt_by: self.learnt_by(),
         }
+    }
+
+    /// What taught each lesson: a probe, or use.
+    fn learnt_by(&self) -> Attributes {
+        let origin = |name: &String| self.origins.get(name).cloned().unwrap_or_else(|| json!("use"));
+        self.learnt.keys().map(|name| (name.clone(), origin(name))).collect()
     }
 
     fn import(&self) -> ExplanationStep {

@@ -12,10 +12,12 @@ mod explain;
 #[cfg(test)]
 mod given;
 mod holds;
+mod http_client;
 mod impact;
 mod options;
 mod plans;
 mod preview;
+mod probe;
 mod pure;
 mod reconcile;
 mod requests;
@@ -44,6 +46,7 @@ use crate::connector::Connector;
 use crate::connector::mock::MockTarget;
 use crate::delivery::{Host, RunState, interrupt, lock};
 use crate::fault::{Code, Fault};
+use crate::http::{Bounded, Http};
 use crate::id::{AppId, Random};
 use crate::intake::LiveApps;
 use crate::model::{Alert, LogEntry};
@@ -86,6 +89,8 @@ struct Shared {
     together: Together,
     clock: Arc<dyn Clock>,
     secrets: Option<SecretsCallback>,
+    /// The host's own HTTP client, within our bounds.
+    http: Option<Arc<dyn Http>>,
     log: Option<LogCallback>,
     alerts: Option<AlertCallback>,
     counters: watch::Counters,
@@ -120,6 +125,7 @@ impl Engine {
                 together: Together::default(),
                 clock: builder.clock,
                 secrets: builder.secrets,
+                http: builder.transport.map(|http| Arc::new(Bounded::new(http)) as Arc<dyn Http>),
                 log: builder.log,
                 alerts: builder.alerts,
                 counters: watch::Counters::default(),

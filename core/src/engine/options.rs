@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::error::Result;
+use crate::http::Http;
 use crate::model::{Alert, LogEntry, Progress};
 use crate::secret::Secret;
 use crate::time::{Clock, Period, SystemClock};
@@ -26,6 +27,7 @@ pub struct Builder {
     pub(super) path: Option<PathBuf>,
     pub(super) key: Option<[u8; 32]>,
     pub(super) secrets: Option<SecretsCallback>,
+    pub(super) transport: Option<Arc<dyn Http>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) seed: Option<u64>,
     pub(super) log: Option<LogCallback>,
@@ -41,6 +43,7 @@ impl Default for Builder {
             path: None,
             key: None,
             secrets: None,
+            transport: None,
             clock: Arc::new(SystemClock),
             seed: None,
             log: None,
@@ -71,6 +74,15 @@ impl Builder {
     #[must_use]
     pub fn secrets(mut self, secrets: SecretsCallback) -> Self {
         self.secrets = Some(secrets);
+        self
+    }
+
+    /// The HTTP client for every SCIM target and authorization server, in place of ours. `connector.tls` and `connector.proxy`
+    /// of apps are refused then, and which addresses may be called is the host's to say; the size and the depth of answers
+    /// stay bounded.
+    #[must_use]
+    pub fn transport(mut self, transport: Arc<dyn Http>) -> Self {
+        self.transport = Some(transport);
         self
     }
 

@@ -88,7 +88,7 @@ impl Engine {
         Ok(suggest(&sample, live.attributes.as_deref().unwrap_or_default()))
     }
 
-    fn live_app(&self, app: &str) -> std::result::Result<Arc<LiveApp>, Fault> {
+    pub(super) fn live_app(&self, app: &str) -> std::result::Result<Arc<LiveApp>, Fault> {
         self.shared.refresh()?;
         let (apps, _) = self.shared.apps();
         apps.values().find(|live| live.definition.app.id.as_str() == app).cloned().ok_or_else(no_app)

@@ -84,6 +84,9 @@ fn credentials_detail(known: &Credentials) -> String {
         (true, _, _, None) => "known or not needed".to_owned(),
         (true, _, _, Some(end)) => format!("known; they end at {end}"),
         (false, Some(fault), _, _) => fault.message.clone(),
+        (false, None, Some(missing), _) if missing.field.contains('.') => {
+            format!("`connector.{}` cannot be had", missing.field)
+        }
         (false, None, Some(missing), _) if known.kind == "oauth2" => {
             format!("the secret of `{}` cannot be had", missing.field)
         }

@@ -36,6 +36,11 @@ impl Place {
             || self.retry.is_some_and(|(at, wait)| wait == WaitingFor::Dependency && at > now)
     }
 
+    /// When its next attempt is, where that is still to come. What waits for the turn of a group may go any time.
+    fn next_attempt(&self, now: Timestamp) -> Option<Timestamp> {
+        self.retry.filter(|(at, wait)| *at > now && *wait != WaitingFor::Lane).map(|(at, _)| at)
+    }
+
     /// The lower goes first.
     fn class(&self) -> u8 {
         match self.operation {
@@ -59,7 +64,8 @@ impl Place {
 /// Which of a lane's requests goes first; they are given oldest first. One that is being sent keeps its place. One that
 /// cannot move, because it waits for a person, for its time or for another user's account, lets the others pass. A deletion
 /// that may still take effect is cleared up before an account is made anew; an account is made before anything is done to
-/// it; what takes access away goes before what changes or gives it, Deactivate first.
+/// it; what takes access away goes before what changes or gives it, Deactivate first. Where that has failed and waits for its
+/// next attempt, what takes memberships away does not wait for it.
 ///
 /// ```
 /// use rollkeeper::{Operation, lane::{Place, first}, model::ApprovalStatus};
@@ -70,7 +76,17 @@ impl Place {
 /// ```
 pub fn first(lane: &[Place], now: Timestamp) -> Option<usize> {
     let rank = |place: &Place| (!place.sending, place.is_blocked(now), place.class());
-    lane.iter().enumerate().min_by_key(|(index, place)| (rank(place), *index)).map(|(index, _)| index)
+    let (index, leader) = lane.iter().enumerate().min_by_key(|(index, place)| (rank(place), *index))?;
+    Some(overtaking(lane, leader, now).unwrap_or(index))
+}
+
+/// Who goes before a removal of access that waits for its next attempt: what takes memberships away and may go now, or at
+/// least sooner.
+fn overtaking(lane: &[Place], leader: &Place, now: Timestamp) -> Option<usize> {
+    let waits = leader.next_attempt(now).filter(|_| leader.reduces_access() && !leader.sending)?;
+    let others = lane.iter().enumerate().filter(|(_, place)| place.removes && !place.is_blocked(now));
+    let (sooner, index) = others.map(|(index, place)| (place.next_attempt(now), index)).min()?;
+    sooner.is_none_or(|at| at < waits).then_some(index)
 }
 
 /// Who goes beside the first of a lane, which is being sent: what takes access away does not wait for a call that gives it or
@@ -258,6 +274,27 @@ mod tests {
         assert_eq!(beside(&[sending(place(Update)), leaves], NOW), Some(1), "it goes beside what gives");
         assert_eq!(beside(&[sending(leaves), place(Deactivate)], NOW), None, "one beside another");
         assert_eq!(beside(&[sending(leaves), place(Update)], NOW), None);
+    }
+
+    #[test]
+    fn what_takes_memberships_away_does_not_wait_for_a_removal_that_failed() {
+        let leaves = Place { removes: true, ..place(Update) };
+        let until = |place: Place, at| Place { retry: Some((at, WaitingFor::Retry)), ..place };
+        let sooner = Timestamp::from_micros(LATER.as_micros() - 1);
+        for one in [Deactivate, Freeze] {
+            let failed = until(place(one), LATER);
+            assert_eq!(first(&[failed, leaves], NOW), Some(1), "before {one}");
+            let queued = Place { retry: Some((LATER, WaitingFor::Lane)), ..leaves };
+            assert_eq!(first(&[failed, queued], NOW), Some(1), "its group's turn may come");
+            assert_eq!(first(&[failed, until(leaves, LATER)], NOW), Some(0), "both wait as long");
+            assert_eq!(first(&[failed, until(leaves, sooner)], NOW), Some(1), "so that its time comes");
+            assert_eq!(first(&[until(place(one), NOW), leaves], NOW), Some(0), "{one} is due itself");
+            assert_eq!(first(&[Place { sending: true, ..failed }, leaves], NOW), Some(0), "{one} is being sent");
+            assert_eq!(first(&[failed, Place { held: true, ..leaves }], NOW), Some(0), "it waits for a person");
+            assert_eq!(first(&[failed, place(Delete)], NOW), Some(0), "a deletion waits for {one}");
+        }
+        assert_eq!(first(&[until(leaves, LATER), until(leaves, sooner)], NOW), Some(1));
+        assert_eq!(first(&[until(place(Create), LATER), leaves], NOW), Some(0), "there is no account");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! An app: one target and how to provision it, as data. Keys and their meaning: `core/docs/documents.md`.
 
 use super::{
-    Auth, BrakeSettings, BreakerSettings, MatchingDefinition, Rate, ReconcileSettings, RetryPolicy, Settle, Timeouts,
+    Auth, BrakeSettings, BreakerSettings, MatchingDefinition, Proxy, Rate, ReconcileSettings, RetryPolicy,
+    SecretSource, Settle, Timeouts, Tls,
 };
 use crate::id::AppId;
 use crate::operation::Operation;
@@ -103,7 +104,7 @@ impl App {
     /// How many members of a group are changed by one call at the most.
     pub fn members_per_call(&self) -> u32 {
         let given = match &self.connector {
-            ConnectorDefinition::Scim(definition) => definition.features.members_per_patch,
+            ConnectorDefinition::Scim(definition) => definition.members_per_patch(),
             ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => None,
         };
         given.unwrap_or(100)
@@ -163,6 +164,22 @@ pub struct ScimDefinition {
     /// Whether addresses in private networks may be called.
     #[serde(default, skip_serializing_if = "is_default")]
     pub allow_private_addresses: bool,
+    /// How TLS is spoken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tls: Tls,
+    /// The proxy through which connections go; none where it is left out, whatever the environment says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+}
+
+impl ScimDefinition {
+    /// Every secret that it needs, by the name of its field in the definition.
+    pub fn secrets(&self) -> Vec<(String, &SecretSource)> {
+        let auth = self.auth.iter().flat_map(Auth::sources).map(|(field, source)| (field.to_owned(), source));
+        let key = self.tls.private_key.iter().map(|source| ("tls.private_key".to_owned(), source));
+        let password = self.proxy.iter().filter_map(|proxy| proxy.password.as_ref());
+        auth.chain(key).chain(password.map(|source| ("proxy.password".to_owned(), source))).collect()
+    }
 }
 
 /// What a SCIM target is known to do; what is left out is tried and learnt.
@@ -212,6 +229,21 @@ pub struct ScimFeatures {
     /// Whether the target refuses a second account with the same `userName`; it is taken to where this is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_user_name: Option<bool>,
+    /// What filters find; the list is looked through where they do not find all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filters: Option<Filters>,
+}
+
+/// What filters find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filters {
+    /// What is asked for, in any letter case (RFC 7643 §4.1.1).
+    AnyCase,
+    /// What is asked for to the letter alone.
+    ExactCase,
+    /// Nothing.
+    None,
 }
 
 /// How one gets from page to page of a list.

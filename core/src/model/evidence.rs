@@ -277,6 +277,9 @@ pub struct Explanation {
     /// What the app's target turned out to take in another way, under the names of `connector.features`.
     #[serde(skip_serializing_if = "Attributes::is_empty")]
     pub learnt: Attributes,
+    /// What taught each of that: `probe`, or `use`.
+    #[serde(skip_serializing_if = "Attributes::is_empty")]
+    pub learnt_by: Attributes,
 }
 
 /// One step from the user's record to the account.

@@ -63,7 +63,7 @@ pub struct RetryOverride {
 }
 
 /// How many calls the target may be sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rate {
     /// Calls a second; unlimited where it is left out.

@@ -40,9 +40,6 @@ pub struct Profile {
     /// How many together.
     #[serde(default)]
     pub burst: Option<Known>,
-    /// How many members of a group one PATCH may add or remove.
-    #[serde(default)]
-    pub members_per_patch: Option<Known>,
     /// Attributes without which they make no account.
     #[serde(default)]
     pub required: Option<Known>,
@@ -97,6 +94,12 @@ impl ScimDefinition {
         self.profile.as_deref().and_then(Profile::of_name)
     }
 
+    /// How many members one PATCH changes at the most, as the definition says, or as its profile does.
+    pub(crate) fn members_per_patch(&self) -> Option<u32> {
+        let known = || self.known_profile()?.features.get("members_per_patch")?.value.as_u64();
+        self.features.members_per_patch.or_else(|| known().and_then(|most| u32::try_from(most).ok()))
+    }
+
     /// The features with those of the profile where the definition says nothing.
     pub fn effective_features(&self) -> ScimFeatures {
         let Some(profile) = self.known_profile() else { return self.features.clone() };
@@ -110,20 +113,22 @@ impl ScimDefinition {
 }
 
 impl App {
-    /// How many calls the target may be sent: as the app says, or as its profile does where the app says nothing.
-    pub fn effective_rate(&self) -> &Rate {
-        match &self.connector {
-            ConnectorDefinition::Scim(scim) if self.rate == Rate::default() => {
-                scim.known_profile().and_then(|profile| profile.rate.as_ref()).unwrap_or(&self.rate)
-            }
-            _ => &self.rate,
-        }
+    /// How many calls the target may be sent: what the app leaves out is as its profile says. The profile's `burst` belongs to
+    /// its own rate.
+    pub fn effective_rate(&self) -> Rate {
+        let known = match &self.connector {
+            ConnectorDefinition::Scim(scim) => scim.known_profile().and_then(|profile| profile.rate.as_ref()),
+            ConnectorDefinition::Mock { .. } | ConnectorDefinition::Custom { .. } => None,
+        };
+        let Some(known) = known.filter(|_| self.rate.per_second.is_none()) else { return self.rate };
+        Rate { per_second: known.per_second, burst: self.rate.burst.or(known.burst), ..self.rate }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::MemberRemoval;
 
     #[test]
     fn every_profile_loads_and_everything_in_it_has_a_source() {
@@ -135,7 +140,6 @@ mod tests {
                 &profile.requests_per_minute,
                 &profile.requests_per_hour,
                 &profile.burst,
-                &profile.members_per_patch,
                 &profile.required,
                 &profile.removal,
                 &profile.quirks,
@@ -150,26 +154,80 @@ mod tests {
         }
     }
 
+    fn app(profile: &str, more: &Value) -> App {
+        let mut document = serde_json::json!({"id": "crm", "connector":
+            {"kind": "scim", "base_url": "https://crm.example.com", "profile": profile}});
+        document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        if let Some(features) = more.get("features") {
+            document["connector"]["features"] = features.clone();
+            document.as_object_mut().unwrap().remove("features");
+        }
+        serde_json::from_value(document).unwrap()
+    }
+
+    fn features(app: &App) -> ScimFeatures {
+        match &app.connector {
+            ConnectorDefinition::Scim(scim) => scim.effective_features(),
+            _ => ScimFeatures::default(),
+        }
+    }
+
+    /// Profile, page, requests in a second, together, members in one PATCH, how they are removed, what is required.
+    type Row = (&'static str, Option<u32>, Option<f64>, Option<u32>, u32, Option<MemberRemoval>, &'static str);
+
+    const TABLE: [Row; 13] = [
+        ("rfc", Some(100), None, None, 100, None, ""),
+        ("entra", Some(100), Some(25.0), None, 100, None, ""),
+        ("okta", Some(100), None, None, 100, None, ""),
+        (
+            "aws",
+            Some(100),
+            None,
+            None,
+            100,
+            Some(MemberRemoval::Values),
+            "userName name.givenName name.familyName displayName",
+        ),
+        ("slack", Some(1000), Some(3.0), Some(20), 100, None, "userName emails"),
+        ("salesforce", None, None, None, 100, None, "userName entitlements"),
+        ("github", Some(100), Some(1000.0 / 3600.0), None, 1000, None, "userName displayName emails"),
+        ("gitlab", Some(20), None, None, 100, None, "userName emails name"),
+        ("atlassian", Some(100), None, None, 100, None, ""),
+        ("zoom", Some(100), Some(1.0), None, 100, None, "userName emails"),
+        ("databricks", Some(100), None, None, 100, None, ""),
+        ("snowflake", None, None, None, 100, None, ""),
+        ("servicenow", None, None, None, 100, None, ""),
+    ];
+
     #[test]
-    fn what_an_app_says_goes_before_its_profile() {
-        let app = |more: Value| -> App {
-            let mut document = serde_json::json!({"id": "crm", "connector":
-                {"kind": "scim", "base_url": "https://crm.example.com", "profile": "slack"}});
-            document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-            serde_json::from_value(document).unwrap()
-        };
-        let usual = app(serde_json::json!({}));
-        assert_eq!((usual.effective_rate().per_second, usual.effective_rate().burst), (Some(3.0), Some(20)));
-        let own = app(serde_json::json!({"rate": {"per_second": 9.0}}));
-        assert_eq!(own.effective_rate().per_second, Some(9.0));
-        let scim = |page: Option<u32>| ScimDefinition {
-            base_url: String::new(),
-            profile: Some("slack".to_owned()),
-            auth: None,
-            features: ScimFeatures { page_size: page, ..ScimFeatures::default() },
-            allow_private_addresses: false,
-        };
-        assert_eq!(scim(None).effective_features().page_size, Some(1000));
-        assert_eq!(scim(Some(7)).effective_features().page_size, Some(7));
+    fn what_a_profile_says_holds_where_the_app_says_nothing() {
+        assert_eq!(TABLE.len(), profiles().len());
+        for (name, page, per_second, burst, members, removal, required) in TABLE {
+            let app = app(name, &serde_json::json!({}));
+            let (features, rate) = (features(&app), app.effective_rate());
+            assert_eq!((features.page_size, features.member_removal), (page, removal), "{name}");
+            assert_eq!((rate.per_second, rate.burst, rate.concurrency), (per_second, burst, 4), "{name}");
+            assert_eq!(app.members_per_call(), members, "{name}");
+            let all: Vec<&str> = Profile::of_name(name).unwrap().required().collect();
+            assert_eq!(all.join(" "), required, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_app_says_goes_before_each_profile() {
+        let own = serde_json::json!({"rate": {"per_second": 9.0, "concurrency": 2},
+            "features": {"page_size": 7, "members_per_patch": 5, "member_removal": "filter"}});
+        for (name, ..) in TABLE {
+            let app = app(name, &own);
+            let (features, rate) = (features(&app), app.effective_rate());
+            assert_eq!((features.page_size, features.member_removal), (Some(7), Some(MemberRemoval::Filter)), "{name}");
+            assert_eq!((rate.per_second, rate.burst, rate.concurrency), (Some(9.0), None, 2), "{name}");
+            assert_eq!(app.members_per_call(), 5, "{name}");
+        }
+        // What the app leaves out of a part stays as the profile has it.
+        let part = app("slack", &serde_json::json!({"rate": {"concurrency": 2}, "features": {"members_per_patch": 5}}));
+        let rate = part.effective_rate();
+        assert_eq!((rate.per_second, rate.burst, rate.concurrency), (Some(3.0), Some(20), 2));
+        assert_eq!((features(&part).page_size, part.members_per_call()), (Some(1000), 5));
     }
 }

@@ -231,7 +231,7 @@ fn fault(text: &str, path: &str) -> Fault {
         let help =
             if near.is_empty() && !names.is_empty() { format!("; it may have {}", listed(&names)) } else { near };
         Fault::new(Code::UnknownKey, format!("{place} has an unknown key `{key}`{help}"))
-    } else if SECRETS.iter().any(|field| path.strip_suffix(field).is_some_and(|before| before.ends_with("auth."))) {
+    } else if is_secret(path) {
         let message = format!(
             "{place} must say where the secret is had from, as {{\"secret\": \"name\"}}; the secret itself does not belong here"
         );
@@ -269,6 +269,12 @@ fn fault(text: &str, path: &str) -> Fault {
 
 /// Fields that say where a secret is had from.
 const SECRETS: [&str; 5] = ["token", "password", "client_secret", "private_key", "refresh_token"];
+
+/// Whether a secret's source stands at the place.
+fn is_secret(path: &str) -> bool {
+    let before = SECRETS.iter().find_map(|field| path.strip_suffix(field));
+    before.is_some_and(|before| ["auth.", "tls.", "proxy."].iter().any(|part| before.ends_with(part)))
+}
 
 const OPERATIONS: [&str; 7] = ["create", "update", "deactivate", "activate", "freeze", "unfreeze", "delete"];
 

@@ -37,7 +37,7 @@ mod tests {
     const FAST: Option<Period> = Some(Period::from_micros(50));
 
     fn depth_of(gate: &Gate, rate: &Rate, call_time: Option<Period>) -> usize {
-        depth(gate, Pace { rate, breaker: &BreakerSettings::default() }, call_time)
+        depth(gate, Pace { rate: *rate, breaker: &BreakerSettings::default() }, call_time)
     }
 
     #[test]

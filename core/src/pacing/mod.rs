@@ -95,7 +95,7 @@ pub(crate) struct Pause {
 /// What an app's definition says about its pace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace<'a> {
-    pub(crate) rate: &'a Rate,
+    pub(crate) rate: Rate,
     pub(crate) breaker: &'a BreakerSettings,
 }
 
@@ -133,11 +133,17 @@ impl Health {
                 | Code::Timeout
                 | Code::TargetFailed
                 | Code::TlsFailed
+                | Code::ProxyFailed
                 | Code::InvalidAnswer
                 | Code::ConnectorFailed),
             ) => Self::Bad(code, error.retry_after),
             _ => Self::Good,
         }
+    }
+
+    /// Whether what we prove ourselves by, or whom we trust, may have been changed meanwhile.
+    pub(crate) fn doubts_credentials(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Bad(Code::TlsFailed | Code::ProxyFailed, _))
     }
 }
 
@@ -166,11 +172,11 @@ pub(crate) fn admit(gate: &Gate, pace: Pace<'_>, out: u32, now: Timestamp) -> Ad
     if let Some(until) = bucket::asked_until(gate, now) {
         return closed(WaitingFor::Rate, Some(until));
     }
-    let gate = bucket::filled(gate, pace.rate, now);
+    let gate = bucket::filled(gate, &pace.rate, now);
     let probes = gate.pause.is_some();
-    let most = if probes { 1 } else { bucket::concurrency(&gate, pace.rate) };
+    let most = if probes { 1 } else { bucket::concurrency(&gate, &pace.rate) };
     let left = most.saturating_sub(out);
-    let room = left.min(bucket::room(&gate, pace.rate));
+    let room = left.min(bucket::room(&gate, &pace.rate));
     if room > 0 {
         return Admission { room, closed: None, opens_at: Some(now), probes };
     }
@@ -179,12 +185,12 @@ pub(crate) fn admit(gate: &Gate, pace: Pace<'_>, out: u32, now: Timestamp) -> Ad
         let wait = probes.then_some(WaitingFor::Breaker);
         return Admission { room, closed: wait, opens_at: None, probes };
     }
-    closed(WaitingFor::Rate, Some(bucket::next_at(&gate, pace.rate)))
+    closed(WaitingFor::Rate, Some(bucket::next_at(&gate, &pace.rate)))
 }
 
 /// The gate after so many calls were begun.
 pub(crate) fn begin(gate: &Gate, pace: Pace<'_>, calls: u32, now: Timestamp) -> Gate {
-    bucket::taken(gate, pace.rate, calls, now)
+    bucket::taken(gate, &pace.rate, calls, now)
 }
 
 /// What came of an answer besides another state.

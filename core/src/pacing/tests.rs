@@ -33,7 +33,7 @@ impl Target {
     }
 
     fn pace(&self) -> Pace<'_> {
-        Pace { rate: &self.rate, breaker: &self.breaker }
+        Pace { rate: self.rate, breaker: &self.breaker }
     }
 
     fn admit(&self, out: u32) -> Admission {

@@ -173,7 +173,8 @@ fn spelling(object: &Attributes, name: &str) -> Option<String> {
     object.keys().find(|key| same_name(key, name)).cloned()
 }
 
-fn member_mut<'a>(object: &'a mut Attributes, name: &str) -> Option<&'a mut Value> {
+/// The member of that name, in any letter case, to be changed.
+pub(crate) fn member_mut<'a>(object: &'a mut Attributes, name: &str) -> Option<&'a mut Value> {
     let name = spelling(object, name)?;
     object.get_mut(&name)
 }

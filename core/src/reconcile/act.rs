@@ -1,6 +1,6 @@
 //! What each reaction does, in one transaction with the note that it was done.
 
-use super::compare::{ACTIVE, FROZEN, as_seen, is_later, is_superseded};
+use super::item::{ACTIVE, FROZEN, as_seen, is_later, is_superseded};
 use super::subject::{Subject, status_of};
 use super::update::wanted;
 use crate::delivery::hold;
@@ -162,7 +162,7 @@ impl Acting<'_> {
     fn split(&self, item: &PlanItem, seen: &TargetAccount, is_frozen: bool) -> (Vec<Operation>, Vec<Change>) {
         let mut operations = Vec::new();
         let mut changes = Vec::new();
-        let switches = super::compare::switches(self.live, seen, is_frozen);
+        let switches = super::item::switches(self.live, seen, is_frozen);
         for change in &item.changes {
             match change.path.as_str() {
                 ACTIVE if switches.contains(change) => operations.push(Operation::Activate),

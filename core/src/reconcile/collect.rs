@@ -94,6 +94,7 @@ impl Work<'_> {
     /// Reads page after page until the listing is over, or the work is stopped.
     pub(super) fn collect(&mut self) -> Result<(), Fault> {
         let mut seen = self.seen_before()?;
+        let mut began_anew = false;
         while self.row.shown.state == State::Collecting && !self.is_stopped() {
             let live = self.live()?;
             if self.row.definition.as_deref() != Some(definition_mark(&live)?.as_str()) {
@@ -118,6 +119,12 @@ impl Work<'_> {
             }
             match self.ask(&live)? {
                 Asked::Page(page) => self.store(&live, &mut seen, &page)?,
+                // A listing whose place the target lost begins anew, once: what was staged of the other may not go with it.
+                Asked::Failed(fault) if fault.code == Code::CursorExpired && !began_anew => {
+                    began_anew = true;
+                    self.begin_anew()?;
+                    seen = Seen::default();
+                }
                 Asked::Failed(fault) => return self.fail(fault),
                 Asked::Stopped => return Ok(()),
             }

@@ -1,6 +1,6 @@
 //! The items of memberships: what is said of one, and what follows.
 
-use super::compare::Builder;
+use super::item::Builder;
 use super::subject::Subject;
 use crate::fault::{Code, Fault};
 use crate::intake::membership_print;

@@ -1,7 +1,7 @@
 //! Memberships of groups, three ways: what grants ask for, what we gave, and what the target shows. Each that is told or acted
 //! on becomes an item of the plan.
 
-use super::compare::Builder;
+use super::item::Builder;
 use super::{Work, read, write_ahead};
 use crate::connector::{Connector, ConnectorError, Outcome};
 use crate::delivery::ask;

@@ -9,6 +9,8 @@ mod changes;
 mod collect;
 mod commit;
 mod compare;
+mod item;
+mod judge;
 mod known;
 mod look;
 mod member_acts;

@@ -1,7 +1,7 @@
 //! Release: a second person lets through what the brake holds of exactly one plan, once.
 
-use super::compare::is_confirmed_item;
 use super::definition_mark;
+use super::judge::is_confirmed_item;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApps, log_step, plan_digest};

@@ -1,6 +1,7 @@
 //! Review: a person decides what is done about one item. The brake is asked again, and the plan has another digest.
 
-use super::compare::{Builder, is_confirmed_item, settings};
+use super::item::{Builder, settings};
+use super::judge::is_confirmed_item;
 use super::member_items::found_of;
 use super::release::{same_definition, same_item};
 use super::sources::Seeker;

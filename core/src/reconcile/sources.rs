@@ -3,7 +3,7 @@
 
 use super::collect::id_of;
 use super::{Work, read};
-use crate::analysis::{Records, Scratch};
+use crate::analysis::{Piece, Records, Scratch, Visit, VisitPiece};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId, UserId};
@@ -17,7 +17,6 @@ use std::collections::HashMap;
 /// How many rows are read at once.
 const PAGE: u32 = 500;
 
-type Visit<'v> = dyn FnMut(u64, &[u8]) -> Result<(), Fault> + 'v;
 type Again<'v> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'v;
 
 /// The users who are in the directory. A place is that of the id among those read.
@@ -39,9 +38,13 @@ pub(super) struct Staged<'h> {
     id: RequestId,
     key: UserKey,
     pages: u64,
-    /// The page that was read last.
-    page: (u64, Vec<u8>),
+    /// The pages that were read last, by their numbers, the newest first.
+    open: Vec<(u64, Vec<u8>)>,
 }
+
+/// How many bytes of pages stay open: accounts that are looked at together mostly stand on few pages, and to open one costs as
+/// much as to read all that is on it.
+const OPEN: usize = 4 << 20;
 
 /// Ids by their places, in scratch: a place is where the id begins. So what is read again costs no memory.
 struct Ids {
@@ -108,9 +111,10 @@ impl Records for StoredUsers<'_> {
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
         let id = self.ids.at(place)?;
-        let stored = read(self.host, |tx| tx.user(&id))?;
+        let stored = read(self.host, |tx| tx.record(&id))?;
         let gone = || Fault::new(Code::ItemChanged, "a user was erased while the target was compared");
-        visit(&bytes(&stored.ok_or_else(gone)?.user.record))
+        let damaged = || Fault::new(Code::StoreDamaged, "a user's record cannot be opened any more");
+        visit(&stored.ok_or_else(gone)?.json.ok_or_else(damaged)?)
     }
 }
 
@@ -171,10 +175,13 @@ fn link(row: &AccountRow) -> Value {
     })
 }
 
+/// About how many bytes of a page are shown at once.
+const PIECE: usize = 64 << 10;
+
 impl<'h> Staged<'h> {
     pub(super) fn new(work: &Work<'h>) -> Self {
         let (host, id, key) = (work.host, work.row.shown.id.clone(), work.key.clone());
-        Self { host, id, key, pages: work.row.shown.pages, page: (0, Vec::new()) }
+        Self { host, id, key, pages: work.row.shown.pages, open: Vec::new() }
     }
 
     /// How many pages there are.
@@ -184,37 +191,60 @@ impl<'h> Staged<'h> {
 
     /// The accounts of a page; those that cannot be read are left out.
     pub(super) fn accounts(&mut self, number: u64) -> Result<Vec<TargetAccount>, Fault> {
-        self.turn_to(number)?;
-        let lines = lines(&self.page.1).map(|(_, line)| line);
+        let lines = lines(self.page(number)?).map(|(_, line)| line);
         Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 
-    fn turn_to(&mut self, number: u64) -> Result<(), Fault> {
-        if self.page.0 != number {
-            let page = read(self.host, |tx| tx.page(&self.id, &self.key, number))?;
-            let gone = || Fault::new(Code::Cancelled, "what was collected is gone");
-            self.page = (number, page.ok_or_else(gone)?);
+    /// The lines of a page.
+    fn page(&mut self, number: u64) -> Result<&[u8], Fault> {
+        let gone = || Fault::new(Code::Cancelled, "what was collected is gone");
+        match self.open.iter().position(|(open, _)| *open == number) {
+            Some(at) => self.open.get_mut(..=at).into_iter().for_each(|newer| newer.rotate_right(1)),
+            None => {
+                let page = read(self.host, |tx| tx.page(&self.id, &self.key, number))?;
+                self.open.insert(0, (number, page.ok_or_else(gone)?));
+                let mut bytes = 0;
+                let fits = self.open.iter().take_while(|(_, page)| {
+                    bytes += page.len();
+                    bytes <= OPEN
+                });
+                let fit = fits.count().max(1);
+                self.open.truncate(fit);
+            }
         }
-        Ok(())
+        self.open.first().map(|(_, page)| page.as_slice()).ok_or_else(gone)
     }
 }
 
 impl Records for Staged<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        self.pieces(&mut |piece| (piece.split)(piece.text, piece.place, visit))
+    }
+
+    fn pieces(&mut self, visit: &mut VisitPiece<'_>) -> Result<(), Fault> {
         for number in 1..=self.pages {
-            self.turn_to(number)?;
-            for (at, line) in lines(&self.page.1) {
-                visit(number << 32 | at as u64, line)?;
+            let page = self.page(number)?;
+            let mut at = 0;
+            while let Some(rest) = page.get(at..).filter(|rest| !rest.is_empty()) {
+                let end = rest.iter().skip(PIECE).position(|byte| *byte == b'\n');
+                let (text, _) = rest.split_at(end.map_or(rest.len(), |end| PIECE + end + 1));
+                visit(Piece { place: number << 32 | at as u64, text, split: split_lines })?;
+                at += text.len();
             }
         }
         Ok(())
     }
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
-        self.turn_to(place >> 32)?;
-        let line = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| line_at(&self.page.1, at));
+        let page = self.page(place >> 32)?;
+        let line = usize::try_from(place & u64::from(u32::MAX)).ok().and_then(|at| line_at(page, at));
         visit(line.ok_or_else(|| Fault::new(Code::Internal, "there is no account at this place"))?)
     }
+}
+
+/// Shows the lines of a page that begins at that place.
+fn split_lines(page: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fault> {
+    lines(page).try_for_each(|(at, line)| visit(place + at as u64, line))
 }
 
 impl Work<'_> {
@@ -222,8 +252,7 @@ impl Work<'_> {
     pub(super) fn each_listed(&self, visit: &mut dyn FnMut(&str)) -> Result<(), Fault> {
         let mut staged = Staged::new(self);
         for number in 1..=staged.pages {
-            staged.turn_to(number)?;
-            lines(&staged.page.1).filter_map(|(_, line)| id_of(line)).for_each(|id| visit(&id));
+            lines(staged.page(number)?).filter_map(|(_, line)| id_of(line)).for_each(|id| visit(&id));
         }
         Ok(())
     }
@@ -248,7 +277,7 @@ impl<'h> Seeker<'h> {
         let pages = self.staged.pages();
         for _ in 0..=pages {
             if let Some(at) = self.places.get(id) {
-                let line = line_at(&self.staged.page.1, *at);
+                let line = line_at(self.staged.page(self.number)?, *at);
                 if let Some(found) = line.and_then(|line| serde_json::from_slice(line).ok()) {
                     return Ok(Some(found));
                 }
@@ -258,8 +287,7 @@ impl<'h> Seeker<'h> {
             }
             self.number = self.number % pages + 1;
             self.places.clear();
-            self.staged.turn_to(self.number)?;
-            for (at, line) in lines(&self.staged.page.1) {
+            for (at, line) in lines(self.staged.page(self.number)?) {
                 if let Some(id) = id_of(line) {
                     self.places.entry(id.into_owned()).or_insert(at);
                 }
@@ -283,9 +311,4 @@ fn lines(page: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         (here, line)
     });
     lines.filter(|(_, line)| !line.is_empty())
-}
-
-fn bytes(record: &crate::value::Attributes) -> Vec<u8> {
-    // Records have text keys alone and always have a JSON form.
-    serde_json::to_vec(record).unwrap_or_default()
 }

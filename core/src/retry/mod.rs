@@ -62,7 +62,8 @@ pub fn after_failure(facts: &Facts<'_>, failure: &ConnectorError, jitter: u64) -
     });
     let blameless = without_token
         || matches!(code, Some(Code::RateLimited | Code::Cancelled))
-        || (failure.outcome == Outcome::NotApplied && matches!(code, Some(Code::Unreachable | Code::TlsFailed)));
+        || (failure.outcome == Outcome::NotApplied
+            && matches!(code, Some(Code::Unreachable | Code::TlsFailed | Code::ProxyFailed)));
     if blameless && code.is_none_or(|code| !facts.policy.by_code.contains_key(code.name())) {
         policy.cap = policy.cap.min(LONGEST_BLAMELESS);
     }

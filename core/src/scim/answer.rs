@@ -4,7 +4,7 @@
 use super::schema::{self, ENTERPRISE_USER};
 use super::strict;
 use crate::connector::TargetAccount;
-use crate::path::{is_multi_valued, member};
+use crate::path::{is_multi_valued, member, member_mut};
 use crate::value::Attributes;
 use serde_json::{Value, json};
 
@@ -35,25 +35,27 @@ pub(super) fn account(mut resource: Attributes) -> Option<TargetAccount> {
 /// A page of a listing as the target gave it.
 pub(super) struct Rows {
     pub(super) accounts: Vec<TargetAccount>,
+    /// How many rows it has, where only some of them were kept too.
+    pub(super) shown: u64,
     pub(super) total: Option<u64>,
     pub(super) next_cursor: Option<String>,
 }
 
 /// Reads a list response (RFC 7644 §3.4.2). `None` where the body is none, or a row has no id: half a page is not a page.
 pub(super) fn rows(body: &[u8]) -> Option<Rows> {
-    let Value::Object(object) = strict::read(body)? else { return None };
+    let Value::Object(mut object) = strict::read(body)? else { return None };
     let total = member(&object, "totalResults").and_then(|total| match total {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),
     });
-    let found = match member(&object, "Resources") {
+    let found = match member_mut(&mut object, "Resources").map(Value::take) {
         None | Some(Value::Null) => {
             // Without either key this is something else, such as an error with a status of success.
             total?;
             Vec::new()
         }
-        Some(Value::Array(found)) => found.clone(),
-        Some(single @ Value::Object(_)) => vec![single.clone()],
+        Some(Value::Array(found)) => found,
+        Some(single @ Value::Object(_)) => vec![single],
         Some(_) => return None,
     };
     let accounts = found.into_iter().map(|row| match row {
@@ -61,7 +63,9 @@ pub(super) fn rows(body: &[u8]) -> Option<Rows> {
         _ => None,
     });
     let next_cursor = member(&object, "nextCursor").and_then(Value::as_str).filter(|cursor| !cursor.is_empty());
-    Some(Rows { accounts: accounts.collect::<Option<Vec<_>>>()?, total, next_cursor: next_cursor.map(str::to_owned) })
+    let accounts = accounts.collect::<Option<Vec<_>>>()?;
+    let shown = u64::try_from(accounts.len()).unwrap_or(u64::MAX);
+    Some(Rows { accounts, shown, total, next_cursor: next_cursor.map(str::to_owned) })
 }
 
 fn text_or_number(value: Value) -> Option<String> {

@@ -75,7 +75,7 @@ impl PathChange {
         is_text.then(|| Self { kind: ChangeKind::Replace, value: Some(Value::from("")), ..self.clone() })
     }
 
-    fn apply(&self, resource: &mut Attributes) {
+    pub(super) fn apply(&self, resource: &mut Attributes) {
         self.kind.apply(&self.path, self.value.as_ref(), resource);
     }
 

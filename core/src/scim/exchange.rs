@@ -58,6 +58,16 @@ impl Exchange {
         Self { http, base, authorization, timeout, knowledge, takes_scim_json: AtomicBool::new(false) }
     }
 
+    /// An exchange with the same target over another client, which knows no more than the definition says.
+    pub(super) fn over(&self, http: Arc<dyn Http>) -> Self {
+        let knowledge = self.knowledge.unlearnt();
+        Self::new(http, self.base.clone(), Arc::clone(&self.authorization), self.timeout, knowledge)
+    }
+
+    pub(super) fn http(&self) -> Arc<dyn Http> {
+        Arc::clone(&self.http)
+    }
+
     /// Reads. Every failure leaves the target as it was.
     pub(super) fn get(&self, url: &str) -> Result<Response, ConnectorError> {
         self.send(Method::Get, url, None)

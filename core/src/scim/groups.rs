@@ -81,6 +81,11 @@ pub(super) fn page(
     Ok((groups, (!is_end).then_some(next)))
 }
 
+/// Whether the body is a list of groups.
+pub(super) fn is_list(body: &[u8]) -> bool {
+    rows(body).is_some()
+}
+
 /// The rows of a list response, and how many the target counts.
 fn rows(body: &[u8]) -> Option<(Vec<Attributes>, Option<u64>)> {
     let Value::Object(object) = strict::read(body)? else { return None };
@@ -123,7 +128,7 @@ fn groups(rows: &[Attributes], shown: Shown) -> Option<Vec<Attributes>> {
 }
 
 /// The ids of the accounts in a group; groups in it are left out.
-fn members(members: Option<&Value>) -> Option<Vec<String>> {
+pub(super) fn members(members: Option<&Value>) -> Option<Vec<String>> {
     let elements = match members {
         None | Some(Value::Null) => &[],
         Some(Value::Array(elements)) => elements.as_slice(),

@@ -12,6 +12,9 @@ use crate::value::Reader;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+/// An account of more text than that is no usual one, and is not copied.
+const LARGEST_ACCOUNT: usize = 1024 * 1024;
+
 /// A page as text, and what it says besides.
 #[derive(Default)]
 pub(super) struct Lines<'b> {
@@ -73,6 +76,9 @@ impl<'b> Lines<'b> {
         reader.elements(at, |reader, at| {
             attributes.clear();
             let (end, account) = resource(reader, at, &mut shape, &mut attributes, read)?;
+            if attributes.len() > LARGEST_ACCOUNT {
+                return None;
+            }
             self.rows += 1;
             let (_, id) = account.external_id.as_ref()?;
             if !self.ids.contains(id) {

@@ -2,7 +2,7 @@
 //! counts as whole only where it ended cleanly with at least as many rows as the target says there are.
 
 use super::answer::{self, Rows};
-use super::exchange::{Exchange, failure, unreadable};
+use super::exchange::{Exchange, failure, scim_type, unreadable};
 use super::lines::{self, Lines};
 use crate::connector::{AttributeSelection, ConnectorError, Outcome, Page, PageLines, TargetAccount};
 use crate::fault::Code;
@@ -111,8 +111,7 @@ struct Said {
 }
 
 fn of_rows(rows: Rows) -> (Vec<TargetAccount>, Said) {
-    let Rows { accounts, total, next_cursor } = rows;
-    let row_count = count(&accounts);
+    let Rows { accounts, shown: row_count, total, next_cursor } = rows;
     let accounts = distinct(accounts);
     let digest = digest(accounts.iter().map(|account| account.external_id.as_str()));
     let said = Said { rows: row_count, distinct: count(&accounts), digest, total, next_cursor };
@@ -202,6 +201,14 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
         200..=299 => Ok(Fetched::Rows(response.body)),
         400 | 404 if cursor.own.is_none() && cursor.total.is_some_and(|total| cursor.start > total) => {
             Ok(Fetched::PastTheEnd)
+        }
+        // What is asked for by it is gone, and with it the listing (RFC 9865 §2.1).
+        400..=499
+            if cursor.own.as_deref().is_some_and(|own| !own.is_empty())
+                && matches!(scim_type(&response), Some("expiredCursor" | "invalidCursor")) =>
+        {
+            let message = "the target does not take its own cursor any more";
+            Err(ConnectorError::new(Outcome::Rejected, Code::CursorExpired.name(), message))
         }
         // Some targets break on the paging parameters themselves.
         400 | 500 if cursor.pages == 0 => {

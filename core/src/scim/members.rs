@@ -2,6 +2,7 @@
 //! neither by PUT nor by `replace`, and `members` is never removed without saying whose: both would put out everybody else.
 
 use super::exchange::{Exchange, failure, is_missing, scim_type};
+use super::groups;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
 use crate::http::{Method, Response};
@@ -31,17 +32,22 @@ pub(super) fn change(
 }
 
 /// The operation that adds members.
-fn addition(add: &[String]) -> Value {
+pub(super) fn addition(add: &[String]) -> Value {
     json!([{"op": "add", "path": "members", "value": values(add)}])
 }
 
 /// The operations that remove members, each naming whom.
-fn removals(form: MemberRemoval, remove: &[String]) -> Value {
+pub(super) fn removals(form: MemberRemoval, remove: &[String]) -> Value {
     let path = |id: &String| json!({"op": "remove", "path": format!("members[value eq {}]", Value::from(id.as_str()))});
     match form {
         MemberRemoval::Filter => remove.iter().map(path).collect(),
         MemberRemoval::Values => json!([{"op": "remove", "path": "members", "value": values(remove)}]),
     }
+}
+
+/// The message with these operations.
+pub(super) fn message(operations: &Value) -> Value {
+    json!({"schemas": [PATCH], "Operations": operations})
 }
 
 fn values(ids: &[String]) -> Value {
@@ -55,8 +61,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn patch(&self, operations: &Value) -> Result<Response, ConnectorError> {
-        let body = json!({"schemas": [PATCH], "Operations": operations});
-        self.exchange.send(Method::Patch, &self.url, Some(&body))
+        self.exchange.send(Method::Patch, &self.url, Some(&message(operations)))
     }
 
     fn add(&self, add: &[String]) -> Result<(), ConnectorError> {
@@ -98,12 +103,26 @@ impl Call<'_> {
         }
         let separator = if self.url.contains('?') { '&' } else { '?' };
         match self.exchange.get(&format!("{}{separator}excludedAttributes=members", self.url)) {
-            Ok(group) if is_missing(&group) => {
+            Ok(group) if is_missing(&group) => self.missing(),
+            Ok(_) => error,
+            // Where that cannot be found out now, it is asked again.
+            Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
+        }
+    }
+
+    /// The group is not shown. A target that hides all of its groups, as one does that takes away the right to see them, says
+    /// the same of each: it is believed where it shows that it has groups, or has none, and says so.
+    fn missing(&self) -> ConnectorError {
+        match self.exchange.get(&self.exchange.base.endpoint("Groups", &[("count", "1")])) {
+            Ok(list) if is_done(&list) && groups::is_list(&list.body) => {
                 let message = "the group does not exist at the target";
                 ConnectorError::new(Outcome::Rejected, Code::GroupMissing.name(), message)
             }
-            Ok(_) => error,
-            // Where that cannot be found out now, it is asked again.
+            Ok(_) => {
+                let message = "the target shows no groups at all, so that whether this one is gone is not known; \
+                               where it lost the right to see them, give it back";
+                ConnectorError::new(Outcome::NotApplied, Code::GroupsHidden.name(), message)
+            }
             Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
         }
     }

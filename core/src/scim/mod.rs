@@ -13,6 +13,7 @@ mod listing;
 mod members;
 mod parts;
 mod patience;
+mod probe;
 mod request;
 mod schema;
 mod search;
@@ -27,12 +28,14 @@ use crate::connector::{
 };
 use crate::fault::{Code, Fault};
 use crate::http::{Authorization, FixedAuthorization, Http, Method, Response};
-use crate::model::{MemberRemoval, ScimDefinition, TargetDescription};
+use crate::model::{ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
 use crate::time::Period;
 use crate::value::{Attributes, fold_case};
 pub use lessons::Memory;
+pub(crate) use lessons::with_lessons;
+pub use probe::Probed;
 pub(crate) use request::requests;
 
 use body::PathChange;
@@ -75,7 +78,6 @@ const PAGE_SIZE: u32 = 100;
 pub struct ScimConnector {
     exchange: Exchange,
     page_size: u32,
-    unique_keys: Vec<String>,
     /// Whether a PATCH was taken.
     patched: AtomicBool,
     /// How often a PATCH failed where PUT did not.
@@ -84,9 +86,6 @@ pub struct ScimConnector {
     answers_are_current: AtomicBool,
     /// Attributes that were sent in a second way, and in vain.
     in_vain: Mutex<BTreeSet<String>>,
-    /// Whether the target may be asked for groups.
-    has_groups: bool,
-    member_removal: Option<MemberRemoval>,
 }
 
 impl ScimConnector {
@@ -131,22 +130,24 @@ impl ScimConnector {
             let fault = Fault::new(Code::InvalidArgument, "the page size must be between 1 and 10,000");
             return Err(fault.at("connector.features.page_size"));
         }
-        let mut unique_keys: Vec<String> = Vec::new();
-        if features.unique_user_name != Some(false) {
-            unique_keys.push("userName".to_owned());
-        }
-        unique_keys.extend(features.unique_keys.iter().filter(|key| *key != "userName").cloned());
-        Ok(Self {
+        let knowledge = Knowledge::new(definition);
+        Ok(Self::with(Exchange::new(http, base, authorization, timeout, knowledge), page_size))
+    }
+
+    fn with(exchange: Exchange, page_size: u32) -> Self {
+        Self {
+            exchange,
             page_size,
-            unique_keys,
             patched: AtomicBool::new(false),
             failed_patches: AtomicU32::new(0),
             answers_are_current: AtomicBool::new(false),
             in_vain: Mutex::default(),
-            has_groups: features.groups != Some(false),
-            member_removal: features.member_removal,
-            exchange: Exchange::new(http, base, authorization, timeout, Knowledge::new(features)),
-        })
+        }
+    }
+
+    /// A connector to the same target over another client, which knows no more than the definition says.
+    fn over(&self, http: Arc<dyn Http>) -> Self {
+        Self::with(self.exchange.over(http), self.page_size)
     }
 
     fn groups(
@@ -154,7 +155,7 @@ impl ScimConnector {
         cursor: Option<&str>,
         shown: groups::Shown,
     ) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {
-        if !self.has_groups {
+        if !self.exchange.knowledge.has_groups() {
             return Err(ConnectorError::unsupported("list_groups"));
         }
         groups::page(&self.exchange, self.page_size, cursor, shown)
@@ -251,8 +252,11 @@ impl ScimConnector {
 
 impl Connector for ScimConnector {
     fn capabilities(&self) -> Capabilities {
-        let unique_keys = self.unique_keys.clone();
-        Capabilities { search: true, unique_keys, groups: self.has_groups, ..Capabilities::default() }
+        let knowledge = &self.exchange.knowledge;
+        let own = knowledge.features().unique_keys.iter().filter(|key| *key != "userName").cloned();
+        let user_name = knowledge.has_unique_names().then(|| "userName".to_owned());
+        let unique_keys = user_name.into_iter().chain(own).collect();
+        Capabilities { search: true, unique_keys, groups: knowledge.has_groups(), ..Capabilities::default() }
     }
 
     fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {
@@ -355,10 +359,11 @@ impl Connector for ScimConnector {
     }
 
     fn change_members(&self, group: &str, add: &[String], remove: &[String]) -> Result<(), ConnectorError> {
-        if !self.has_groups {
+        let knowledge = &self.exchange.knowledge;
+        if !knowledge.has_groups() {
             return Err(ConnectorError::unsupported("change_members"));
         }
-        members::change(&self.exchange, self.member_removal, group, add, remove)
+        members::change(&self.exchange, knowledge.member_removal(), group, add, remove)
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// The requests of a call to a target of which no more is known than its definition says.
 pub(crate) fn requests(definition: &ScimDefinition, call: TargetCall<'_>) -> Result<Vec<TargetRequest>, Fault> {
-    let knowledge = Knowledge::new(definition.effective_features());
+    let knowledge = Knowledge::new(definition);
     of_call(&BaseUrl::parse(&definition.base_url)?, &knowledge, call)
 }
 

@@ -3,10 +3,12 @@
 
 use super::answer::{self, Rows};
 use super::exchange::{Exchange, failure, unreadable};
+use super::lines::{self, Lines};
 use super::listing;
 use crate::connector::{ConnectorError, Outcome, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
+use crate::model::Filters;
 use crate::path::Path;
 use crate::value::fold_case;
 use serde_json::Value;
@@ -33,7 +35,15 @@ pub(super) fn find(
     // A filter inside of the path would be more than `eq`; without it more rows come back than are wanted, not fewer.
     let path = path.unfiltered();
     let filter = format!("{path} eq {value}");
+    let filters = exchange.knowledge.filters();
+    if filters == Some(Filters::None) {
+        return walk(exchange, size, None, &path, value);
+    }
     let found = asked(exchange, size, &filter, &path, value, read)?;
+    if found.is_empty() && filters == Some(Filters::ExactCase) && value.is_string() && !path.is("externalId") {
+        // What is spelled otherwise is in the list. Where that is too long, what the filter said has to do.
+        return Ok(walk(exchange, size, None, &path, value).unwrap_or_default());
+    }
     match unescaped(&path, value).filter(|_| found.is_empty()) {
         Some(filter) => asked_again(exchange, &filter, &path, value, read),
         None => Ok(found),
@@ -55,7 +65,7 @@ fn asked_again(
     read: Read<'_>,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
     let response = exchange.accounts(&[("filter", filter)])?;
-    match (response.status, answer::rows(&response.body)) {
+    match (response.status, rows_about(&response.body, path, value)) {
         (200..=299, Some(rows)) if is_whole(&rows) => matches(rows.accounts, path, value, read),
         // These say nothing about the filter.
         (401 | 403 | 408 | 429 | 502..=504, _) => Err(failure(Method::Get, &response)),
@@ -76,7 +86,7 @@ fn asked(
     match response.status {
         200..=299 => {
             let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
-            let rows = answer::rows(&response.body).ok_or_else(unreadable)?;
+            let rows = rows_about(&response.body, path, value).ok_or_else(unreadable)?;
             if is_whole(&rows) {
                 matches(rows.accounts, path, value, read)
             } else {
@@ -97,8 +107,28 @@ fn is_plain(value: &Value) -> bool {
 }
 
 fn is_whole(rows: &Rows) -> bool {
-    let shown = u64::try_from(rows.accounts.len()).unwrap_or(u64::MAX);
-    rows.next_cursor.is_none() && rows.total.is_none_or(|total| shown >= total)
+    rows.next_cursor.is_none() && rows.total.is_none_or(|total| rows.shown >= total)
+}
+
+/// The rows of an answer. A target that ignores the filter may answer everybody: of many rows only those that hold the value
+/// are made accounts of, since all of them would fill the memory.
+fn rows_about(body: &[u8], path: &Path, value: &Value) -> Option<Rows> {
+    let many = |lines: &Lines<'_>| lines.ids.len() > MOST_READS;
+    let Some(lines) = lines::read(body, None).filter(many) else { return answer::rows(body) };
+    let accounts = holding(&lines.text, path, value)?;
+    Some(Rows { accounts, shown: lines.rows, total: lines.total, next_cursor: lines.next_cursor })
+}
+
+/// The accounts that hold the value, of lines that have one each.
+fn holding(lines: &[u8], path: &Path, value: &Value) -> Option<Vec<TargetAccount>> {
+    let mut found = Vec::new();
+    for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let account: TargetAccount = serde_json::from_slice(line).ok()?;
+        if holds(&account, path, value) {
+            found.push(account);
+        }
+    }
+    Some(found)
 }
 
 fn matches(
@@ -127,10 +157,18 @@ fn walk(
     value: &Value,
 ) -> Result<Vec<TargetAccount>, ConnectorError> {
     let mut found: Vec<TargetAccount> = Vec::new();
-    let mut cursor = None;
+    let (mut cursor, mut began_anew) = (None, false);
     for _ in 0..MOST_PAGES {
-        let page = listing::page(exchange, size, cursor.as_deref(), filter)?;
-        for account in page.accounts.into_iter().filter(|account| holds(account, path, value)) {
+        let page = match listing::page_lines(exchange, size, cursor.as_deref(), filter, None) {
+            // Once; who loses every cursor cannot be looked through.
+            Err(error) if error.code == Code::CursorExpired.name() && !began_anew => {
+                (cursor, began_anew) = (None, true);
+                continue;
+            }
+            page => page?,
+        };
+        let unreadable = || unreadable(Method::Get, "the target's answer to a search cannot be read");
+        for account in holding(&page.accounts, path, value).ok_or_else(unreadable)? {
             if !found.iter().any(|known| known.external_id == account.external_id) {
                 found.push(account);
             }

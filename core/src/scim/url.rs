@@ -87,13 +87,22 @@ pub(super) fn encode(text: &str) -> String {
     encoded
 }
 
-/// The id at the end of a `Location`, where it is one.
+/// The id of an account at the end of a `Location`, where it is one.
 pub(super) fn id_of_location(location: &str) -> Option<String> {
+    id_at("/Users", location)
+}
+
+/// The id of a group at the end of a `Location`, where it is one.
+pub(super) fn group_of_location(location: &str) -> Option<String> {
+    id_at("/Groups", location)
+}
+
+fn id_at(endpoint: &str, location: &str) -> Option<String> {
     let path = location.split(['?', '#']).next()?.trim_end_matches('/');
     let (before, segment) = path.rsplit_once('/')?;
     let id = decode(segment)?;
     // Some targets answer `…/Users/undefined` where they lost the id themselves.
-    let sane = before.ends_with("/Users") && !["", ".", "..", "undefined", "null"].contains(&id.as_str());
+    let sane = before.ends_with(endpoint) && !["", ".", "..", "undefined", "null"].contains(&id.as_str());
     sane.then_some(id)
 }
 

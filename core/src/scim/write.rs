@@ -224,7 +224,11 @@ impl ScimConnector {
         }
     }
 
-    fn put(&self, external_id: &str, changes: &[PathChange]) -> Result<Option<TargetAccount>, ConnectorError> {
+    pub(super) fn put(
+        &self,
+        external_id: &str,
+        changes: &[PathChange],
+    ) -> Result<Option<TargetAccount>, ConnectorError> {
         let url = self.url_of(external_id)?;
         let knowledge = &self.exchange.knowledge;
         let mut round = 1;

@@ -19,13 +19,30 @@ impl Tx<'_> {
         Ok(learnt.and_then(|learnt| serde_json::from_str(&learnt).ok()).unwrap_or_default())
     }
 
-    /// Stores what was learnt of the app's target. Gives whether that is new.
-    pub(crate) fn put_lessons(&self, app: &App, learnt: &Attributes) -> Result<bool, Fault> {
+    /// Which of the lessons were taught by something else than use, and by what.
+    pub(crate) fn lesson_origins(&self, app: &App) -> Result<Attributes, Fault> {
+        let origins: Option<String> = self.row(
+            "SELECT origins FROM lesson WHERE app_id = $1 AND target = $2",
+            params![app.id.as_str(), target_of(app)],
+            |row| row.get(0),
+        )?;
+        Ok(origins.and_then(|origins| serde_json::from_str(&origins).ok()).unwrap_or_default())
+    }
+
+    /// Stores what was learnt of the app's target, and what taught it. Gives whether that is new.
+    pub(crate) fn put_lessons(&self, app: &App, learnt: &Attributes, origins: &Attributes) -> Result<bool, Fault> {
         let changed = self.execute(
-            "INSERT INTO lesson (app_id, target, learnt, learnt_at) VALUES ($1, $2, $3, $4)
+            "INSERT INTO lesson (app_id, target, learnt, origins, learnt_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (app_id) DO UPDATE SET target = excluded.target, learnt = excluded.learnt,
-             learnt_at = excluded.learnt_at WHERE target <> excluded.target OR learnt <> excluded.learnt",
-            params![app.id.as_str(), target_of(app), canonical_object(learnt), self.now.as_micros()],
+             origins = excluded.origins, learnt_at = excluded.learnt_at
+             WHERE target <> excluded.target OR learnt <> excluded.learnt OR origins <> excluded.origins",
+            params![
+                app.id.as_str(),
+                target_of(app),
+                canonical_object(learnt),
+                canonical_object(origins),
+                self.now.as_micros()
+            ],
         )?;
         Ok(changed > 0)
     }

@@ -49,6 +49,15 @@ fn parts(row: &Row<'_>) -> rusqlite::Result<Parts> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
+const RECORD: &str = "SELECT u.id, u.deleted_at IS NOT NULL, u.record, k.key FROM directory_user AS u
+    JOIN user_key AS k ON k.user_id = u.id";
+
+type Sealed = (String, bool, Vec<u8>, Vec<u8>);
+
+fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
 impl Tx<'_> {
     /// The user, deleted ones too; none where there never was one or it was erased.
     pub(crate) fn user(&self, id: &str) -> Result<Option<StoredUser>, Fault> {
@@ -81,26 +90,26 @@ impl Tx<'_> {
 
     /// Records of users by id as they were sealed, deleted ones too and erased ones not.
     pub(crate) fn records_after(&self, after: &str, limit: u32) -> Result<Vec<SealedRecord>, Fault> {
-        let rows = self.rows(
-            "SELECT u.id, u.record, u.deleted_at IS NOT NULL, k.key FROM directory_user AS u
-             JOIN user_key AS k ON k.user_id = u.id WHERE u.id > $1 ORDER BY u.id LIMIT $2",
-            params![after, i64::from(limit)],
-            |row| {
-                let record = (row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(3)?);
-                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(2)?, record))
-            },
-        )?;
-        let record = |(id, is_deleted, (record, key)): (String, bool, (Vec<u8>, Vec<u8>))| {
-            let state = if is_deleted { UserState::Deleted } else { UserState::Present };
-            let key = self.vault.unwrap(&id, &key);
-            let json = match key.and_then(|key| vault::unseal(&key, &place(&id), &record)) {
-                Ok(json) => Some(json),
-                Err(fault) if fault.code == Code::StoreDamaged => None,
-                Err(fault) => return Err(fault),
-            };
-            Ok(SealedRecord { id, state, json })
+        let text = format!("{RECORD} WHERE u.id > $1 ORDER BY u.id LIMIT $2");
+        let rows = self.rows(&text, params![after, i64::from(limit)], sealed)?;
+        rows.into_iter().map(|row| self.opened(row)).collect()
+    }
+
+    /// One user's record, as [`Tx::records_after`] gives it.
+    pub(crate) fn record(&self, id: &str) -> Result<Option<SealedRecord>, Fault> {
+        let row = self.row(&format!("{RECORD} WHERE u.id = $1"), [id], sealed)?;
+        row.map(|row| self.opened(row)).transpose()
+    }
+
+    fn opened(&self, (id, is_deleted, record, key): Sealed) -> Result<SealedRecord, Fault> {
+        let state = if is_deleted { UserState::Deleted } else { UserState::Present };
+        let key = self.vault.unwrap(&id, &key);
+        let json = match key.and_then(|key| vault::unseal(&key, &place(&id), &record)) {
+            Ok(json) => Some(json),
+            Err(fault) if fault.code == Code::StoreDamaged => None,
+            Err(fault) => return Err(fault),
         };
-        rows.into_iter().map(record).collect()
+        Ok(SealedRecord { id, state, json })
     }
 
     /// How many users there are, deleted ones too.

@@ -22,6 +22,25 @@ impl AddressPolicy {
             Reach::Never => false,
         }
     }
+
+    /// Whether a proxy may be asked for a connection to `host`. It resolves names itself, so that only what is an address by
+    /// its own words can be told; what means the machine itself would be the proxy's.
+    pub(super) fn allows_by_proxy(self, host: &str) -> bool {
+        let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return match reach(address) {
+                Reach::Public => true,
+                Reach::Private => self.allow_private,
+                Reach::Loopback | Reach::Never => false,
+            };
+        }
+        // A number in another form is an address too (WHATWG URL §3.5).
+        let last = bare.rsplit('.').next().unwrap_or_default();
+        let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+        let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+            || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        !is_number && !last.eq_ignore_ascii_case("localhost")
+    }
 }
 
 /// Whether `host` is the machine itself by its own words.

@@ -3,6 +3,7 @@
 //! tilde in the dependency.
 
 use super::address::{AddressPolicy, is_loopback_host};
+use super::{proxy, tls};
 use crate::fault::Code;
 use std::collections::HashMap;
 use std::fmt;
@@ -38,6 +39,16 @@ fn before_sending(code: Code, message: &'static str) -> ureq::Error {
     ureq::Error::Other(Box::new(BeforeSending { code, message }))
 }
 
+/// Whether the proxy may be asked for a connection to the host of `url`.
+pub(super) fn check_for_proxy(policy: AddressPolicy, url: &str) -> Result<(), ureq::Error> {
+    let uri: Uri = url.parse().map_err(|_| before_sending(Code::InvalidUrl, "the URL is not valid"))?;
+    let host = uri.host().unwrap_or_default();
+    if uri.scheme() == Some(&Scheme::HTTPS) && policy.allows_by_proxy(host) {
+        return Ok(());
+    }
+    Err(before_sending(Code::BlockedAddress, "the target's address is not one that may be called through a proxy"))
+}
+
 /// Resolves names, remembers the answers, checks every address. ureq asks for the address on every request, also where a
 /// kept connection serves it; without the memory each request would be a look-up, and a thread to bound it.
 pub(super) struct CachingResolver<R = DefaultResolver> {
@@ -55,12 +66,19 @@ impl<R> CachingResolver<R> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn check(&self, uri: &Uri, addresses: &ResolvedSocketAddrs) -> Result<(), ureq::Error> {
+    /// `proxied` says that the addresses are those of the proxy, which ureq asks for in place of the target's. What goes
+    /// through it is encrypted all the same.
+    fn check(&self, uri: &Uri, addresses: &ResolvedSocketAddrs, proxied: bool) -> Result<(), ureq::Error> {
         let host = uri.host().unwrap_or_default();
-        let clear = uri.scheme() != Some(&Scheme::HTTPS);
+        let clear = uri.scheme() != Some(&Scheme::HTTPS) && !proxied;
         for address in addresses.iter() {
             if !self.policy.allows(host, address.ip()) {
-                return Err(before_sending(Code::BlockedAddress, "the target's address is not one that may be called"));
+                let message = if proxied {
+                    "the proxy's address is not one that may be called; `allow_private_addresses` opens private networks"
+                } else {
+                    "the target's address is not one that may be called"
+                };
+                return Err(before_sending(Code::BlockedAddress, message));
             }
             if clear && !(is_loopback_host(host) && address.ip().to_canonical().is_loopback()) {
                 return Err(before_sending(Code::BlockedAddress, "`http` is for the machine itself, use `https`"));
@@ -83,18 +101,20 @@ impl<R: Resolver> Resolver for CachingResolver<R> {
             _ => None,
         };
         let key = key.ok_or_else(|| before_sending(Code::InvalidUrl, "the URL has no host"))?;
+        let proxied = config.proxy().is_some();
         if let Some((addresses, since)) = self.known().get(&key)
             && since.elapsed() < BELIEVED
         {
             // The scheme is not part of the key, so that the rule for `http` is checked again.
-            self.check(uri, addresses)?;
+            self.check(uri, addresses, proxied)?;
             return Ok(addresses.clone());
         }
         let addresses = self.system.resolve(uri, config, timeout).map_err(|error| match error {
+            _ if proxied => before_sending(Code::ProxyFailed, "the proxy's name could not be resolved"),
             ureq::Error::Timeout(_) => before_sending(Code::Timeout, "the target's name was not resolved in time"),
             _ => before_sending(Code::Unreachable, "the target's name could not be resolved"),
         })?;
-        self.check(uri, &addresses)?;
+        self.check(uri, &addresses, proxied)?;
         let mut known = self.known();
         if known.len() >= MOST_NAMES {
             known.clear();
@@ -112,20 +132,33 @@ impl Connector<()> for MarkingConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(|error| match error {
-            ureq::Error::Timeout(_) => before_sending(Code::Timeout, "no connection to the target came about in time"),
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::TlsRequired => tls_failed(),
-            ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| !inner.is::<ureq::Error>()) => tls_failed(),
-            _ => before_sending(Code::Unreachable, "the target could not be reached"),
-        })
+        self.0.connect(details, chained).map_err(|error| marked(error, details.config.proxy().is_some()))
     }
 }
 
-fn tls_failed() -> ureq::Error {
-    before_sending(
-        Code::TlsFailed,
-        "no trusted TLS connection to the target came about; its certificate or the system's trusted authorities are in the way",
-    )
+/// What kept a connection from coming about; `proxied` says whether it was to go through a proxy.
+fn marked(error: ureq::Error, proxied: bool) -> ureq::Error {
+    if let Some(error) = tls::behind(&error) {
+        return before_sending(Code::TlsFailed, tls::message(error));
+    }
+    match error {
+        // The connection to the proxy itself is made by the same connector, without a proxy.
+        ureq::Error::Other(inner) => match inner.downcast::<BeforeSending>() {
+            Ok(before) if before.code == Code::Unreachable => {
+                before_sending(Code::ProxyFailed, "the proxy could not be reached")
+            }
+            Ok(before) => ureq::Error::Other(before),
+            Err(_) => before_sending(Code::Unreachable, "the target could not be reached"),
+        },
+        ureq::Error::Timeout(_) => before_sending(Code::Timeout, "no connection to the target came about in time"),
+        ureq::Error::ConnectProxyFailed(reason) => before_sending(Code::ProxyFailed, proxy::refusal(&reason)),
+        ureq::Error::Tls(_) | ureq::Error::TlsRequired => before_sending(Code::TlsFailed, tls::FAILED),
+        ureq::Error::Io(error) if error.get_ref().is_some_and(|inner| !inner.is::<ureq::Error>()) => {
+            before_sending(Code::TlsFailed, tls::FAILED)
+        }
+        _ if proxied => before_sending(Code::ProxyFailed, "the connection through the proxy broke off"),
+        _ => before_sending(Code::Unreachable, "the target could not be reached"),
+    }
 }
 
 #[cfg(test)]

@@ -349,6 +349,44 @@ typedef struct rollkeeper_alerts {
 } rollkeeper_alerts;
 
 /**
+ * An HTTP client for every SCIM target and authorization server, in place of the library's own. Set `struct_size` to
+ * `sizeof(rollkeeper_transport)`. `connector.tls` and `connector.proxy` of apps are refused beside it, and which addresses
+ * may be called is its own to say; the size and the depth of answers stay bounded.
+ */
+typedef struct rollkeeper_transport {
+    /**
+     * The size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Given to every call.
+     */
+    void *context;
+    /**
+     * Called once when the context is no longer needed; may be NULL.
+     */
+    void (*free_context)(void *context);
+    /**
+     * Sends one request and answers with rollkeeper_reply_set_response, whatever the status. It follows no redirect and
+     * repeats nothing. `request` is `{"method", "url", "headers": {name: value}, "timeout", "largest_answer"}`, with the
+     * credentials among the headers, the timeout in seconds for everything from the connection to the last byte, and how
+     * many bytes of the answer's body are to be read at the most; it and `body`, which is NULL where there is none, live
+     * until the call returns.
+     *
+     * Where there is no answer, it says so with rollkeeper_reply_fail: ROLLKEEPER_OUTCOME_NOT_APPLIED
+     * where the target read nothing of the request, ROLLKEEPER_OUTCOME_AMBIGUOUS where it may have; the code is
+     * `unreachable`, `timeout`, `tls_failed`, `proxy_failed`, `blocked_address`, `redirected`, `answer_too_large` or
+     * `invalid_answer`. Calls may come from several threads at once. Must not be NULL.
+     */
+    void (*send)(void *context,
+                 const char *request,
+                 size_t request_length,
+                 const uint8_t *body,
+                 size_t body_length,
+                 struct rollkeeper_reply *reply);
+} rollkeeper_transport;
+
+/**
  * How an engine is opened. Set everything to zero and `struct_size` to `sizeof(rollkeeper_open_options)`; what is zero
  * has its default.
  */
@@ -401,6 +439,10 @@ typedef struct rollkeeper_open_options {
      * Who is told what needs a person, or NULL.
      */
     const struct rollkeeper_alerts *alerts;
+    /**
+     * The HTTP client for targets, or NULL for the library's own.
+     */
+    const struct rollkeeper_transport *transport;
 } rollkeeper_open_options;
 
 /**
@@ -631,6 +673,29 @@ typedef struct rollkeeper_run_options {
  * The group does not exist at the target.
  */
 #define ROLLKEEPER_GROUP_MISSING 135
+
+/**
+ * The proxy made no connection to the target.
+ */
+#define ROLLKEEPER_PROXY_FAILED 136
+ * The target shows no groups at all, so that whether one of them is gone is not known.
+ */
+#define ROLLKEEPER_GROUPS_HIDDEN 140
+
+/**
+ * A probe makes accounts at the target, and nobody said that the target is a sandbox.
+ */
+#define ROLLKEEPER_SANDBOX_REQUIRED 141
+
+/**
+ * A probe could not take away again what it made at the target.
+ */
+#define ROLLKEEPER_LEFT_BEHIND 142
+
+/**
+ * The target does not take a cursor of its own any more; a listing begins anew.
+ */
+#define ROLLKEEPER_CURSOR_EXPIRED 143
 
 /**
  * A required attribute has no value.
@@ -1094,6 +1159,21 @@ ROLLKEEPER_API
 rollkeeper_status rollkeeper_reply_set_text(struct rollkeeper_reply *reply,
                                             const char *answer,
                                             size_t answer_length);
+
+/**
+ * Answers with what an HTTP server answered: the status, the headers as a JSON object of texts (or NULL), and the body,
+ * decompressed (or NULL). Everything is copied.
+ *
+ * # Safety
+ * `reply` is the reply of the callback that is running; `headers` leads to `headers_length` bytes, `body` to `body_length`.
+ */
+ROLLKEEPER_API
+rollkeeper_status rollkeeper_reply_set_response(struct rollkeeper_reply *reply,
+                                                int32_t http_status,
+                                                const char *headers,
+                                                size_t headers_length,
+                                                const uint8_t *body,
+                                                size_t body_length);
 
 /**
  * Answers that the call failed. `outcome` is one of the ROLLKEEPER_OUTCOME_* constants; `code` a name such as
@@ -1649,7 +1729,7 @@ ROLLKEEPER_API void rollkeeper_mapping_free(struct rollkeeper_mapping *mapping);
 /**
  * Opens an engine.
  *
- * The contexts of `secrets`, `log`, `clock` and `alerts` belong to the engine from now on, whether the call succeeds or not: their
+ * The contexts of `secrets`, `log`, `clock`, `alerts` and `transport` belong to the engine from now on, whether the call succeeds or not: their
  * `free_context` is called exactly once, except where the `struct_size` of its own or of the options is too small.
  *
  * Fails with ROLLKEEPER_STORE_NEWER, ROLLKEEPER_STORE_DAMAGED, ROLLKEEPER_STORE_UNWRITABLE, ROLLKEEPER_STORE_BUSY,
@@ -2192,6 +2272,29 @@ rollkeeper_status rollkeeper_engine_suggest_mapping(const struct rollkeeper_engi
                                                     const char *app,
                                                     char **suggestion,
                                                     struct rollkeeper_error **error);
+
+/**
+ * Finds out how an app's SCIM target takes what it is sent, by making an account or two and a group there, changing them and
+ * taking them away again. `sandbox` has to say that this may be done. Gives JSON with `findings` (`step`, `tried`,
+ * `answered`, `conclusion`), `features`, which are used from then on where the definition does not say otherwise, `left`,
+ * what could not be taken away again, and `faults`. It may take some minutes. A target in trouble is an answer, not a
+ * failure. `by` says who asked for it, or is NULL.
+ *
+ * Fails with ROLLKEEPER_SANDBOX_REQUIRED, ROLLKEEPER_NOT_FOUND, ROLLKEEPER_UNSUPPORTED, ROLLKEEPER_SECRET_MISSING,
+ * ROLLKEEPER_OPERATION_OFF, ROLLKEEPER_READ_ONLY, or the codes of the store.
+ *
+ * # Safety
+ * `engine` is valid; `app` ends with NUL; `by` is NULL or ends with NUL; `report` may be written; `error` is NULL or may be
+ * written.
+ */
+ROLLKEEPER_API
+ROLLKEEPER_MUST_USE
+rollkeeper_status rollkeeper_engine_probe(struct rollkeeper_engine *engine,
+                                          const char *app,
+                                          bool sandbox,
+                                          const char *by,
+                                          char **report,
+                                          struct rollkeeper_error **error);
 
 /**
  * Makes a mock target of its own. `options` is NULL or a JSON object such as `{"unique": false}`.

@@ -391,6 +391,9 @@ static void play(stage *on, json step, const char *verb, json argument)
         rollkeeper_mock_target_free(target);
     } else if (strcmp(verb, "discover") == 0) {
         answer(on, step, rollkeeper_engine_discover(on->engine, plain, &text, &error), &text, &error);
+    } else if (strcmp(verb, "probe") == 0) {
+        bool sandbox = json_is(json_member(argument, "sandbox"), "true");
+        answer(on, step, rollkeeper_engine_probe(on->engine, app, sandbox, by, &text, &error), &text, &error);
     } else if (strcmp(verb, "suggest_mapping") == 0) {
         answer(on, step, rollkeeper_engine_suggest_mapping(on->engine, plain, &text, &error), &text, &error);
     } else if (strcmp(verb, "validate_app") == 0) {

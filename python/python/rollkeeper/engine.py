@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from . import _logging, _native
+from . import _logging, _native, transport as _transport
 from .connector import Connector
 from .impact import Impact
 from .reconciliation import PlanItem, Reconciliation
@@ -25,6 +25,7 @@ from .records import (
     MappingSuggestion,
     Metrics,
     Preview,
+    ProbeReport,
     Progress,
     PutUsers,
     Record,
@@ -80,6 +81,7 @@ class Engine:
         seed: Optional[int] = None,
         log: Optional[Callable[[LogEntry], object]] = None,
         alerts: Optional[Callable[[Alert], object]] = None,
+        transport: Optional[_transport.Transport] = None,
         read_only: bool = False,
         look_up: bool = True,
     ) -> Engine:
@@ -88,14 +90,16 @@ class Engine:
         ``key``: 32 bytes that seal the keys per user; the same at every opening. ``secrets``: gives the secret of a
         name, a function or a mapping. ``clock``: gives the time, for tests. ``seed``: makes ids, keys and jitter
         reproducible, for tests. ``log``: is told every log entry once it is durable; without it they go to the logger
-        ``rollkeeper``. ``alerts``: is told what needs a person, once it is durable. ``read_only``: every verb that would change something fails. ``look_up``: only for showing that
-        duplicates appear without it.
+        ``rollkeeper``. ``alerts``: is told what needs a person, once it is durable. ``transport``: an HTTP client of your own,
+        :class:`rollkeeper.HttpRequest` → :class:`rollkeeper.HttpResponse`. ``read_only``: every verb that would change
+        something fails. ``look_up``: only for showing that duplicates appear without it.
         """
         tell = _logging.forward if log is None else _telling(log, LogEntry)
         switch = _logging.is_wanted if log is None else None
         place = None if path is None else os.fspath(path)
         warn = None if alerts is None else _telling(alerts, Alert)
-        native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, warn, read_only, look_up)
+        send = None if transport is None else _transport._sending(transport)
+        native = _native.Engine.open(place, key, secrets, clock, seed, tell, switch, warn, send, read_only, look_up)
         return cls(native)
 
     def close(self) -> None:
@@ -157,6 +161,15 @@ class Engine:
         does not fit it any more in ``broken``.
         """
         return Discovery(self._native.discover(app))
+
+    def probe(self, app: str, *, sandbox: bool = False, by: Optional[str] = None) -> ProbeReport:
+        """Finds out how an app's SCIM target takes what it is sent, by trying it.
+
+        An account or two and a group are made there, changed and taken away again; nothing else is touched. ``sandbox``
+        has to say that this may be done. What follows (``features``) is used from then on where the definition does not
+        say otherwise; ``left`` names what could not be taken away again. It may take some minutes.
+        """
+        return ProbeReport(self._native.probe(app, sandbox, by))
 
     def suggest_mapping(self, app: str) -> MappingSuggestion:
         """Proposes mapping and matching rules, from the attributes of the users in the store and those of the target."""

@@ -26,6 +26,7 @@ __all__ = [
     "ExpressionReport",
     "Fault",
     "Hold",
+    "LeftBehind",
     "LogEntry",
     "LogVerdict",
     "MappingSuggestion",
@@ -34,6 +35,8 @@ __all__ = [
     "PreviewCreate",
     "PreviewOperation",
     "PreviewUpdate",
+    "ProbeFinding",
+    "ProbeReport",
     "Progress",
     "PutSnapshot",
     "PutUsers",
@@ -403,6 +406,55 @@ class Discovery(Record):
     discovered_at: datetime
 
 
+class ProbeFinding(Record):
+    """One thing that a probe tried; ``answered`` has each request with the status of its answer."""
+
+    __slots__ = ()
+    _shown = ("step", "conclusion")
+    _readers = {"answered": tuple}
+    _absent = {"value": None}
+
+    step: str
+    tried: str
+    answered: tuple[str, ...]
+    conclusion: str
+    value: Any
+
+
+class LeftBehind(Record):
+    """Something that a probe made and could not take away."""
+
+    __slots__ = ()
+    _shown = ("kind", "name")
+    _absent = {"external_id": None}
+
+    kind: str
+    external_id: Optional[str]
+    name: str
+    why: str
+
+
+class ProbeReport(Record):
+    """What a probe of a target found out."""
+
+    __slots__ = ()
+    _shown = ("app", "features")
+    _readers = {
+        "findings": _tuple_of(ProbeFinding),
+        "left": _tuple_of(LeftBehind),
+        "faults": _tuple_of(Fault),
+        "probed_at": _time,
+    }
+
+    app: str
+    name: str
+    findings: tuple[ProbeFinding, ...]
+    features: dict[str, Any]
+    left: tuple[LeftBehind, ...]
+    faults: tuple[Fault, ...]
+    probed_at: datetime
+
+
 class RuleSuggestion(Record):
     """Why a rule is proposed."""
 
@@ -620,7 +672,7 @@ class Explanation(Record):
         "not_kept": tuple,
         "memberships": _tuple_of(Membership),
     }
-    _absent = {"because": (), "requests": (), "not_kept": (), "memberships": (), "learnt": {}}
+    _absent = {"because": (), "requests": (), "not_kept": (), "memberships": (), "learnt": {}, "learnt_by": {}}
 
     app: str
     user: str
@@ -634,6 +686,7 @@ class Explanation(Record):
     not_kept: tuple[str, ...]
     memberships: tuple[Membership, ...]
     learnt: dict[str, Any]
+    learnt_by: dict[str, str]
 
 
 class Tile(Record):

@@ -98,11 +98,17 @@ impl Shared {
                 by_index((start.max(1) - 1).min(last))
             }
             Pages::CursorWhereAsked if cursor.is_none() => by_index(0),
-            Pages::Cursor | Pages::CursorWhereAsked | Pages::CursorRound | Pages::CursorGap | Pages::CursorExpires => {
+            Pages::Cursor
+            | Pages::CursorWhereAsked
+            | Pages::CursorRound
+            | Pages::CursorGap
+            | Pages::CursorExpires
+            | Pages::CursorNeverHolds => {
                 let text = cursor.filter(|text| !text.is_empty());
                 let from = text.map_or(Some(0), |text| text.strip_prefix('c')?.parse::<usize>().ok());
                 let from = from.ok_or(invalid.clone())?;
-                if paging.mode == Pages::CursorExpires && from > 0 && !state.expired {
+                let never = paging.mode == Pages::CursorNeverHolds;
+                if (never || paging.mode == Pages::CursorExpires && !state.expired) && from > 0 {
                     state.expired = true;
                     return Err(Refusal { kind: Some("expiredCursor"), ..invalid });
                 }

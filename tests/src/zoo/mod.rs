@@ -3,6 +3,8 @@
 //! standard.
 
 mod directory;
+mod group_tale;
+mod groups;
 mod lists;
 mod patch;
 mod personality;
@@ -12,7 +14,9 @@ mod strict;
 mod tale;
 
 pub use directory::Record;
-pub use personality::{Bends, End, Personality};
+pub use group_tale::{ByHand, tell_groups};
+pub use groups::{Group, Groups};
+pub use personality::{Bends, Deletes, End, Etag, Filtering, Pages, Personality};
 pub use tale::{Outcome, tell};
 
 use crate::http::{Connection, Request, Response};
@@ -84,6 +88,22 @@ impl Zoo {
         self.shared.state().directory.accounts.iter().map(|one| one.record.clone()).collect()
     }
 
+    /// Adds a group by hand.
+    pub fn put_group(&self, group: Group) {
+        self.shared.state().groups.push(group);
+    }
+
+    /// Changes the groups by hand.
+    pub fn change_groups(&self, change: impl FnOnce(&mut Vec<Group>)) {
+        change(&mut self.shared.state().groups);
+    }
+
+    /// The groups that it really has.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Group> {
+        self.shared.state().groups.clone()
+    }
+
     /// How often it was asked, by method.
     #[must_use]
     pub fn asked(&self) -> BTreeMap<String, u64> {
@@ -134,6 +154,10 @@ impl std::fmt::Debug for Shared {
 #[derive(Debug, Default)]
 struct State {
     directory: Directory,
+    groups: Vec<Group>,
+    groups_made: u64,
+    /// How often the members of a group were changed.
+    group_changes: u64,
     /// How often each rule was met.
     met: BTreeMap<usize, u64>,
     asked: BTreeMap<String, u64>,

@@ -19,6 +19,12 @@ pub struct Personality {
     /// What the app's definition says besides the usual.
     #[serde(default)]
     pub app: Map<String, Value>,
+    /// Whether it is probed before its story begins.
+    #[serde(default)]
+    pub probed: bool,
+    /// What is done by hand in the story of its groups.
+    #[serde(default)]
+    pub by_hand: super::ByHand,
 }
 
 /// How a story ends; what is left out is empty or as usual.
@@ -109,6 +115,8 @@ pub struct Bends {
     pub shapes: Vec<Shape>,
     /// How the documents about the server itself are.
     pub discovery: Discovery,
+    /// How groups are.
+    pub groups: super::Groups,
 }
 
 /// An answer to requests of one kind.
@@ -302,6 +310,8 @@ pub enum Pages {
     CursorGap,
     /// By cursors, of which the second is not taken any more once.
     CursorExpires,
+    /// By cursors, none of which is taken.
+    CursorNeverHolds,
 }
 
 /// What is said to be the number of all.

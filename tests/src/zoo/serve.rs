@@ -16,6 +16,9 @@ impl Shared {
         let path = request.path.strip_prefix("/moved").unwrap_or(&request.path);
         let path = path.strip_prefix("/scim/v2").unwrap_or(path);
         let body = || serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
+        if let Some(place) = path.strip_prefix("/Groups") {
+            return self.about_groups(state, request, place).unwrap_or_else(|refusal| self.refused(&refusal));
+        }
         let answered = match (request.method.as_str(), path, path.strip_prefix("/Users/").map(decode)) {
             ("GET", "/Users", _) => self.list(state, &|name| request.parameter(name)),
             ("POST", "/Users/.search", _) => {

@@ -5,6 +5,7 @@ use crate::http::Request;
 use serde_json::{Map, Value, json};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 /// RFC 7643 §4.1, §3.1.
@@ -66,6 +67,10 @@ pub(super) fn complaints(request: &Request) -> Vec<String> {
                 vec!["no SearchRequest".into()]
             }
         }
+        "POST" if request.path.ends_with("/Groups") => match object.get("displayName").and_then(Value::as_str) {
+            Some(_) if object.get("schemas") == Some(&json!([GROUP])) => Vec::new(),
+            _ => vec!["no group with a name".to_owned()],
+        },
         "POST" => {
             ask(!object.contains_key("id"), "with an id of its own");
             resource(object)
@@ -150,6 +155,8 @@ fn message(object: &Map<String, Value>) -> Vec<String> {
         let place = path.map(Place::parse);
         let sound = match (kind, &place, value) {
             ("remove", Some(Some(_)), None) => true,
+            // Microsoft Entra's form, where the app or a probe asks for it.
+            ("remove", Some(Some(place)), Some(Value::Array(_))) => place.attribute == "members",
             ("add" | "replace", None, Some(Value::Object(values))) => !values.is_empty(),
             ("add" | "replace", Some(Some(_)), Some(value)) => !has_null(value),
             _ => false,

@@ -2,7 +2,9 @@
 //! somebody changes things by hand, the engine is closed and opened, and the target is compared, again and again.
 
 use super::{End, Personality, Record, Zoo};
-use rollkeeper::model::{App, Explanation, Reconciliation, Request, RequestFilter, SnapshotVerdict, State, User};
+use rollkeeper::model::{
+    App, Explanation, ProbeOptions, Reconciliation, Request, RequestFilter, SnapshotVerdict, State, User,
+};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Clock, Engine, Period, RunOptions, Secret, Timestamp};
 use serde_json::{Map, Value, json};
@@ -58,24 +60,24 @@ pub fn tell(personality: &Personality, folder: &Path) -> Result<Outcome, String>
     tale.end()
 }
 
-fn open(path: &Path, clock: &VirtualClock) -> Result<Engine, String> {
+pub(super) fn open(path: &Path, clock: &VirtualClock) -> Result<Engine, String> {
     let secrets = Arc::new(|_: &str| Some(Secret::new("zoo".to_owned())));
     let clock: Arc<dyn Clock> = Arc::new(clock.clone());
     Engine::builder().path(path).clock(clock).seed(7).secrets(secrets).open().map_err(|error| error.to_string())
 }
 
-fn record(value: Value) -> Record {
+pub(super) fn record(value: Value) -> Record {
     value.as_object().cloned().unwrap_or_default()
 }
 
-fn account(name: &str, external_id: &str) -> Record {
+pub(super) fn account(name: &str, external_id: &str) -> Record {
     record(json!({"userName": format!("{name}@example.com"), "externalId": external_id, "active": true,
         "name": {"givenName": name, "familyName": "Stranger"}, "title": "not ours",
         "emails": [{"type": "work", "value": format!("{name}@example.com"), "primary": true}]}))
 }
 
 /// What the directory says of a person.
-fn person(name: &str) -> Record {
+pub(super) fn person(name: &str) -> Record {
     record(json!({"id": format!("u-{name}"), "username": format!("{name}@example.com"), "firstName": name,
         "lastName": "O'Brien \"Ł\\\" & Söhne", "email": format!("{name}@example.com"), "title": "Nurse",
         "department": "Ward 7", "profile": "Employees"}))
@@ -112,6 +114,10 @@ impl Tale {
         merge(&mut app, &personality.app);
         let app = App::from_json(Value::Object(app).to_string().as_bytes()).map_err(|fault| fault.to_string())?;
         self.engine.put_app(app, None).map_err(|error| format!("{error:?}"))?;
+        if personality.probed {
+            let options = ProbeOptions { sandbox: true, by: None };
+            self.engine.probe("crm", &options).map_err(|error| error.to_string())?;
+        }
         Ok(())
     }
 
@@ -342,7 +348,7 @@ fn differences(found: Option<&Record>, name: &str, login: &str, more: &Value) ->
 }
 
 /// Puts the members of one object into another, into objects of the same name as well.
-fn merge(object: &mut Map<String, Value>, more: &Map<String, Value>) {
+pub(super) fn merge(object: &mut Map<String, Value>, more: &Map<String, Value>) {
     for (key, value) in more {
         match (object.get_mut(key), value) {
             (Some(Value::Object(inside)), Value::Object(more)) => merge(inside, more),

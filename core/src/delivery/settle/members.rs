@@ -6,7 +6,7 @@ use super::ended::{close, complete, fail, log};
 use super::failed::{again_at, without_values};
 use super::{Settling, blameless, late, lease_over, outcome_name, unless_broken};
 use crate::connector::{ConnectorError, Outcome};
-use crate::fault::{Code, Fault};
+use crate::fault::{Blame, Code, Fault};
 use crate::intake::{LiveApp, LiveApps, elect_for};
 use crate::model::{MembershipState, TargetGroup, WaitingFor};
 use crate::planning::entitlement::{LedgerEntry, smaller_part};
@@ -217,6 +217,8 @@ impl Settling<'_, '_> {
                 return self.wait(row);
             }
             Ok(Enrolled::Listing | Enrolled::InTheWay) => return self.wait(row),
+            // What the store fails at is no fault of the request: everything stays as it was, and is settled again.
+            Err(fault) if matches!(fault.code.blame(), Blame::Store | Blame::Ours) => return Err(fault),
             Err(fault) => vec![fault],
         };
         if faults.is_empty() {

@@ -20,6 +20,7 @@ from .hold import hold, holds, maintenance, resume
 from .listing import accounts, request, requests
 from .log import log
 from .output import described, prepare
+from .probe import probe
 from .reasons import explain, preview
 from .reconcile import commit, plan, reconcile, reconciliations, release, review, undo
 from .run import run as run_command
@@ -56,6 +57,7 @@ _COMMANDS = (
     maintenance,
     plan,
     preview,
+    probe,
     reconcile,
     reconciliations,
     release,

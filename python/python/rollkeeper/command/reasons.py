@@ -118,7 +118,8 @@ def explain(app: str, user: str, database: Database, as_json: bool) -> None:
     if explanation.not_kept:
         output.say()
         output.say(f"not kept by the target: {', '.join(map(shown, explanation.not_kept))}")
-    output.part("learnt of the target", explanation.learnt or None)
+    learnt = {f"{name} (by {explanation.learnt_by.get(name, 'use')})": value for name, value in explanation.learnt.items()}
+    output.part("learnt of the target", learnt or None)
     if explanation.requests:
         output.say()
         request_table(output, explanation.requests)

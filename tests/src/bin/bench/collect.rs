@@ -36,6 +36,14 @@ fn engine(path: &Path, arguments: &Arguments) -> Result<Engine, Box<dyn Error>> 
     Ok(engine)
 }
 
+/// Makes a copy of `--from` in which the app's target is at `--url`. It is a call of its own, so that the memory in which
+/// everybody is decided on anew is not that of a reconciliation.
+pub(crate) fn point(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let path = Path::new(arguments.text("folder")?).join("engine.db");
+    fs::copy(arguments.text("from")?, &path)?;
+    engine(&path, arguments).map(drop)
+}
+
 /// Makes the file `--to`: the users of `--folder`, linked to the accounts at `--url`. Nothing where it is there.
 pub(crate) fn prepare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let to = PathBuf::from(arguments.text("to")?);
@@ -101,18 +109,19 @@ fn storing(path: &Path, id: &str) -> Result<Value, Box<dyn Error>> {
         "items": {"rows": items.len(), "bytes": bytes(&items), "seconds": items_took.as_secs_f64()}}))
 }
 
-/// Reads the target at `--url`, compares it with what is in a copy of `--from`, and plans. Gives the time, the counts, and the
+/// Reads the target that `point` was told of, compares it with what is in the file, and plans. Gives the time, the counts, and the
 /// rows of the file before and after.
 pub(crate) fn reconcile(arguments: &Arguments) -> Result<(Duration, usize, Value), Box<dyn Error>> {
     let path = Path::new(arguments.text("folder")?).join("engine.db");
-    fs::copy(arguments.text("from")?, &path)?;
-    let engine = engine(&path, arguments)?;
+    let engine = Engine::builder().path(&path).open()?;
     let before = rows(&path)?;
     let mut done: Option<Reconciliation> = None;
     let took = timed(|| {
         done = Some(engine.reconcile("crm", Some("bench"))?);
         Ok(())
     })?;
+    // What follows reads back what was stored, all at once.
+    let peak = crate::peak_mib();
     let done = done.ok_or("it did not end")?;
     if done.digest.is_none() {
         return Err(format!("there is no plan: {:?} {:?}", done.state, done.faults).into());
@@ -123,7 +132,7 @@ pub(crate) fn reconcile(arguments: &Arguments) -> Result<(Duration, usize, Value
     }
     drop(engine);
     let told = json!({"counts": counts, "verdict": done.verdict, "items": done.items, "before": before,
-        "after": rows(&path)?, "pages": done.pages, "storing": storing(&path, done.id.as_str())?});
+        "after": rows(&path)?, "peak_mib": peak, "pages": done.pages, "storing": storing(&path, done.id.as_str())?});
     Ok((took, usize::try_from(done.collected)?, told))
 }
 

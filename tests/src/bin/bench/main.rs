@@ -17,14 +17,18 @@
 //! | `analyze` | the files in `--folder` reconciled, `--form` `flat` or `pages` | s |
 //! | `read-pages` | accounts in the pages of `--file` in `--folder`, read by the SCIM connector without the network | users/s |
 //! | `read-pages-by-hand` | the same by structures written for these fields | users/s |
-//! | `reconcile` | accounts at `--url` collected, compared and planned, on a copy of the file `--from` | users/s |
+//! | `reconcile` | accounts of the target that `point` was told of collected, compared and planned, in `--folder` | users/s |
 //! | `bare-loop` | accounts at `--url` read by a bare client and a structure written for these fields | users/s |
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
+//! | `client` | reads at `--url` by our HTTP client alone, `--threads` at a time | requests/s |
+//! | `client-ureq` | the same by ureq as it comes | requests/s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
 //! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
-//! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled.
+//! `bench files --folder PATH --n N --kinds lines,csv,pages,states` writes those that are reconciled, `bench point --folder PATH
+//! --from FILE --url URL` an engine's file with another target.
 
+mod client;
 mod collect;
 mod directory;
 mod engine;
@@ -87,6 +91,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if name == "prepare" {
         return collect::prepare(&arguments);
     }
+    if name == "point" {
+        return collect::point(&arguments);
+    }
     let (n, took, counts) = match name.as_str() {
         "map" => (n, mapping::compiled(n)?, Value::Null),
         "map-lines" => (n, mapping::lines(n)?, Value::Null),
@@ -113,6 +120,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "append" => (n, limits::append(n, &arguments)?, Value::Null),
         "http" => (n, limits::http(n, &arguments)?, Value::Null),
+        "client" => (n, client::ours(n, &arguments)?, Value::Null),
+        "client-ureq" => (n, client::ureq(n, &arguments)?, Value::Null),
         "analyze" => {
             let (took, counts) = reconcile::analyze(&arguments)?;
             (n, took, counts)
@@ -140,8 +149,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "n": n,
         "seconds": took.as_secs_f64(),
         "rate": f64::from(u32::try_from(n)?) / took.as_secs_f64(),
+        "peak_mib": counts.get("peak_mib").and_then(Value::as_f64).or_else(peak_mib),
         "counts": counts,
-        "peak_mib": peak_mib(),
     });
     writeln!(io::stdout(), "{line}")?;
     Ok(())
