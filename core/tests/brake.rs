@@ -9,7 +9,9 @@
 use rollkeeper::model::{
     BrakeSettings, Change, ChangeKind, Finding, ItemState, PlanItem, Reaction, Situation, SnapshotVerdict,
 };
-use rollkeeper::planning::brake::{Brake, Braked, Hold, Surroundings, Taken, can_be_released, is_confirmed};
+use rollkeeper::planning::brake::{
+    Brake, Braked, GroupAround, Hold, Surroundings, Taken, can_be_released, is_confirmed,
+};
 use rollkeeper::{Period, Timestamp};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -26,6 +28,7 @@ fn item(reaction: Reaction, account: String) -> PlanItem {
             drift: vec![],
             faults: vec![],
         },
+        group: None,
         reaction,
         state: ItemState::Planned,
         destructive: reaction.is_destructive(),
@@ -45,6 +48,14 @@ fn update(account: String, attribute: &str, before: Option<&str>) -> PlanItem {
     item.finding.situation = Situation::Drifted;
     item.changes = vec![Change { kind: ChangeKind::Replace, path: attribute.to_owned(), value: Some("new".into()) }];
     item.before.extend(before.map(|before| (attribute.to_owned(), before.into())));
+    item
+}
+
+/// A membership that is taken away, or given.
+fn member(reaction: Reaction, account: String, group: &str) -> PlanItem {
+    let mut item = item(reaction, account);
+    item.finding.situation = Situation::MembershipUnqualified;
+    item.group = Some(group.to_owned());
     item
 }
 
@@ -89,9 +100,19 @@ struct Around {
 struct Group {
     group: String,
     members: Option<u64>,
-    removed: u64,
+    /// How many somebody else counted out of it; none where the plan's own items are counted.
+    removed: Option<u64>,
     #[serde(default)]
     emptied: bool,
+    /// How many left it in the day before.
+    #[serde(default)]
+    left: u64,
+}
+
+impl Group {
+    fn around(&self) -> (String, GroupAround) {
+        (self.group.clone(), GroupAround { display_name: None, members: self.members, left: self.left })
+    }
 }
 
 impl Case {
@@ -107,6 +128,9 @@ impl Case {
                     "deactivate" => item(Reaction::Deactivate, account),
                     "delete" => item(Reaction::Delete, account),
                     "unlink" => item(Reaction::Unlink, account),
+                    "remove" => member(Reaction::Remove, account, "g"),
+                    "remove from h" => member(Reaction::Remove, account, "h"),
+                    "add" => member(Reaction::Update, account, "g"),
                     "link" => item(Reaction::Link, account),
                     "update" => update(account, "title", Some("").filter(|_| number % 2 == 0)),
                     "overwrite" => update(account, "title", Some("old")),
@@ -131,6 +155,7 @@ impl Case {
                 deletes: taken("deletes"),
                 explicit: taken("explicit"),
             },
+            groups: self.around.groups.iter().map(Group::around).collect(),
             protected: self.around.protected.iter().cloned().collect(),
             active_admins: self.around.active_admins.iter().cloned().collect(),
         }
@@ -147,7 +172,9 @@ fn the_edges_of_the_brake_are_where_the_cases_say() {
         let mut brake = Brake::new(&case.settings, &around);
         items.iter().for_each(|(item, confirmed)| brake.add(item, *confirmed));
         for group in &case.around.groups {
-            brake.add_group(&group.group, group.members, group.removed, group.emptied);
+            if let Some(removed) = group.removed {
+                brake.add_group(&group.group, group.members, removed, group.emptied);
+            }
         }
         let braked = brake.decide();
         let names: Vec<&str> = braked.reasons.iter().map(|reason| reason.name.as_str()).collect();
@@ -204,6 +231,7 @@ fn around(random: &mut Random) -> Surroundings {
         delete_allowed: !random.one_in(4),
         linked: random.below(2_000),
         taken: Taken { deactivations: random.below(8), deletes: random.below(3), explicit: random.below(30) },
+        groups: BTreeMap::new(),
         protected: if random.one_in(10) { ["a3".to_owned()].into() } else { [].into() },
         active_admins: if random.one_in(4) { ["a5".to_owned(), "a6".to_owned()].into() } else { [].into() },
     }

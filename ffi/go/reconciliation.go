@@ -44,6 +44,8 @@ type Reconciliation struct {
 	VerdictWhy []string `json:"verdict_why,omitempty"`
 	// Counts is how many of each situation were found.
 	Counts map[string]int `json:"counts"`
+	// Groups are the groups that the app's entitlements name, where memberships were compared.
+	Groups []GroupSize `json:"groups,omitempty"`
 	// Items is how many items of each state the plan has.
 	Items map[string]int `json:"items"`
 	// Digest is the SHA-256 of the plan, once there is one.
@@ -54,6 +56,20 @@ type Reconciliation struct {
 	Notes []string `json:"notes,omitempty"`
 	// Faults is what is wrong, where something is.
 	Faults []Fault `json:"faults,omitempty"`
+}
+
+// GroupSize is a group of the target, as it was compared.
+type GroupSize struct {
+	// Group is its id.
+	Group string `json:"group"`
+	// DisplayName is its name, where it has one.
+	DisplayName string `json:"display_name,omitempty"`
+	// Members is how many it has; nil where the target does not show them.
+	Members *int `json:"members,omitempty"`
+	// Lacks is how many are wanted in it and are not.
+	Lacks int `json:"lacks"`
+	// Surplus is how many are in it for whom nobody asks.
+	Surplus int `json:"surplus"`
 }
 
 // BrakeReason is a reason why the brake holds a part of a plan.
@@ -114,6 +130,8 @@ type Drift struct {
 // PlanItem is one thing that a plan would do, or only says.
 type PlanItem struct {
 	Finding
+	// Group is the group's id, where the item is about a membership of the account.
+	Group string `json:"group,omitempty"`
 	// Number counts from 1, in the plan's order.
 	Number uint64 `json:"number"`
 	// Reaction is what is done about it.

@@ -231,6 +231,8 @@ type PutSnapshot struct {
 	Held int `json:"held"`
 	// Reconciliation is the id of the reconciliation of those who left or are held.
 	Reconciliation string `json:"reconciliation,omitempty"`
+	// Memberships are the ids of the plans of memberships that the records would take away and that are held.
+	Memberships []string `json:"memberships,omitempty"`
 }
 
 // UserFault is a record of a list that was not stored.

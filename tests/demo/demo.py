@@ -22,6 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "servers")]
 
 import rollkeeper  # noqa: E402
 import rollkeeper.testing  # noqa: E402
+from belonging import Belonging  # noqa: E402
 from expected import duration, moment  # noqa: E402
 from foresight import Foresight  # noqa: E402
 from hindsight import Hindsight  # noqa: E402
@@ -58,6 +59,7 @@ class Play:
         self._servers, self._targets = servers, targets
         self._people, self._names, self._told, self._scene = {}, {}, {}, 0
         self._hindsight = Hindsight(engine, self._people, self._names, targets, tell, DemoFailed)
+        self._belonging = Belonging(engine, self._apps, self._names, targets, tell, DemoFailed)
         self._oversight = Oversight(engine, alerts, self._names, targets, tell, DemoFailed)
         self._leaver = None
         self._now = moment(story["start"])
@@ -65,7 +67,7 @@ class Play:
     def perform(self):
         """Plays every step; raises DemoFailed at the first that does not come out as it must."""
         for number, step in enumerate(self._story["steps"], start=1):
-            rooms = (self._foresight, self._hindsight, self._oversight)
+            rooms = (self._foresight, self._hindsight, self._oversight, self._belonging)
             scenes = [getattr(room, step["do"]) for room in rooms if hasattr(room, step["do"])]
             scene = scenes[0] if scenes else getattr(self, f"_{step['do']}")
             scene(step | {"number": number})

@@ -99,7 +99,8 @@ CAN_FREEZE = {"tickets"}
 # What is said or looked at in the story, and changes nothing.
 TOLD = """say check explain preview put_apps discover suggest logins impact compare_preview compare_impact
 expect_adopted expect_failed expect_waiting expect_differences refuse expect_expired
-expect_alerts expect_reasons expect_gap expect_usable expect_order""".split()
+expect_alerts expect_reasons expect_gap expect_usable expect_order
+make_group entitle join_by_hand expect_members expect_membership find_strangers""".split()
 # What is inferred from a listing or from a list of all people has to be seen twice, so far apart.
 APART = timedelta(minutes=10)
 

@@ -8,6 +8,7 @@ import sqlite3
 import urllib.parse
 import urllib.request
 
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PAGE = 50
 

@@ -15,6 +15,7 @@ import json, runpy, sys, types
 from rollkeeper import Engine
 discover, suggest_mapping, preview, impact = Engine.discover, Engine.suggest_mapping, Engine.preview, Engine.impact
 accounts, plan, put_users, open_metrics = Engine.accounts, Engine.plan, Engine.put_users, Engine.open_metrics
+explain = Engine.explain
 
 class Fewer:
     def __init__(self, impact):
@@ -45,6 +46,11 @@ def careless(engine, users, snapshot=False, by=None):
 def forgetful(engine, user, by, reason):
     return types.SimpleNamespace(user=user, by=by, reason=reason)
 
+def well_meaning(engine, app, user):
+    told = explain(engine, app, user)
+    lie = [types.SimpleNamespace(reference=one.reference, wanted=one.wanted, why=("so it is",)) for one in told.memberships]
+    return types.SimpleNamespace(memberships=lie)
+
 LIES = {
     "an attribute is left out": ("discover", found),
     "a proposal is left out": ("suggest_mapping", proposed),
@@ -55,6 +61,7 @@ LIES = {
     "a finding is left out": ("plan", lambda engine, id: list(plan(engine, id))[1:]),
     "whom a cut list lacks leaves": ("put_users", careless),
     "whom somebody holds is not held": ("hold", forgetful),
+    "a place in a group is taken for wanted": ("explain", well_meaning),
     "an open removal is not counted": ("open_metrics", lambda engine: open_metrics(engine).replace("} 1", "} 0")),
 }
 setattr(Engine, *LIES[sys.argv[2]])
@@ -71,9 +78,10 @@ NOTICED = {
     "a finding is left out": "should be {",
     "whom a cut list lacks leaves": "is        {'noted': 0",
     "whom somebody holds is not held": "should be {'p011': ['Update', 'hold']}",
+    "a place in a group is taken for wanted": "should be [['night-ward', True, ['permission set `Night Ward`']]]",
     "an open removal is not counted": """should be ['rollkeeper_removals_open{app="care"} 1']""",
 }
-ENDED = "FAILED: (it did not come as it was told|it is not what somebody did|delivery is not as people were told)"
+ENDED = "FAILED: (it did not come as it was told|it is not what somebody did|delivery is not as people were told|who belongs into a group is not in it, or somebody else is)"
 
 
 def processes_with(mark):
@@ -108,6 +116,7 @@ class Demo(unittest.TestCase):
         self.assertIn('userName: "nsj" → "nguyet.smithjones", theirs', done.stdout)
         self.assertIn("hr asks for it to go through: four_eyes", done.stdout)
         self.assertIn("Deactivate waits for maintenance", done.stdout)
+        self.assertIn("membership_unmanaged: Chloé 王: given no, wanted no, there yes; nobody asked for it", done.stdout)
         self.assertEqual(processes_with(mark), [])
 
     def test_an_engine_that_tells_what_is_not_so_is_noticed(self):

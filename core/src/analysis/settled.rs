@@ -159,7 +159,7 @@ impl Settled {
         for code in &self.kinds {
             *by_code.get_mut(usize::from(*code))? += 1;
         }
-        let mut counts: BTreeMap<Situation, u64> = Situation::ALL.iter().map(|one| (*one, 0)).collect();
+        let mut counts: BTreeMap<Situation, u64> = Situation::of_accounts().map(|one| (one, 0)).collect();
         let mut gone = 0;
         for (code, count) in (0..=u8::MAX).zip(by_code).filter(|(_, count)| *count != 0) {
             match Kind::of(code) {

@@ -3,7 +3,7 @@
 use super::gates::{Calls, Fairness};
 use super::members::{self, Ripe};
 use super::prepare::{Prepared, prepare, prepare_unowned};
-use super::settle::{fail, finish};
+use super::settle::{complete, fail, finish};
 use super::{Gates, Job, Work, doubt, means};
 use crate::fault::{Code, Fault};
 use crate::intake::{LiveApp, LiveApps, Trigger, cancel, decide_lane, elect, elect_for};
@@ -195,19 +195,8 @@ fn take_up(tx: &mut Tx<'_>, app: &Arc<LiveApp>, mut row: RequestRow, look_up: bo
             tx.save(&row)?;
             elect(tx, &app.definition, &stored.user.id).map(|()| None)
         }
-        Prepared::Queued => {
-            if row.request.state == State::New {
-                tx.change(&mut row, Event::Send)?;
-            }
-            row.retry = Some((tx.now.plus(AGAIN), WaitingFor::Lane));
-            tx.save(&row)?;
-            elect(tx, &app.definition, &stored.user.id).map(|()| None)
-        }
-        Prepared::InTheWay => {
-            row.retry = Some((tx.now.plus(SOON), WaitingFor::Retry));
-            tx.save(&row)?;
-            elect(tx, &app.definition, &stored.user.id).map(|()| None)
-        }
+        Prepared::Queued => queue(tx, app, row).map(|()| None),
+        Prepared::InTheWay => in_the_way(tx, app, row).map(|()| None),
         Prepared::Unwanted => {
             let why = "superseded: the user may no longer have this access";
             give_up(tx, app, row, Code::Uncertain, why).map(|()| None)
@@ -261,11 +250,40 @@ fn take_up_unowned(tx: &mut Tx<'_>, app: &Arc<LiveApp>, row: RequestRow) -> Resu
             begin(tx, app, row, work, None).map(Some)
         }
         Prepared::Faulty(faults) => fail(tx, app, row, faults).map(|()| None),
+        Prepared::Queued => queue(tx, app, row).map(|()| None),
+        Prepared::InTheWay => in_the_way(tx, app, row).map(|()| None),
+        Prepared::Nothing(why) => finish_unowned(tx, app, row, why).map(|()| None),
         _ => {
             let why = "superseded: somebody owns the account now";
             give_up(tx, app, row, Code::ConflictOwned, why).map(|()| None)
         }
     }
+}
+
+/// What is left of it waits for the turn of its groups.
+fn queue(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    if row.request.state == State::New {
+        tx.change(&mut row, Event::Send)?;
+    }
+    row.retry = Some((tx.now.plus(AGAIN), WaitingFor::Lane));
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
+/// A call about one of its memberships is out.
+fn in_the_way(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow) -> Result<(), Fault> {
+    row.retry = Some((tx.now.plus(SOON), WaitingFor::Retry));
+    tx.save(&row)?;
+    elect_for(tx, &app.definition, &row)
+}
+
+/// Completes a request for an account that nobody owns, of which nothing is left to send.
+fn finish_unowned(tx: &mut Tx<'_>, app: &LiveApp, mut row: RequestRow, why: &str) -> Result<(), Fault> {
+    if row.request.state == State::New {
+        tx.change(&mut row, Event::Send)?;
+    }
+    complete(tx, row.clone(), json!({"nothing_sent": why}))?;
+    elect_for(tx, &app.definition, &row)
 }
 
 /// Keeps what there is before the request. Where an earlier attempt may have taken effect already, what was kept then holds.

@@ -12,7 +12,7 @@ use crate::model::{Before, GroupReference, LeftMemberships, MembershipState, Sta
 use crate::planning::entitlement::{Difference, LedgerEntry, WantedGroup};
 use crate::protocol::Step;
 use crate::scope::Standing;
-use crate::store::{AccountRow, MembershipRow, RequestRow, StoredUser, Tx, UserState};
+use crate::store::{AccountRow, GivenMembership, MembershipRow, RequestRow, StoredUser, Tx, UserKey, UserState};
 use crate::time::Period;
 use crate::value::Attributes;
 use serde_json::json;
@@ -30,8 +30,10 @@ pub(super) fn are_next(tx: &Tx<'_>, app: &LiveApp, row: &RequestRow, stored: &St
         return Ok(true);
     }
     let id = &row.request.id;
-    let untouched = row.request.state == State::New && row.request.attempts == 0;
-    if row.given || untouched {
+    if row.given {
+        return Ok(tx.given(id, &stored.key)?.is_some_and(|given| !given.members.is_empty()));
+    }
+    if row.request.state == State::New && row.request.attempts == 0 {
         return Ok(false);
     }
     // What is on its way to a group stays that, whatever the definition says by now.
@@ -50,13 +52,28 @@ pub(super) fn prepare(
     stored: &StoredUser,
     account: &AccountRow,
 ) -> Result<Prepared, Fault> {
-    Ok(match enroll(tx, app, row, stored, account)? {
+    enroll(tx, app, row, stored, account).map(prepared)
+}
+
+/// What an Update of an account that nobody owns has still to do about memberships: exactly those that it was given.
+pub(super) fn prepare_unowned(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    external_id: &str,
+) -> Result<Prepared, Fault> {
+    let key = tx.app_key(&app.definition.app.id)?;
+    enroll_given(tx, app, row, &key, external_id).map(prepared)
+}
+
+fn prepared(enrolled: Enrolled) -> Prepared {
+    match enrolled {
         Enrolled::Queued => Prepared::Queued,
         Enrolled::InTheWay => Prepared::InTheWay,
         Enrolled::Listing => Prepared::Work(Work::Groups, None, Before::default()),
         Enrolled::Done(faults) if faults.is_empty() => Prepared::Nothing("the memberships are as they should be"),
         Enrolled::Done(faults) => Prepared::Faulty(faults),
-    })
+    }
 }
 
 /// What is left of an Update.
@@ -79,6 +96,9 @@ pub(super) fn enroll(
     stored: &StoredUser,
     account: &AccountRow,
 ) -> Result<Enrolled, Fault> {
+    if row.given {
+        return enroll_given(tx, app, row, &stored.key, &account.account.external_id);
+    }
     let (id, definition) = (&app.definition.app.id, &app.definition);
     let ledger = tx.memberships(id, &account.account.external_id)?;
     let own = |known: &&MembershipRow| known.entry.queued && known.request.as_ref() == Some(&row.request.id);
@@ -107,22 +127,55 @@ pub(super) fn enroll(
             continue;
         }
         queued = true;
-        let enrolled = MembershipRow {
-            entry,
-            external_id: account.account.external_id.clone(),
-            request: Some(row.request.id.clone()),
-            calling: false,
-            tried,
-            part: definition.app.members_per_call(),
-            faults: Vec::new(),
-            since: tx.now,
-        };
-        tx.put_membership(id, &enrolled)?;
+        let (request, part) = (&row.request.id, definition.app.members_per_call());
+        let enrolled = MembershipRow::queued(entry, &account.account.external_id, request, part, tx.now);
+        tx.put_membership(id, &MembershipRow { tried, ..enrolled })?;
     }
     if queued {
         return Ok(Enrolled::Queued);
     }
     Ok(Enrolled::Done(shortcomings(row, &difference, &refused)))
+}
+
+/// Writes down what a plan had a request give or take away, once, whoever asks for it or not. Where another request is at one of
+/// them, it is waited for.
+pub(super) fn enroll_given(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    key: &UserKey,
+    external_id: &str,
+) -> Result<Enrolled, Fault> {
+    let (id, request) = (&app.definition.app.id, &row.request.id);
+    let ledger = tx.memberships(id, external_id)?;
+    let own: Vec<&MembershipRow> =
+        ledger.iter().filter(|known| known.entry.queued && known.request.as_ref() == Some(request)).collect();
+    if own.iter().any(|known| known.entry.state != MembershipState::Refused) {
+        return Ok(Enrolled::Queued);
+    }
+    let nothing = || Fault::new(Code::Internal, "a request without the memberships that it was given");
+    let mut given = tx.given(request, key)?.ok_or_else(nothing)?;
+    if given.enrolled {
+        return Ok(Enrolled::Done(own.iter().flat_map(|known| known.faults.clone()).collect()));
+    }
+    let known_of = |one: &GivenMembership| ledger.iter().find(|known| known.entry.group == one.group);
+    if given.members.iter().filter_map(known_of).any(|known| known.entry.queued) {
+        return Ok(Enrolled::InTheWay);
+    }
+    for one in &given.members {
+        let known = known_of(one);
+        let state = if one.add { MembershipState::Adding } else { MembershipState::Removing };
+        let reference = known.map_or(&one.reference, |known| &known.entry.reference).clone();
+        let entry = LedgerEntry { group: one.group.clone(), reference, state, queued: true };
+        let row = MembershipRow::queued(entry, external_id, request, app.definition.app.members_per_call(), tx.now);
+        // What we gave before may still be there, whatever becomes of this.
+        let tried = known.is_some_and(|known| known.tried);
+        let ours = known.map_or(one.ours && one.add, |known| known.ours);
+        tx.put_membership(id, &MembershipRow { tried, ours, ..row })?;
+    }
+    given.enrolled = true;
+    tx.put_given(request, key, &given)?;
+    Ok(Enrolled::Queued)
 }
 
 /// Whose membership another request takes over has nothing left to wait for, and is taken up by itself.
@@ -260,14 +313,14 @@ fn batch(
 
 /// Stores the intent of a membership, where it may be sent now.
 fn begin(tx: &mut Tx<'_>, app: &LiveApp, group: &str, member: &MembershipRow) -> Result<Option<Begun>, Fault> {
-    let Some((row, stored)) = ready(tx, app, member)? else { return Ok(None) };
+    let Some((row, key)) = ready(tx, app, member)? else { return Ok(None) };
     let removes = member.entry.state == MembershipState::Removing;
     let what = if removes { "remove" } else { "add" };
     let mut payload = Attributes::new();
     payload.insert(GROUP.to_owned(), json!(group));
     payload.insert(what.to_owned(), json!([member.external_id]));
     let sent = json!({"attributes": [], "group": group, "members": what});
-    let begun = open(tx, app, row, usize::from(removes), sent, Some((&payload, &stored.key)))?;
+    let begun = open(tx, app, row, usize::from(removes), sent, Some((&payload, &key)))?;
     tx.call_membership(&app.definition.app.id, member)?;
     Ok(Some(begun))
 }
@@ -276,17 +329,20 @@ fn request_of(tx: &Tx<'_>, member: &MembershipRow) -> Result<Option<RequestRow>,
     Ok(member.request.as_ref().map(|id| tx.request(id.as_str())).transpose()?.flatten())
 }
 
-/// The request of a membership that may be sent now, and its user. Records change between a decision and its turn: what is
-/// no longer asked for is not sent.
-fn ready(tx: &mut Tx<'_>, app: &LiveApp, member: &MembershipRow) -> Result<Option<(RequestRow, StoredUser)>, Fault> {
+/// The request of a membership that may be sent now, and the key under which what it sends is sealed. Records change between a
+/// decision and its turn: what is no longer asked for is not sent.
+fn ready(tx: &mut Tx<'_>, app: &LiveApp, member: &MembershipRow) -> Result<Option<(RequestRow, UserKey)>, Fault> {
     let Some(mut row) = request_of(tx, member)? else { return Ok(None) };
-    let stored = row.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+    let key = match &row.request.user {
+        Some(user) => tx.user(user.as_str())?.map(|stored| (stored.key.clone(), Some(stored))),
+        None => Some((tx.app_key(&app.definition.app.id)?, None)),
+    };
     let owner = tx.account_owner(&app.definition.app.id, &member.external_id)?;
-    match stored.filter(|stored| owner.as_ref() == Some(&stored.user.id)) {
-        Some(stored) if is_asked_for(tx, app, &stored, member)? => {
+    match key.filter(|_| owner == row.request.user) {
+        Some((key, stored)) if is_to_be_done(tx, app, &row, stored.as_ref(), member)? => {
             if !tx.is_held(&row)? && step(tx, app, &row)? == Step::Go {
                 row.request.external_id = Some(member.external_id.clone());
-                return Ok(Some((row, stored)));
+                return Ok(Some((row, key)));
             }
         }
         _ => drop_queued(tx, app, member)?,
@@ -298,8 +354,31 @@ fn ready(tx: &mut Tx<'_>, app: &LiveApp, member: &MembershipRow) -> Result<Optio
     Ok(None)
 }
 
-/// Whether what the ledger has still to do is still to be done.
-fn is_asked_for(tx: &Tx<'_>, app: &LiveApp, stored: &StoredUser, member: &MembershipRow) -> Result<bool, Fault> {
+/// Whether what the ledger has still to do is still to be done. What a person has put back, and whoever nobody owns, does not
+/// go by grants.
+fn is_to_be_done(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    row: &RequestRow,
+    stored: Option<&StoredUser>,
+    member: &MembershipRow,
+) -> Result<bool, Fault> {
+    let Some(stored) = stored else { return Ok(true) };
+    let given = if row.given { tx.given(&row.request.id, &stored.key)? } else { None };
+    match given {
+        Some(given) if given.restores => Ok(true),
+        given => is_asked_for(tx, app, stored, member, given.is_some()),
+    }
+}
+
+/// Whether what the ledger has still to do is still asked for; `planned` says that a plan has it done.
+fn is_asked_for(
+    tx: &Tx<'_>,
+    app: &LiveApp,
+    stored: &StoredUser,
+    member: &MembershipRow,
+    planned: bool,
+) -> Result<bool, Fault> {
     let definition = &app.definition;
     let present = (stored.state == UserState::Present).then_some(&stored.user);
     let standing = definition.standing(present, tx.now);
@@ -309,7 +388,7 @@ fn is_asked_for(tx: &Tx<'_>, app: &LiveApp, stored: &StoredUser, member: &Member
         return Ok(false);
     }
     if !standing.wants_account() {
-        return Ok(removes && definition.app.deprovision.memberships == LeftMemberships::Remove);
+        return Ok(removes && (planned || definition.app.deprovision.memberships == LeftMemberships::Remove));
     }
     // As if it were given: what is left over then is not asked for.
     let entry = LedgerEntry { state: MembershipState::Held, queued: false, ..member.entry.clone() };
@@ -321,7 +400,7 @@ fn is_asked_for(tx: &Tx<'_>, app: &LiveApp, stored: &StoredUser, member: &Member
 /// What is no longer to be done is as it was before.
 fn drop_queued(tx: &mut Tx<'_>, app: &LiveApp, member: &MembershipRow) -> Result<(), Fault> {
     let id = &app.definition.app.id;
-    if !member.tried {
+    if !member.tried || !member.ours {
         return tx.drop_membership(id, member);
     }
     let state = match member.entry.state {

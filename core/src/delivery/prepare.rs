@@ -159,7 +159,13 @@ fn update_unowned(
     account: Option<&AccountRow>,
 ) -> Result<Prepared, Fault> {
     let key = tx.app_key(&app.definition.app.id)?;
-    let (Some(account), Some(given)) = (account, tx.given(&row.request.id, &key)?) else {
+    let given = tx.given(&row.request.id, &key)?;
+    if let (Some(external_id), true) =
+        (&row.request.external_id, given.as_ref().is_some_and(|given| !given.members.is_empty()))
+    {
+        return members::prepare_unowned(tx, app, row, external_id);
+    }
+    let (Some(account), Some(given)) = (account, given) else {
         let message = "an account that nobody owns has no mapping";
         return Ok(Prepared::Faulty(vec![Fault::new(Code::Internal, message)]));
     };

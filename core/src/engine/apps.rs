@@ -41,7 +41,9 @@ impl Engine {
             return Err(failed(missing));
         }
         // The apps in use are read again from the store, where everybody sees the same.
-        let requests = self.transact(|tx, _| intake::put_app(tx, &live, by)).map_err(|fault| failed(vec![fault]))?;
+        let brakes = self.shared.brake;
+        let requests =
+            self.transact(|tx, _| intake::put_app(tx, &live, by, brakes)).map_err(|fault| failed(vec![fault]))?;
         self.shared.run.recall();
         self.shared.refresh().map_err(|fault| failed(vec![fault]))?;
         Ok(requests)

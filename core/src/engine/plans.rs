@@ -4,7 +4,7 @@ use super::{Engine, Error, Result};
 use crate::delivery::{Active, Host};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::model::{PlanFilter, PlanItem, Reconciliation, ReconciliationKind, ReviewDecision, State};
+use crate::model::{PlanFilter, PlanItem, Reconciliation, ReviewDecision, State};
 use crate::reconcile;
 
 impl Engine {
@@ -56,8 +56,8 @@ impl Engine {
             Ok(row)
         });
         let row = row.map_err(failed)?;
-        match (row.shown.kind, row.shown.state) {
-            (ReconciliationKind::Source, _) => drop(self.carry_leavers_out(&id).map_err(failed)?),
+        match (row.is_of_users(), row.shown.state) {
+            (true, _) => drop(self.carry_leavers_out(&id).map_err(failed)?),
             (_, State::Committing) => {
                 reconcile::go_on(self.shared.as_ref(), &id, None).map_err(failed)?;
             }

@@ -14,7 +14,7 @@ use crate::lifecycle::Event;
 use crate::model::{Account, AccountStatus, ApprovalStatus, ItemState, LinkState, ReconciliationKind, Request, State};
 use crate::operation::Operation;
 use crate::scope::Standing;
-use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
+use crate::store::{AccountRow, Given, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -198,6 +198,8 @@ pub(crate) fn retry(tx: &mut Tx<'_>, apps: &LiveApps, id: &str, by: &str) -> Res
     let stored = tx.user(user.as_str())?.ok_or_else(missing)?;
     let given = tx.given(&row.request.id, &stored.key)?;
     let plan = tx.plan_of(&row.request.id)?;
+    // What was written into the ledger is written there anew.
+    let given = given.map(|given| Given { enrolled: false, ..given });
     let restores = given.as_ref().is_some_and(|given| given.restores);
     let standing = may_have(tx, live, &stored, row.request.operation, restores)?;
     let removes = matches!(row.request.operation, Operation::Deactivate | Operation::Delete);
@@ -256,7 +258,7 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
     tx.change(&mut row, Event::Retry)?;
     let plan = tx.plan_of(&row.request.id)?;
     let key = tx.app_key(&live.definition.app.id)?;
-    let given = tx.given(&row.request.id, &key)?;
+    let given = tx.given(&row.request.id, &key)?.map(|given| Given { enrolled: false, ..given });
     let new = NewRequest {
         operation: row.request.operation,
         why: format!("tried again: {}", row.request.why),
@@ -265,6 +267,7 @@ fn retry_unowned(tx: &mut Tx<'_>, live: &LiveApp, mut row: RequestRow, by: &str)
         given,
         plan: plan.as_ref(),
         parent: Some(&row),
+        removes: row.removes,
         ..NewRequest::default()
     };
     let clone = insert_for_account(tx, &live.definition, &external_id, None, new)?;

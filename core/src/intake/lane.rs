@@ -45,6 +45,8 @@ pub(crate) struct LaneSteps {
     pub(crate) superseded: Vec<RequestRow>,
     /// What there will be once everything under way has happened.
     pub(crate) projected: Projected,
+    /// The account, and the groups of which the brake held that it leaves them and for which somebody asks again.
+    freed: Option<(String, Vec<String>)>,
     print: String,
     asked: String,
 }
@@ -123,7 +125,9 @@ pub(crate) fn plan_lane(
     let looks = |row: &RequestRow| row.request.operation == Operation::Read;
     loose.retain(|row| !(row.by_hand || row.given || looks(row)) || (raises(row) && !standing.wants_account()));
     loose.extend(outdated);
-    Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, print, asked }))
+    let freed =
+        account.map(|account| (account.account.external_id, gap.freed)).filter(|(_, groups)| !groups.is_empty());
+    Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, freed, print, asked }))
 }
 
 /// Decides afresh for one user and app, as [`plan_lane`] says: requests that were not sent are kept where they are still
@@ -135,7 +139,7 @@ pub(crate) fn decide_lane(
     trigger: Trigger<'_>,
 ) -> Result<Vec<Request>, Fault> {
     let user = &stored.user.id;
-    let LaneSteps { steps, superseded, print, asked, .. } = match plan_lane(tx, definition, stored, trigger)? {
+    let LaneSteps { steps, superseded, freed, print, asked, .. } = match plan_lane(tx, definition, stored, trigger)? {
         LanePlan::Steps(steps) => steps,
         LanePlan::Nothing => return Ok(Vec::new()),
         LanePlan::Undecided(fault) => {
@@ -146,6 +150,9 @@ pub(crate) fn decide_lane(
             return Ok(Vec::new());
         }
     };
+    if let Some((account, groups)) = freed {
+        groups.iter().try_for_each(|group| tx.hold_membership(&definition.app.id, &account, group, None))?;
+    }
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
     let mut made = Vec::new();
     for step in steps {

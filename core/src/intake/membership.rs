@@ -3,10 +3,11 @@
 use crate::definition::Definition;
 use crate::fault::Fault;
 use crate::id::RequestId;
-use crate::model::{App, GroupMembership, GroupReference, LeftMemberships, User};
+use crate::model::{AccountStatus, App, GroupMembership, GroupReference, LeftMemberships, LinkState, User};
 use crate::planning::entitlement::{Difference, LedgerEntry, difference};
 use crate::scope::Standing;
-use crate::store::{AccountRow, MembershipRow, Tx};
+use crate::store::{AccountRow, MembershipRow, Tx, UserState};
+use serde_json::json;
 
 /// What lies between an account's memberships and what is wanted.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub(crate) struct Gap {
     pub(crate) has_leftover: bool,
     /// The requests that have memberships still to give or to take away.
     pub(crate) queued: Vec<RequestId>,
+    /// The groups of which the brake held that the account leaves them, and for which somebody asks again.
+    pub(crate) freed: Vec<String>,
 }
 
 /// What lies between the account's memberships and what is wanted of them.
@@ -32,12 +35,35 @@ pub(crate) fn gap(
     let ledger = tx.memberships(&definition.app.id, external_id)?;
     let difference = difference_of(tx, definition, &ledger, user, standing)?;
     let queued = ledger.iter().filter(|row| row.entry.queued).filter_map(|row| row.request.clone()).collect();
-    Ok(Gap { lacks_membership: difference.adds(), has_leftover: difference.removes(), queued })
+    let mut freed: Vec<String> =
+        ledger.iter().filter(|row| row.held_by.is_some()).map(|row| row.entry.group.clone()).collect();
+    if !freed.is_empty() {
+        let whole = whole_difference(tx, definition, &ledger, user, standing)?;
+        freed.retain(|group| !whole.remove.contains(group));
+    }
+    Ok(Gap { lacks_membership: difference.adds(), has_leftover: difference.removes(), queued, freed })
 }
 
 /// What leads from the ledger to what the user's grants ask for. Who may not have the account is given nothing, and keeps what
 /// there is unless the app says otherwise.
 pub(crate) fn difference_of<'a>(
+    tx: &Tx<'_>,
+    definition: &'a Definition,
+    ledger: &[MembershipRow],
+    user: Option<&User>,
+    standing: &Standing,
+) -> Result<Difference<'a>, Fault> {
+    let mut found = whole_difference(tx, definition, ledger, user, standing)?;
+    if !standing.causes.iter().any(|cause| cause.is_leaving()) {
+        // What the brake holds stays until a second person releases it; nobody who leaves is waited for.
+        let is_held = |group: &String| ledger.iter().any(|row| row.entry.group == *group && row.held_by.is_some());
+        found.remove.retain(|group| !is_held(group));
+    }
+    Ok(found)
+}
+
+/// The same with what the brake holds.
+pub(super) fn whole_difference<'a>(
     tx: &Tx<'_>,
     definition: &'a Definition,
     ledger: &[MembershipRow],
@@ -67,6 +93,56 @@ pub(crate) fn difference_of<'a>(
         found.unknown.clear();
     }
     broken.map_or(Ok(found), Err)
+}
+
+/// How an entitlement that the user's grants stand for names a group; none where nobody asks for it.
+pub(crate) fn asked_reference(
+    tx: &Tx<'_>,
+    definition: &Definition,
+    user: &User,
+    group: &str,
+) -> Result<Option<GroupReference>, Fault> {
+    for wanted in definition.wanted_groups(user) {
+        if find_group(tx, &definition.app, wanted.reference)?.is_ok_and(|id| id == group) {
+            return Ok(Some(wanted.reference.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// A print of what is to be done about a membership depends on: whose the account is, whether somebody asks for the membership,
+/// and what the ledger has of it. Where it differs on commit, the item is not what was planned. `instead` is the record that is
+/// about to take the place of the owner's.
+pub(crate) fn membership_print(
+    tx: &Tx<'_>,
+    definition: &Definition,
+    external_id: &str,
+    group: &str,
+    instead: Option<&User>,
+) -> Result<String, Fault> {
+    let app = &definition.app.id;
+    let account = tx.account_at(app, external_id)?.map(|row| row.account);
+    let living = account.as_ref().filter(|account| account.status != AccountStatus::Deleted);
+    let owner = living.filter(|account| account.link_state == LinkState::Linked);
+    let owner = owner.and_then(|account| account.user.as_ref());
+    let stored = owner.map(|user| tx.user(user.as_str())).transpose()?.flatten();
+    let present = stored.filter(|stored| stored.state == UserState::Present).map(|stored| stored.user);
+    let present = present.map(|user| instead.cloned().unwrap_or(user));
+    let ledger = tx.memberships(app, external_id)?;
+    let known = ledger.iter().find(|row| row.entry.group == group);
+    let standing = definition.standing(present.as_ref(), tx.now).ok();
+    let mut wanted = false;
+    if let (Some(user), true) = (&present, standing.as_ref().is_none_or(Standing::wants_account)) {
+        let by_name = |row: &MembershipRow| {
+            definition.wanted_groups(user).iter().any(|wanted| *wanted.reference == row.entry.reference)
+        };
+        wanted = known.is_some_and(by_name) || asked_reference(tx, definition, user, group)?.is_some();
+    }
+    let entry = known.map(|row| json!([row.entry.state, row.entry.queued, row.ours]));
+    let stands = standing.map(|standing| (standing.wants_account(), standing.frozen));
+    let link_state = living.map(|account| account.link_state);
+    let text = json!(["rollkeeper membership 1", external_id, group, owner, link_state, stands, wanted, entry]);
+    Ok(crate::value::sha256_hex(text.to_string().as_bytes()))
 }
 
 /// The memberships of an account and those that are wanted of it, by the entitlements' order, and then those that are only
@@ -106,10 +182,18 @@ pub(crate) fn memberships_of(
         group: Some(row.entry.group.clone()),
         reference: row.entry.reference.clone(),
         wanted: keeps,
-        why: vec![if keeps { "the app keeps it with the account" } else { "no grant asks for it any more" }.to_owned()],
+        why: vec![why_left(row, keeps).to_owned()],
         ..of_ledger(Some(row))
     }));
     Ok(shown)
+}
+
+fn why_left(row: &MembershipRow, keeps: bool) -> &'static str {
+    match keeps {
+        true => "the app keeps it with the account",
+        false if row.held_by.is_some() => "no grant asks for it any more; the brake holds that it is taken away",
+        false => "no grant asks for it any more",
+    }
 }
 
 fn of_ledger(row: Option<&MembershipRow>) -> GroupMembership {

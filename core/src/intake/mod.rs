@@ -8,6 +8,7 @@ mod losses;
 mod membership;
 mod reconciliation;
 mod reference;
+mod removals;
 mod snapshot;
 mod users;
 
@@ -17,11 +18,12 @@ pub(crate) use lane::{
     LanePlan, LaneStep, LaneSteps, Trigger, cancel, decide_lane, elect, elect_for, not_stored, plan_lane,
 };
 pub(crate) use losses::{Loss, loss};
-pub(crate) use membership::{Gap, difference_of, gap, memberships_of};
+pub(crate) use membership::{Gap, asked_reference, difference_of, gap, membership_print, memberships_of};
 pub(crate) use reconciliation::{
-    advance, begin_reconciliation, end_reconciliation, expire_items, log as log_step, plan_digest,
+    advance, begin_reconciliation, definition_mark, end_reconciliation, expire_items, log as log_step, plan_digest,
 };
 pub(crate) use reference::{wake, watched_print};
+pub(crate) use removals::{Occasion, Removals};
 pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 

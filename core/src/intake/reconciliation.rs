@@ -8,7 +8,7 @@ use crate::lifecycle::Event;
 use crate::model::{ReconciliationKind, State};
 use crate::operation::Operation;
 use crate::planning::digest::PlanDigest;
-use crate::store::{LogEvent, ReconciliationRow, RequestRow, Tx};
+use crate::store::{LogEvent, ReconciliationRow, RequestRow, Tx, definition_text};
 use serde_json::{Value, json};
 
 /// How many items are looked at at once.
@@ -115,6 +115,11 @@ pub(crate) fn plan_digest(tx: &Tx<'_>, id: &RequestId, mut digest: PlanDigest) -
         after = *last;
         page.iter().for_each(|(number, item, is_held)| digest.add(*number, item, *is_held));
     }
+}
+
+/// What tells one definition from another.
+pub(crate) fn definition_mark(live: &LiveApp) -> Result<String, Fault> {
+    Ok(crate::value::sha256_hex(definition_text(&live.definition.app)?.as_bytes()))
 }
 
 /// Logs what happened to a reconciliation.

@@ -92,8 +92,8 @@ pub(crate) fn begin_leavers(
     shown.collected = row.accounts;
     shown.verdict = Some(verdict.0);
     shown.verdict_why = verdict.1.to_vec();
-    let count = |situation: &Situation| if *situation == Situation::SourceGone { leavers } else { 0 };
-    shown.counts = SituationCounts(Situation::ALL.iter().map(|situation| (*situation, count(situation))).collect());
+    let count = |situation| if situation == Situation::SourceGone { leavers } else { 0 };
+    shown.counts = SituationCounts(Situation::of_accounts().map(|situation| (situation, count(situation))).collect());
     tx.insert_reconciliation(&row)?;
     advance(tx, &mut row, Event::Analyze, by, json!({"why": NOT_LISTED}))?;
     Ok(row)
@@ -112,6 +112,7 @@ pub(crate) fn item_of(leaver: &Leaver, number: u64, state: ItemState) -> PlanRow
             drift: Vec::new(),
             faults: Vec::new(),
         },
+        group: None,
         reaction: Reaction::Deactivate,
         state,
         destructive: true,

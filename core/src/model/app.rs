@@ -292,6 +292,9 @@ pub struct Entitlement {
     pub name: String,
     /// The group.
     pub group: GroupReference,
+    /// Whether members for whom nobody asks may be taken out of the group; also where the app says so of all its groups.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authoritative: bool,
 }
 
 impl Entitlement {

@@ -131,6 +131,9 @@ pub struct PutSnapshot {
     /// The reconciliation of those who left or are held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconciliation: Option<RequestId>,
+    /// The plans of memberships that the records would take away and that are held, one for each app where there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<RequestId>,
 }
 
 /// A record of a list that was not stored.

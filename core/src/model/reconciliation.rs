@@ -64,6 +64,44 @@ spoken_names! {
         Unseen = "unseen",
         /// The user is neither entitled nor linked.
         OutOfScope = "out_of_scope",
+        /// The membership is wanted and there, or it is neither. This and the next five are of a membership: an account and a
+        /// group that an entitlement names.
+        MembershipConfirmed = "membership_confirmed",
+        /// The membership is wanted, we gave it, and it is gone: the target took it away.
+        MembershipMissing = "membership_missing",
+        /// The membership is wanted, we never gave it, and it is not there: we owe it.
+        MembershipAbsent = "membership_absent",
+        /// The membership is there, we gave it, and nobody asks for it any more: access that nobody is entitled to.
+        MembershipUnqualified = "membership_unqualified",
+        /// The membership is there, nobody asks for it, and we did not give it.
+        MembershipUnmanaged = "membership_unmanaged",
+        /// The membership is wanted, and the target shows no such group, or not who is in it: nothing is concluded.
+        MembershipUnseen = "membership_unseen",
+    }
+}
+
+impl Situation {
+    /// Whether it is that of a membership, and not of an account or a user.
+    pub fn is_of_membership(self) -> bool {
+        matches!(
+            self,
+            Self::MembershipConfirmed
+                | Self::MembershipMissing
+                | Self::MembershipAbsent
+                | Self::MembershipUnqualified
+                | Self::MembershipUnmanaged
+                | Self::MembershipUnseen
+        )
+    }
+
+    /// The situations of accounts and users, of which a comparison of those counts every one.
+    pub fn of_accounts() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|situation| !situation.is_of_membership())
+    }
+
+    /// The situations of memberships.
+    pub fn of_memberships() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|situation| situation.is_of_membership())
     }
 }
 
@@ -88,6 +126,8 @@ spoken_names! {
         Unlink = "unlink",
         /// The account is left alone from then on.
         Ignore = "ignore",
+        /// The account is taken out of the group.
+        Remove = "remove",
         /// A person decides.
         Review = "review",
         /// The account is enabled again. This and the next three are for undoing alone.
@@ -104,7 +144,7 @@ spoken_names! {
 impl Reaction {
     /// Whether it takes something away that cannot simply be had back, so that the brake is asked.
     pub fn is_destructive(self) -> bool {
-        matches!(self, Self::Deactivate | Self::Delete | Self::Unlink)
+        matches!(self, Self::Deactivate | Self::Delete | Self::Unlink | Self::Remove)
     }
 
     /// Whether a plan to undo alone has it: no definition may name it, and nobody may choose it.
@@ -216,7 +256,8 @@ spoken_names! {
     ReconciliationKind {
         /// The accounts of a target with the users.
         Target = "target",
-        /// A whole list of users with those known before: who is not in it has left.
+        /// A whole list of users with those known before: who is not in it has left. With an app: a new definition, or a
+        /// whole list, with the memberships that were given: those that nobody asks for any more.
         Source = "source",
         /// What was done with what there was before.
         Undo = "undo",
@@ -251,6 +292,9 @@ pub struct PlanItem {
     /// What was found.
     #[serde(flatten)]
     pub finding: Finding,
+    /// The group's id, where it is about a membership of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// What is done about it.
     pub reaction: Reaction,
     /// How far it is.
@@ -328,8 +372,12 @@ pub struct Reconciliation {
     /// Why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub verdict_why: Vec<String>,
-    /// How many of each situation were found.
+    /// How many of each situation were found; of memberships, where they were compared.
     pub counts: SituationCounts,
+    /// The groups that the app's entitlements name, where they were compared: by id, with how many members each has, and how
+    /// many the settings would add and remove.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSize>,
     /// How many items of each state the plan has.
     pub items: BTreeMap<ItemState, u64>,
     /// The SHA-256 of the plan, once there is one.
@@ -344,6 +392,23 @@ pub struct Reconciliation {
     /// What is wrong, where something is.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+}
+
+/// A group of the target that an app's entitlements name, as it was compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSize {
+    /// The group's id.
+    pub group: String,
+    /// Its name, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// How many members it has; none where the target does not show them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u64>,
+    /// How many are wanted in it and are not.
+    pub lacks: u64,
+    /// How many are in it for whom nobody asks.
+    pub surplus: u64,
 }
 
 /// Which reconciliations are asked for; what is `None` does not matter.

@@ -21,6 +21,8 @@ pub struct Surroundings {
     pub linked: u64,
     /// What was taken away lately.
     pub taken: Taken,
+    /// The groups about which the plan has items, by id, as far as anything is known of them.
+    pub groups: BTreeMap<String, GroupAround>,
     /// External ids of protected accounts.
     pub protected: BTreeSet<String>,
     /// External ids of those accounts of `brake.admins` that can be used.
@@ -34,10 +36,22 @@ impl Default for Surroundings {
             delete_allowed: false,
             linked: 0,
             taken: Taken::default(),
+            groups: BTreeMap::new(),
             protected: BTreeSet::new(),
             active_admins: BTreeSet::new(),
         }
     }
+}
+
+/// What is known of a group besides the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupAround {
+    /// Its name, where it has one.
+    pub display_name: Option<String>,
+    /// How many members it has; none where nobody knows.
+    pub members: Option<u64>,
+    /// How many were taken out of it in the last 24 hours.
+    pub left: u64,
 }
 
 /// What plans took away lately.
@@ -82,6 +96,8 @@ pub struct Brake<'a> {
     protected: u64,
     admins: BTreeSet<String>,
     overwritten: BTreeMap<String, u64>,
+    /// By group, how many would come into it and how many out of it.
+    members: BTreeMap<String, (u64, u64)>,
     groups: Vec<BrakeReason>,
 }
 
@@ -100,6 +116,7 @@ impl<'a> Brake<'a> {
             protected: 0,
             admins: BTreeSet::new(),
             overwritten: BTreeMap::new(),
+            members: BTreeMap::new(),
             groups: Vec::new(),
         }
     }
@@ -113,14 +130,19 @@ impl<'a> Brake<'a> {
         for attribute in overwritten(item) {
             *self.overwritten.entry(attribute.to_owned()).or_default() += 1;
         }
+        if let Some(group) = &item.group {
+            let (added, removed) = self.members.entry(group.clone()).or_default();
+            *added += u64::from(item.reaction == Reaction::Update);
+            *removed += u64::from(item.reaction == Reaction::Remove);
+        }
         if !item.reaction.is_destructive() {
             return;
         }
         let account = item.finding.account.as_deref().unwrap_or_default();
         self.protected += u64::from(self.around.protected.contains(account));
         self.all_deletes += u64::from(item.reaction == Reaction::Delete);
-        // Whose link is taken away can still work.
-        if item.reaction != Reaction::Unlink && self.around.active_admins.contains(account) {
+        // Whose link or membership is taken away can still work.
+        if !keeps_usable(item.reaction) && self.around.active_admins.contains(account) {
             self.admins.insert(account.to_owned());
         }
         if item.explicit {
@@ -129,6 +151,8 @@ impl<'a> Brake<'a> {
         }
         self.unconfirmed += u64::from(!confirmed);
         match item.reaction {
+            // They count by their groups.
+            Reaction::Remove => {}
             Reaction::Delete => self.deletes += 1,
             Reaction::Unlink => self.unlinks += 1,
             _ => self.deactivations += 1,
@@ -139,13 +163,22 @@ impl<'a> Brake<'a> {
     /// says whether nobody would be left.
     pub fn add_group(&mut self, group: &str, members: Option<u64>, removed: u64, emptied: bool) {
         let of = members.unwrap_or(removed);
-        let reason = |name: &str, message| BrakeReason { name: name.to_owned(), message, count: removed, of };
-        if removed > 0 && emptied {
-            self.groups.push(reason("group_emptied", format!("the group `{group}` would have no member left")));
-        } else if any_trips(&self.settings.group_removals, removed, of) {
-            let message = format!("{removed} of {of} members would be removed from the group `{group}`");
-            self.groups.push(reason("group_removals", message));
-        }
+        self.groups.extend(group_reason(&self.settings.group_removals, group, (removed, of), emptied));
+    }
+
+    /// The groups out of which the plan's items take members, with whoever was taken out in the day before.
+    fn groups(&self) -> Vec<BrakeReason> {
+        let unknown = GroupAround::default();
+        let leaving = self.members.iter().filter(|(_, (_, removed))| *removed > 0);
+        let reason = |(id, (added, removed)): (&String, &(u64, u64))| {
+            let around = self.around.groups.get(id).unwrap_or(&unknown);
+            let count = removed.saturating_add(around.left);
+            let of = around.members.unwrap_or(*removed).saturating_add(around.left);
+            let emptied = *added == 0 && around.members.is_some_and(|members| *removed >= members);
+            let name = around.display_name.as_deref().unwrap_or(id);
+            group_reason(&self.settings.group_removals, name, (count, of), emptied)
+        };
+        leaving.filter_map(reason).collect()
     }
 
     /// Decides on the whole plan.
@@ -159,6 +192,7 @@ impl<'a> Brake<'a> {
             found.push("delete_right", message, self.all_deletes);
         }
         found.reasons.extend(self.groups.iter().cloned());
+        found.reasons.extend(self.groups());
         let attributes = self.attributes(&mut found);
         if self.protected > 0 {
             found.push("protected", format!("{} protected", count(self.protected)), self.protected);
@@ -168,7 +202,8 @@ impl<'a> Brake<'a> {
             let message = "no account of `brake.admins` would be left that can be used".to_owned();
             found.push("last_admin", message, self.admins.len() as u64);
         }
-        let inferred = self.deactivations + self.unlinks + self.deletes;
+        let leaving: u64 = self.members.values().map(|(_, removed)| removed).sum();
+        let inferred = self.deactivations + self.unlinks + self.deletes + leaving;
         match around.verdict {
             SnapshotVerdict::Suspect if inferred > 0 => {
                 let message = "the listing is empty or much smaller than the last accepted one".to_owned();
@@ -260,6 +295,31 @@ fn count(accounts: u64) -> String {
     if accounts == 1 { "1 account".to_owned() } else { format!("{accounts} accounts") }
 }
 
+/// Whether what follows leaves the account one that can be used.
+fn keeps_usable(reaction: Reaction) -> bool {
+    matches!(reaction, Reaction::Unlink | Reaction::Remove)
+}
+
+/// Why so many may not simply leave a group, where they may not.
+pub(crate) fn group_reason(
+    limits: &[BrakeLimit],
+    group: &str,
+    (removed, of): (u64, u64),
+    emptied: bool,
+) -> Option<BrakeReason> {
+    let reason = |name: &str, message| Some(BrakeReason { name: name.to_owned(), message, count: removed, of });
+    if removed > 0 && emptied {
+        reason("group_emptied", format!("the group `{group}` would have no member left"))
+    } else if any_trips(limits, removed, of) {
+        reason(
+            "group_removals",
+            format!("{removed} of {of} members would be removed from the group `{group}` within 24 hours"),
+        )
+    } else {
+        None
+    }
+}
+
 /// More than the share, and at least so many.
 fn trips(limit: &BrakeLimit, count: u64, of: u64) -> bool {
     count >= limit.count.max(1) && u128::from(count) * 100 > u128::from(of) * u128::from(limit.percent)
@@ -272,6 +332,9 @@ pub(super) fn any_trips(limits: &[BrakeLimit], count: u64, of: u64) -> bool {
 
 /// The attributes of which an item would overwrite a value that says something.
 fn overwritten(item: &PlanItem) -> BTreeSet<&str> {
+    if item.group.is_some() {
+        return BTreeSet::new();
+    }
     let says_nothing = |value: &Value| is_empty(value) || value.as_str().is_some_and(str::is_empty);
     let changes = item.changes.iter().filter(|change| change.kind != ChangeKind::Add);
     let losing = changes.filter(|change| {
@@ -339,7 +402,7 @@ impl Braked {
         let account = item.finding.account.as_deref().unwrap_or_default();
         (item.reaction == Reaction::Delete && !self.delete_allowed)
             || self.protected.contains(account)
-            || (item.reaction != Reaction::Unlink && self.last_admins.contains(account))
+            || (!keeps_usable(item.reaction) && self.last_admins.contains(account))
     }
 }
 

@@ -89,6 +89,7 @@ mod tests {
                 drift: vec![],
                 faults: vec![],
             },
+            group: None,
             reaction: Reaction::Update,
             state: ItemState::Planned,
             destructive: false,

@@ -6,11 +6,22 @@ use crate::model::{Reaction, ReconcileSettings, Situation, SnapshotVerdict};
 pub fn default_reaction(situation: Situation) -> Reaction {
     use Situation::*;
     match situation {
-        Ignored | Confirmed | Unseen | OutOfScope => Reaction::None,
+        Ignored | Confirmed | Unseen | OutOfScope | MembershipConfirmed | MembershipUnseen => Reaction::None,
         Found => Reaction::Link,
-        Protected | SourceGone | Unqualified | Drifted | Orphaned | Taken | Ambiguous | Missing | Absent => {
-            Reaction::Report
-        }
+        // What we gave is wanted on: somebody else took it away.
+        MembershipMissing => Reaction::Update,
+        Protected
+        | SourceGone
+        | Unqualified
+        | Drifted
+        | Orphaned
+        | Taken
+        | Ambiguous
+        | Missing
+        | Absent
+        | MembershipAbsent
+        | MembershipUnqualified
+        | MembershipUnmanaged => Reaction::Report,
     }
 }
 
@@ -34,7 +45,11 @@ pub fn allowed_reactions(situation: Situation) -> &'static [Reaction] {
         | Situation::Ignored
         | Situation::Confirmed
         | Situation::Unseen
-        | Situation::OutOfScope => &[None, Report],
+        | Situation::OutOfScope
+        | Situation::MembershipConfirmed
+        | Situation::MembershipUnseen => &[None, Report],
+        Situation::MembershipMissing | Situation::MembershipAbsent => &[None, Report, Update, Review],
+        Situation::MembershipUnqualified | Situation::MembershipUnmanaged => &[None, Report, Remove, Review],
         Situation::SourceGone | Situation::Unqualified => &[None, Report, Deactivate, Delete, Unlink, Ignore, Review],
         Situation::Drifted => &[None, Report, Update, Unlink, Ignore, Review],
         Situation::Orphaned | Situation::Taken => &[None, Report, Deactivate, Delete, Ignore, Review],

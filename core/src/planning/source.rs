@@ -81,18 +81,20 @@ pub(crate) struct Losses {
     pub(crate) explicit: u64,
     /// Their records do not say so.
     pub(crate) silent: u64,
+    /// How many lost it so by the lists of the day before.
+    pub(crate) lately: u64,
 }
 
 impl Losses {
     /// Whether so many lose access without being said to that a column was rather read wrong. Such records are withheld;
     /// `listed` users are in the list.
     pub(crate) fn are_withheld(self, listed: u64, limits: &[BrakeLimit]) -> bool {
-        any_trips(limits, self.silent, listed)
+        self.silent > 0 && any_trips(limits, self.silent.saturating_add(self.lately), listed)
     }
 
     /// What is to be known of them, where `withheld` says whether those who are not said to have left were.
     pub(crate) fn told(self, listed: u64, withheld: bool) -> Vec<String> {
-        let Self { explicit, silent } = self;
+        let Self { explicit, silent, lately } = self;
         let mut told = Vec::new();
         if any_trips(&[TOLD], explicit, listed) {
             told.push(format!(
@@ -104,6 +106,9 @@ impl Losses {
                 "{silent} of {listed} users would lose access by their own records, as where a column was read wrong; these \
                  records were not stored: put them without saying that the list is whole"
             ));
+            if lately > 0 {
+                told.push(format!("{lately} users lost access so by the lists of the 24 hours before"));
+            }
         }
         told
     }

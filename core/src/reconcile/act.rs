@@ -1,19 +1,15 @@
 //! What each reaction does, in one transaction with the note that it was done.
 
 use super::item::{ACTIVE, FROZEN, as_seen, is_later, is_superseded};
-use super::memberships::restored;
 use super::subject::{Subject, status_of};
 use super::update::wanted;
 use crate::delivery::hold;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
 use crate::intake::{LiveApp, NewRequest, cancel, elect, insert, insert_for_account, wake, watched_print};
-use crate::model::{AccountStatus, Change, LinkState, MembershipState, PlanItem, Reaction, Situation, TargetAccount};
+use crate::model::{AccountStatus, Change, LinkState, PlanItem, Reaction, Situation, TargetAccount};
 use crate::operation::Operation;
-use crate::planning::entitlement::LedgerEntry;
-use crate::store::{
-    AccountRow, Given, LogEvent, MembershipRow, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint,
-};
+use crate::store::{AccountRow, Given, LogEvent, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint};
 use serde_json::json;
 
 /// One item on its way.
@@ -46,6 +42,9 @@ impl Acting<'_> {
     /// `item_changed` where it is not; what else keeps the item from being done.
     pub(super) fn carry_out(&self, tx: &mut Tx<'_>, row: &PlanRow) -> Result<Outcome, Fault> {
         let item = &row.item;
+        if item.group.is_some() {
+            return self.membership(tx, row).map(Outcome::done);
+        }
         let finding = &item.finding;
         let subject = Subject::find(tx, self.live, finding.user.as_deref(), finding.account.as_deref())?;
         if subject.print() != row.planned_for {
@@ -60,7 +59,6 @@ impl Acting<'_> {
         }
         let request = match item.reaction {
             Reaction::Link => self.link(tx, &subject).map(|()| None)?,
-            Reaction::Update if !restored(item).is_empty() => self.restore(tx, &subject, item).map(Some)?,
             Reaction::Update => self.update(tx, subject, item)?,
             Reaction::Create => self.create(tx, subject, item).map(Some)?,
             Reaction::Deactivate => self.remove(tx, &subject, item, Operation::Deactivate).map(Some)?,
@@ -68,8 +66,8 @@ impl Acting<'_> {
             Reaction::Unlink => self.unlink(tx, subject).map(|()| None)?,
             Reaction::Ignore => self.ignore(tx, &subject).map(|()| None)?,
             Reaction::None | Reaction::Report | Reaction::Review => None,
-            // These are carried out by undoing alone.
-            Reaction::Activate | Reaction::Freeze | Reaction::Unfreeze | Reaction::Attend => {
+            // These are carried out by undoing alone, or are about a membership.
+            Reaction::Remove | Reaction::Activate | Reaction::Freeze | Reaction::Unfreeze | Reaction::Attend => {
                 return Err(Fault::new(Code::Internal, "this reaction is not one to a situation"));
             }
         };
@@ -158,21 +156,6 @@ impl Acting<'_> {
             made = Some(self.request(tx, stored, item, new)?);
         }
         Ok(made)
-    }
-
-    /// Memberships that we gave and that are gone are given again: the ledger says that they may not be there.
-    fn restore(&self, tx: &mut Tx<'_>, subject: &Subject, item: &PlanItem) -> Result<RequestId, Fault> {
-        let gone = || Fault::new(Code::NotFound, "the user's record was erased");
-        let stored = subject.stored.as_ref().ok_or_else(gone)?;
-        let (id, groups) = (&self.live.definition.app.id, restored(item));
-        for known in tx.memberships(id, item.finding.account.as_deref().unwrap_or_default())? {
-            let is_lost = groups.contains(&known.entry.group.as_str()) && known.entry.state == MembershipState::Held;
-            if is_lost && !known.entry.queued {
-                let entry = LedgerEntry { state: MembershipState::Adding, ..known.entry.clone() };
-                tx.put_membership(id, &MembershipRow { entry, ..known })?;
-            }
-        }
-        self.request(tx, stored, item, NewRequest { operation: Operation::Update, ..NewRequest::default() })
     }
 
     /// The operations that make an account one that can be used, or none any more, and what is left as an Update.
@@ -327,7 +310,7 @@ impl Acting<'_> {
         self.seen.ok_or_else(|| Fault::new(Code::ItemChanged, "the account is no longer among what was collected"))
     }
 
-    fn by(&self) -> Option<&str> {
+    pub(super) fn by(&self) -> Option<&str> {
         self.reconciliation.committed_by.as_deref()
     }
 }
@@ -339,20 +322,24 @@ pub(super) fn forget(tx: &Tx<'_>, row: &mut AccountRow) {
     row.account.updated_at = tx.now;
 }
 
-fn why(item: &PlanItem) -> String {
+pub(super) fn why(item: &PlanItem) -> String {
     format!("reconciliation: {}", item.finding.situation.name())
 }
 
-fn changed(item: &PlanItem, what: &str) -> Fault {
+pub(super) fn changed(item: &PlanItem, what: &str) -> Fault {
     Fault::new(Code::ItemChanged, format!("item {} is about {}: {what}", item.number, about(item)))
 }
 
 /// Whom an item is about, in words.
 pub(super) fn about(item: &PlanItem) -> String {
-    match (&item.finding.user, &item.finding.account) {
+    let whom = match (&item.finding.user, &item.finding.account) {
         (Some(user), Some(account)) => format!("the user `{user}` and the account `{account}`"),
         (Some(user), None) => format!("the user `{user}`"),
         (None, account) => format!("the account `{}`", account.as_deref().unwrap_or_default()),
+    };
+    match &item.group {
+        Some(group) => format!("{whom} in the group `{group}`"),
+        None => whom,
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn commit(host: &dyn Host, id: &RequestId, digest: &str, by: &str) ->
     let goes_on = write(host, |tx, apps| {
         let missing = || Fault::new(Code::NotFound, "there is no such reconciliation");
         let mut row = tx.reconciliation(id.as_str())?.ok_or_else(missing)?;
-        if row.shown.kind == ReconciliationKind::Source {
+        if row.is_of_users() {
             return Err(Fault::new(Code::InvalidTransition, "the plan of a list of users carries itself out"));
         }
         if !matches!(row.shown.state, State::Analyzed | State::Committing | State::Completed) {
@@ -72,7 +72,7 @@ impl Work<'_> {
         while !self.is_stopped() {
             let next = super::read(self.host, |tx| tx.next_items(&self.row.shown.id, ItemState::Planned, BATCH))?;
             if next.is_empty() {
-                if !self.is_undo() {
+                if self.row.shown.kind == ReconciliationKind::Target {
                     self.take_over(&mut seeker)?;
                 }
                 return if self.is_stopped() { Ok(()) } else { self.end() };

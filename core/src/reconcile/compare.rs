@@ -1,7 +1,6 @@
 //! From what was collected to a plan: the analysis, and an item for each finding that calls for one.
 
-use super::item::{Builder, acts, settings};
-use super::memberships::Compared;
+use super::item::{Builder, settings};
 use super::sources::{Staged, StoredLinks, StoredUsers};
 use super::{Work, definition_mark, read, write, write_ahead};
 use crate::analysis::{Analysis, Found, Inputs, Records, Rules, Terms, analyze};
@@ -124,7 +123,7 @@ impl Work<'_> {
                     let inferred = row.item.reaction.is_destructive() && !row.item.explicit;
                     if inferred && self.row.shown.verdict != Some(SnapshotVerdict::Incomplete) {
                         let listed_at = self.row.shown.created_at;
-                        tx.observe(&builder.live.definition.app.id, &row.item.finding, listed_at)?;
+                        tx.observe(&builder.live.definition.app.id, &row.item, listed_at)?;
                     }
                     tx.put_item(&self.row.shown.id, &self.key, &row)?;
                     number += 1;
@@ -132,38 +131,6 @@ impl Work<'_> {
             }
             Ok(number)
         })
-    }
-
-    /// Plans to give again what we had given and somebody took away. Of who is in the plan already the next reconciliation
-    /// tells: one item changes what the other was planned for.
-    fn plan_memberships(&mut self, builder: &Builder<'_>, after: u64) -> Result<(), Fault> {
-        let Compared { notes, mut lost } = self.memberships(builder.live)?;
-        self.memberships = notes;
-        if !lost.is_empty() {
-            self.each_page(|_, page| {
-                let planned =
-                    page.iter().filter(|one| acts(one.item.reaction)).filter_map(|one| one.item.finding.user.clone());
-                let planned: BTreeSet<String> = planned.collect();
-                lost.retain(|(user, _), _| !planned.contains(user));
-                Ok(())
-            })?;
-        }
-        let lost: Vec<_> = lost.into_iter().collect();
-        let mut number = after;
-        for batch in lost.chunks(BATCH) {
-            number = write_ahead(self.host, |tx, _| {
-                let mut number = number;
-                tx.save_reconciliation(&self.row)?;
-                for ((user, account), groups) in batch {
-                    if let Some(row) = builder.lost(tx, number + 1, (user, account), groups)? {
-                        tx.put_item(&self.row.shown.id, &self.key, &row)?;
-                        number += 1;
-                    }
-                }
-                Ok(number)
-            })?;
-        }
-        Ok(())
     }
 }
 

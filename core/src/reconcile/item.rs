@@ -1,14 +1,13 @@
 //! One item of a plan, made of a finding: what is done about it, and why nothing is where nothing is.
 
-use super::memberships::restoring;
 use super::subject::{Subject, seen_account};
 use super::update::{before, wanted};
 use crate::analysis::Found;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{
-    AccountStatus, Change, ChangeKind, Finding, FreezeFallback, ItemState, LinkState, PlanItem, Reaction,
-    ReconcileSettings, Situation, SnapshotVerdict, TargetAccount,
+    AccountStatus, Change, ChangeKind, FreezeFallback, ItemState, LinkState, PlanItem, Reaction, ReconcileSettings,
+    Situation, SnapshotVerdict, TargetAccount,
 };
 use crate::operation::Operation;
 use crate::planning::reaction::{Circumstances, Decided, decide_reaction, reaction_to, suppressed};
@@ -107,6 +106,7 @@ impl Builder<'_> {
         let item = PlanItem {
             number,
             finding,
+            group: None,
             reaction,
             state,
             destructive: reaction.is_destructive(),
@@ -122,49 +122,8 @@ impl Builder<'_> {
         Ok(Some(PlanRow { item, planned_for, digest: String::new(), done_at: None }))
     }
 
-    /// The item of an account that is no longer in groups into which we had put it; none where we are at it ourselves.
-    pub(super) fn lost(
-        &self,
-        tx: &mut Tx<'_>,
-        number: u64,
-        (user, account): (&str, &str),
-        groups: &[String],
-    ) -> Result<Option<PlanRow>, Fault> {
-        let subject = Subject::find(tx, self.live, Some(user), Some(account))?;
-        if self.moving(tx, &subject, Some(user), None, &|_| false)?.is_some() {
-            return Ok(None);
-        }
-        let mut why = vec!["a membership that we gave was taken away at the target".to_owned()];
-        let off = self.switched_off(Reaction::Update, Situation::Drifted, &subject);
-        let reaction = if off.is_some() { Reaction::Report } else { Reaction::Update };
-        why.extend(off);
-        let item = PlanItem {
-            number,
-            finding: Finding {
-                situation: Situation::Drifted,
-                user: Some(user.to_owned()),
-                account: Some(account.to_owned()),
-                rule: None,
-                candidates: Vec::new(),
-                drift: Vec::new(),
-                faults: Vec::new(),
-            },
-            reaction,
-            state: if acts(reaction) { ItemState::Planned } else { ItemState::Reported },
-            destructive: false,
-            explicit: false,
-            changes: groups.iter().map(|group| restoring(group)).collect(),
-            before: BTreeMap::new(),
-            why,
-            request: None,
-            fault: None,
-            by: None,
-        };
-        Ok(Some(PlanRow { item, planned_for: subject.print(), digest: String::new(), done_at: None }))
-    }
-
     /// Why nothing is concluded of a user or an account: we ourselves are at it, or were while the target was read.
-    fn moving(
+    pub(super) fn moving(
         &self,
         tx: &Tx<'_>,
         subject: &Subject,
@@ -316,7 +275,7 @@ pub(super) fn is_later(reaction: Reaction, row: &RequestRow) -> bool {
     reaction == Reaction::Deactivate && row.request.operation == Operation::Delete && !row.is_under_way()
 }
 
-pub(super) fn acts(reaction: Reaction) -> bool {
+fn acts(reaction: Reaction) -> bool {
     !matches!(reaction, Reaction::None | Reaction::Report | Reaction::Review)
 }
 

@@ -51,11 +51,11 @@ impl Work<'_> {
         let not_kept = if undoes { BTreeSet::new() } else { read(self.host, |tx| not_kept(tx, live))? };
         let shown = &mut self.row.shown;
         shown.digest = Some(digest.finish());
-        let memberships = std::mem::take(&mut self.memberships);
+        let group_notes = std::mem::take(&mut self.group_notes);
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
         shown.notes.extend(not_kept.iter().map(|one| format!("the target does not keep `{one}`: it is not compared")));
-        shown.notes.extend(memberships);
+        shown.notes.extend(group_notes);
         let row = self.row.clone();
         self.row = write(self.host, |tx, _| {
             let mut row = row.clone();
@@ -137,6 +137,7 @@ impl Work<'_> {
                 verdict,
                 delete_allowed: app.operations.allows(Operation::Delete),
                 linked: tx.count_linked(&app.id)?,
+                groups: self.group_sizes(tx, ago(86_400))?,
                 taken: Taken { deactivations, deletes, explicit: explicit.0 + explicit.1 },
                 protected: app.protected.external_ids.iter().cloned().collect(),
                 active_admins,
@@ -156,7 +157,7 @@ pub(super) fn is_confirmed_item(
     if !item.reaction.is_destructive() || item.explicit || item.by.is_some() {
         return Ok(true);
     }
-    let seen = tx.observation(app, &item.finding)?;
+    let seen = tx.observation(app, item)?;
     Ok(seen.is_some_and(|seen| is_confirmed(seen.first_at, seen.last_at, settings.observed_apart)))
 }
 

@@ -1,23 +1,28 @@
-//! Memberships of groups, compared with what the target shows. Those that we gave and that somebody took away are given again;
-//! everything else is told in the notes.
+//! Memberships of groups, three ways: what grants ask for, what we gave, and what the target shows. Each that is told or acted
+//! on becomes an item of the plan.
 
-use super::{Work, read};
+use super::item::Builder;
+use super::{Work, read, write_ahead};
 use crate::connector::{Connector, ConnectorError, Outcome};
 use crate::delivery::ask;
 use crate::fault::{Code, Fault};
 use crate::intake::LiveApp;
 use crate::model::{
-    AccountFilter, AccountStatus, Change, ChangeKind, LinkState, MembershipState, PlanItem, ReconciliationKind, User,
+    AccountFilter, AccountStatus, LeftMemberships, LinkState, Reaction, ReconciliationKind, Situation, SnapshotVerdict,
 };
-use crate::planning::groups::{
-    Group, GroupRules, GroupSummary, Holder, MembershipVerdict, compare_groups, named_members,
-};
-use crate::store::UserState;
-use crate::value::Attributes;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::planning::brake::GroupAround;
+use crate::planning::groups::{Group, GroupRules, GroupSummary, Holder, Members, Membership, compare_groups};
+use crate::planning::reaction::reaction_to;
+use crate::store::{Tx, UserState};
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 /// How many rows are read at once.
 const PAGE: u32 = 500;
+
+/// How many items are stored in one transaction.
+const BATCH: usize = 200;
 
 /// The most pages of groups that are read.
 const MOST_PAGES: u32 = 10_000;
@@ -25,79 +30,84 @@ const MOST_PAGES: u32 = 10_000;
 /// How many groups are told one by one.
 const TOLD: usize = 50;
 
-/// What a comparison came to.
-#[derive(Default)]
-pub(super) struct Compared {
-    pub(super) notes: Vec<String>,
-    /// The groups in which an account was and is no more, by its user and the account.
-    pub(super) lost: BTreeMap<(String, String), Vec<String>>,
-}
-
-/// The attribute under which a plan tells memberships (RFC 7643 §4.1.2).
-const GROUPS: &str = "groups";
-
-/// The change that puts an account into a group again.
-pub(super) fn restoring(group: &str) -> Change {
-    let value = serde_json::json!([{"value": group}]);
-    Change { kind: ChangeKind::Add, path: GROUPS.to_owned(), value: Some(value) }
-}
-
-/// The groups into which an item of a plan puts its account again; nothing where it is about something else.
-pub(super) fn restored(item: &PlanItem) -> Vec<&str> {
-    let group = |change: &'_ Change| -> bool { change.kind == ChangeKind::Add && change.path == GROUPS };
-    let values = item.changes.iter().filter(|change| group(change)).filter_map(|change| change.value.as_ref());
-    values.filter_map(|value| value.pointer("/0/value")?.as_str()).collect()
-}
-
 impl Work<'_> {
-    /// What is to be known of the memberships that the app's entitlements ask for; nothing where it has none. A target that
-    /// does not tell its groups fails nothing else.
-    pub(super) fn memberships(&self, live: &LiveApp) -> Result<Compared, Fault> {
-        let app = &live.definition.app;
-        if app.entitlements.is_empty() || self.row.shown.kind != ReconciliationKind::Target {
-            return Ok(Compared::default());
+    /// Compares the memberships of the groups that the app's entitlements name, and of those that we gave; nothing where there
+    /// are none. A target that does not tell its groups fails nothing else.
+    pub(super) fn plan_memberships(&mut self, builder: &Builder<'_>, after: u64) -> Result<(), Fault> {
+        self.row.shown.groups.clear();
+        let (live, app) = (builder.live, &builder.live.definition.app);
+        let given_groups = read(self.host, |tx| tx.given_groups(&self.app))?;
+        let has_groups = !(app.entitlements.is_empty() && given_groups.is_empty());
+        if !has_groups || self.row.shown.kind != ReconciliationKind::Target {
+            return Ok(());
         }
-        let not_compared = |why: &str| {
-            Ok(Compared { notes: vec![format!("memberships were not compared: {why}")], ..Compared::default() })
-        };
-        let Some(connector) = &live.connector else { return not_compared("no connector is registered") };
-        let groups = match self.groups(live, connector.as_ref())? {
-            Some(Ok(groups)) => groups,
-            Some(Err(error)) if error.code == Code::Unsupported.name() => {
-                return not_compared("the connector does not tell the target's groups");
+        let groups = match self.named_groups(live, &given_groups)? {
+            Ok(groups) => groups,
+            Err(why) => {
+                self.group_notes = vec![format!("memberships were not compared: {why}")];
+                return Ok(());
             }
-            Some(Err(error)) => return not_compared(&format!("the target's groups cannot be read (`{}`)", error.code)),
-            None => return not_compared("the work was stopped"),
         };
-        let people = self.people(live, &groups)?;
-        let holders: Vec<Holder<'_>> =
-            people.iter().map(|(user, account, entitled)| Holder { user, account, entitled: *entitled }).collect();
+        let holders = self.holders(live, &groups)?;
         let untouched = self.untouched(live)?;
-        let given = self.given()?;
         let rules = GroupRules {
             entitlements: &app.entitlements,
             authoritative: app.authoritative,
+            keeps: app.deprovision.memberships == LeftMemberships::Keep,
             untouched: &untouched,
-            given: &given,
+            given_groups: &given_groups,
         };
-        let mut lost: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
-        let summary = compare_groups(rules, &holders, groups, &mut |found| {
-            let key = (found.group, found.account);
-            if let (MembershipVerdict::ToAdd, Some(user), true) = (found.verdict, found.user, given.contains(&key)) {
-                lost.entry((user, key.1)).or_default().push(key.0);
-            }
-            Ok(())
-        })?;
-        Ok(Compared { notes: told(&summary), lost })
+        let host = self.host;
+        let id = &self.app;
+        let mut given = |group: &str| read(host, |tx| tx.given_in(id, group));
+        let mut planned =
+            Planned { work: self, builder, listed: self.listed(builder)?, number: after, batch: Vec::new() };
+        let summary = compare_groups(rules, holders, groups, &mut given, &mut |found| planned.take(found))?;
+        planned.store()?;
+        self.note_groups(summary);
+        Ok(())
     }
 
-    /// Every group that the target shows; none where the work was stopped.
-    fn groups(
+    /// What a comparison came to: each situation is counted, and groups that are not there or not shown are told.
+    fn note_groups(&mut self, summary: GroupSummary) {
+        let shown = &mut self.row.shown;
+        for situation in Situation::of_memberships() {
+            shown.counts.0.insert(situation, summary.counts.get(&situation).copied().unwrap_or(0));
+        }
+        let unread = summary.groups.iter().filter(|group| group.members.is_none()).take(TOLD);
+        self.group_notes = unread.map(|group| format!("group `{}` does not show its members", group.group)).collect();
+        self.group_notes.extend(summary.unknown.iter().take(TOLD).map(|unknown| format!("group {unknown}")));
+        shown.groups = summary.groups;
+    }
+
+    /// The groups that are looked into, or why none can be. Of others nothing is kept.
+    fn named_groups(&self, live: &LiveApp, given: &BTreeSet<String>) -> Result<Result<Vec<Group>, String>, Fault> {
+        let Some(connector) = &live.connector else { return Ok(Err("no connector is registered".to_owned())) };
+        let mut groups = Vec::new();
+        let entitlements = &live.definition.app.entitlements;
+        let read = self.each_group(live, connector.as_ref(), &mut |group| {
+            if group.is_named(entitlements) || given.contains(&group.id) {
+                groups.push(group);
+            }
+        })?;
+        Ok(match read {
+            Some(Ok(())) => Ok(groups),
+            Some(Err(error)) if error.code == Code::Unsupported.name() => {
+                Err("the connector does not tell the target's groups".to_owned())
+            }
+            Some(Err(error)) => Err(format!("the target's groups cannot be read (`{}`)", error.code)),
+            None => Err("the work was stopped".to_owned()),
+        })
+    }
+
+    /// Shows every group that the target tells, page by page; none where the work was stopped.
+    fn each_group(
         &self,
         live: &LiveApp,
         connector: &dyn Connector,
-    ) -> Result<Option<Result<Vec<Group>, ConnectorError>>, Fault> {
-        let (mut groups, mut cursor) = (Vec::new(), None);
+        visit: &mut dyn FnMut(Group),
+    ) -> Result<Option<Result<(), ConnectorError>>, Fault> {
+        let mut cursor = None;
         for _ in 0..MOST_PAGES {
             if !self.wait_for_room(live)? {
                 return Ok(None);
@@ -111,15 +121,17 @@ impl Work<'_> {
                 Ok(page) => page,
                 Err(error) => return Ok(Some(Err(error))),
             };
-            let read: Result<Vec<Group>, Fault> = page.iter().map(Group::from_object).collect();
-            match read {
-                Ok(read) => groups.extend(read),
-                Err(fault) => {
-                    return Ok(Some(Err(ConnectorError::new(Outcome::NotApplied, fault.code.name(), fault.message))));
+            for group in page {
+                match Group::from_object(&group) {
+                    Ok(group) => visit(group),
+                    Err(fault) => {
+                        let error = ConnectorError::new(Outcome::NotApplied, fault.code.name(), fault.message);
+                        return Ok(Some(Err(error)));
+                    }
                 }
             }
             if next.is_none() {
-                return Ok(Some(Ok(groups)));
+                return Ok(Some(Ok(())));
             }
             cursor = next;
         }
@@ -127,46 +139,35 @@ impl Work<'_> {
         Ok(Some(Err(ConnectorError::new(Outcome::NotApplied, Code::InvalidAnswer.name(), message))))
     }
 
-    /// The linked users who may be wanted in a group that is named, or are in one, with their accounts and whether they are
-    /// entitled. Others are not kept, so that memory is bounded by the memberships.
-    fn people(&self, live: &LiveApp, groups: &[Group]) -> Result<Vec<(User, String, bool)>, Fault> {
+    /// The linked accounts whose users may be wanted in a group, that are in one, or that we put into one. Of the others
+    /// nothing is kept, so that memory is bounded by the memberships.
+    fn holders(&self, live: &LiveApp, groups: &[Group]) -> Result<Vec<Holder>, Fault> {
         let app = &live.definition.app;
         let now = self.host.clock().now();
-        let members = named_members(&app.entitlements, groups);
-        let mut people = Vec::new();
+        let members: Members =
+            groups.iter().filter_map(|group| group.members.as_ref()).flat_map(Members::iter).collect();
+        let mut holders = Vec::new();
         let mut after = String::new();
         loop {
             let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
-            let Some(last) = rows.last() else { return Ok(people) };
+            let Some(last) = rows.last() else { return Ok(holders) };
             after.clone_from(&last.account.external_id);
             for row in &rows {
                 let account = &row.account;
                 let is_linked = account.link_state == LinkState::Linked && account.status != AccountStatus::Deleted;
                 let Some(id) = account.user.as_ref().filter(|_| is_linked) else { continue };
-                let stored = read(self.host, |tx| tx.user(id.as_str()))?;
-                let Some(stored) = stored.filter(|stored| stored.state == UserState::Present) else { continue };
-                let mut user = stored.user;
-                let wants = app.entitlements.iter().any(|one| one.is_for(&user));
-                if !wants && !members.contains(account.external_id.as_str()) {
-                    continue;
-                }
+                let (stored, was_given) = read(self.host, |tx| {
+                    Ok((tx.user(id.as_str())?, !tx.memberships(&self.app, &account.external_id)?.is_empty()))
+                })?;
+                let Some(stored) = stored else { continue };
+                let present = (stored.state == UserState::Present).then_some(&stored.user);
                 // For a mistake in an expression nothing is taken away.
-                let entitled = live.definition.standing(Some(&user), now).map_or(true, |one| one.wants_account());
-                user.record = Attributes::new();
-                people.push((user, account.external_id.clone(), entitled));
+                let entitled = live.definition.standing(present, now).map_or(true, |one| one.wants_account());
+                let holder = Holder::new(&app.entitlements, &stored.user, &account.external_id, entitled);
+                if holder.has_grants() || was_given || members.contains(&account.external_id) {
+                    holders.push(holder);
+                }
             }
-        }
-    }
-
-    /// The memberships that we gave, as the ledger has them.
-    fn given(&self) -> Result<BTreeSet<(String, String)>, Fault> {
-        let (mut given, mut after) = (BTreeSet::new(), (String::new(), String::new()));
-        loop {
-            let rows = read(self.host, |tx| tx.ledger_after(&self.app, (&after.0, &after.1), PAGE))?;
-            let Some(last) = rows.last() else { return Ok(given) };
-            after = (last.external_id.clone(), last.entry.group.clone());
-            let held = rows.into_iter().filter(|row| row.entry.state != MembershipState::Refused);
-            given.extend(held.map(|row| (row.entry.group, row.external_id)));
         }
     }
 
@@ -186,29 +187,88 @@ impl Work<'_> {
             untouched.extend(page.into_iter().map(|account| account.external_id));
         }
     }
+
+    /// The accounts of the listing, where somebody of them may be taken out of a group without being anybody's.
+    fn listed(&self, builder: &Builder<'_>) -> Result<Listed, Fault> {
+        let mut listed = Listed { hasher: RandomState::new(), ids: HashSet::new() };
+        if reaction_to(&builder.settings, Situation::MembershipUnmanaged) == Reaction::Remove {
+            self.each_listed(&mut |id| {
+                listed.ids.insert(listed.hasher.hash_one(id));
+            })?;
+        }
+        Ok(listed)
+    }
+
+    /// The groups about which the brake is asked: as they were compared, or, where nothing was, as the ledger has them.
+    pub(super) fn group_sizes(&self, tx: &Tx<'_>, since: Timestamp) -> Result<BTreeMap<String, GroupAround>, Fault> {
+        let mut around = BTreeMap::new();
+        if self.row.shown.kind == ReconciliationKind::Target {
+            for group in &self.row.shown.groups {
+                let (display_name, left) =
+                    (group.display_name.clone(), tx.left_group_since(&self.app, &group.group, since)?);
+                around.insert(group.group.clone(), GroupAround { display_name, members: group.members, left });
+            }
+            return Ok(around);
+        }
+        for group in tx.given_groups(&self.app)? {
+            let members = Some(tx.count_given(&self.app, &group)?);
+            let left = tx.left_group_since(&self.app, &group, since)?;
+            around.insert(group, GroupAround { display_name: None, members, left });
+        }
+        Ok(around)
+    }
 }
 
-/// What is told of a comparison.
-fn told(summary: &GroupSummary) -> Vec<String> {
-    let count = |verdict| summary.counts.get(&verdict).copied().unwrap_or(0);
-    let mut notes = vec![format!(
-        "memberships: {} in step, {} to add, {} to remove, {} unmanaged, {} in unknown groups, {} unreadable",
-        count(MembershipVerdict::InStep),
-        count(MembershipVerdict::ToAdd),
-        count(MembershipVerdict::ToRemove),
-        count(MembershipVerdict::Unmanaged),
-        count(MembershipVerdict::UnknownGroup),
-        count(MembershipVerdict::Unreadable),
-    )];
-    let differing = summary.groups.iter().filter(|group| group.added + group.removed > 0);
-    notes.extend(differing.take(TOLD).map(|group| {
-        let name = group.display_name.as_deref().unwrap_or(&group.group);
-        let emptied = if group.is_emptied() { ": nobody would be left" } else { "" };
-        let members = group.members.unwrap_or(0);
-        format!("group `{name}` of {members} members: {} to add, {} to remove{emptied}", group.added, group.removed)
-    }));
-    let unread = summary.groups.iter().filter(|group| group.members.is_none()).take(TOLD);
-    notes.extend(unread.map(|group| format!("group `{}` does not show its members", group.group)));
-    notes.extend(summary.unknown.iter().take(TOLD).map(|unknown| format!("group {unknown}")));
-    notes
+/// The external ids of a listing, as keyed hashes.
+struct Listed {
+    hasher: RandomState,
+    ids: HashSet<u64>,
+}
+
+impl Listed {
+    fn has(&self, account: &str) -> bool {
+        self.ids.contains(&self.hasher.hash_one(account))
+    }
+}
+
+/// Memberships on their way into the plan, some in one transaction.
+struct Planned<'p> {
+    work: &'p Work<'p>,
+    builder: &'p Builder<'p>,
+    listed: Listed,
+    number: u64,
+    batch: Vec<Membership>,
+}
+
+impl Planned<'_> {
+    fn take(&mut self, found: Membership) -> Result<(), Fault> {
+        if reaction_to(&self.builder.settings, found.situation) == Reaction::None {
+            return Ok(());
+        }
+        self.batch.push(found);
+        if self.batch.len() >= BATCH { self.store() } else { Ok(()) }
+    }
+
+    fn store(&mut self) -> Result<(), Fault> {
+        let (work, builder, after) = (self.work, self.builder, self.number);
+        if self.batch.is_empty() || work.is_stopped() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.number = write_ahead(work.host, |tx, _| {
+            let mut number = after;
+            tx.save_reconciliation(&work.row)?;
+            for found in &batch {
+                let is_listed = self.listed.has(&found.account);
+                let row = builder.membership(tx, number + 1, found, is_listed)?;
+                if row.item.reaction.is_destructive() && work.row.shown.verdict != Some(SnapshotVerdict::Incomplete) {
+                    tx.observe(&work.app, &row.item, work.row.shown.created_at)?;
+                }
+                tx.put_item(&work.row.shown.id, &work.key, &row)?;
+                number += 1;
+            }
+            Ok(number)
+        })?;
+        Ok(())
+    }
 }

@@ -13,6 +13,8 @@ mod item;
 mod judge;
 mod known;
 mod look;
+mod member_acts;
+mod member_items;
 mod memberships;
 mod release;
 mod review;
@@ -33,11 +35,11 @@ pub(crate) use undo::undo;
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::{AppId, RequestId};
-use crate::intake::{LiveApp, LiveApps, advance, begin_reconciliation, end_reconciliation};
+use crate::intake::{LiveApp, LiveApps, advance, begin_reconciliation, definition_mark, end_reconciliation};
 use crate::lifecycle::Event;
 use crate::model::{ItemState, PlanFilter, PlanItem, Reconciliation, ReconciliationKind, Situation, State, WaitingFor};
 use crate::operation::Operation;
-use crate::store::{ReconciliationRow, Tx, UserKey, definition_text};
+use crate::store::{ReconciliationRow, Tx, UserKey};
 use crate::time::{Period, Timestamp};
 use changes::Token;
 use serde_json::json;
@@ -139,8 +141,8 @@ struct Work<'h> {
     /// The key of what it collected.
     key: UserKey,
     app: AppId,
-    /// What was found about memberships, until it is told.
-    memberships: Vec<String>,
+    /// What is to be known of the groups besides, until it is told.
+    group_notes: Vec<String>,
 }
 
 impl<'h> Work<'h> {
@@ -157,7 +159,7 @@ impl<'h> Work<'h> {
         })?;
         let app = row.shown.app.clone();
         let app = app.ok_or_else(|| Fault::new(Code::InvalidArgument, "the plan is not that of an app"))?;
-        Ok(Self { host, watch, epoch, stopped: false, row, key, app, memberships: Vec::new() })
+        Ok(Self { host, watch, epoch, stopped: false, row, key, app, group_notes: Vec::new() })
     }
 
     /// One step after the other, as long as there is one that needs nobody.
@@ -259,11 +261,6 @@ fn start_over(tx: &mut Tx<'_>, live: &LiveApp, row: &mut ReconciliationRow) -> R
     Ok(())
 }
 
-/// What tells one definition from another.
-fn definition_mark(live: &LiveApp) -> Result<String, Fault> {
-    Ok(crate::value::sha256_hex(definition_text(&live.definition.app)?.as_bytes()))
-}
-
 /// A reconciliation as it is shown: with how many items it has, and what it waits for.
 pub(crate) fn show(tx: &Tx<'_>, row: ReconciliationRow) -> Result<Reconciliation, Fault> {
     let mut shown = row.shown;
@@ -302,7 +299,9 @@ fn covered(mut item: PlanItem, live: Option<&LiveApp>) -> PlanItem {
 
 /// Whether a situation is that of an account of the listing.
 fn is_at_account(situation: Situation) -> bool {
-    !matches!(situation, Situation::Missing | Situation::Absent | Situation::Unseen | Situation::OutOfScope)
+    let is_of_user =
+        matches!(situation, Situation::Missing | Situation::Absent | Situation::Unseen | Situation::OutOfScope);
+    !is_of_user && !situation.is_of_membership()
 }
 
 fn find<'a>(apps: &'a LiveApps, id: &str) -> Result<&'a Arc<LiveApp>, Fault> {

@@ -124,9 +124,9 @@ pub(super) fn same_items(tx: &Tx<'_>, row: &ReconciliationRow, digest: &str) -> 
         return Err(changed("the digest is not that of the plan as it is now"));
     }
     let verdict = row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
-    let before = match row.shown.kind {
-        ReconciliationKind::Source => PlanDigest::of_users(verdict),
-        _ => PlanDigest::new(row.definition.as_deref().unwrap_or_default(), verdict),
+    let before = match row.is_of_users() {
+        true => PlanDigest::of_users(verdict),
+        false => PlanDigest::new(row.definition.as_deref().unwrap_or_default(), verdict),
     };
     match plan_digest(tx, &row.shown.id, before)? == digest {
         true => Ok(()),

@@ -2,6 +2,7 @@
 
 use super::item::{Builder, settings};
 use super::judge::is_confirmed_item;
+use super::member_items::found_of;
 use super::release::{same_definition, same_item};
 use super::sources::Seeker;
 use super::{Work, write};
@@ -138,12 +139,15 @@ fn decide(
     seen: Option<&crate::model::TargetAccount>,
 ) -> Result<PlanRow, Fault> {
     let chosen = builder.chosen.unwrap_or(Reaction::Review);
+    if let Some(membership) = found_of(builder, &old.item) {
+        let new = builder.membership(tx, old.item.number, &membership, true)?;
+        return if new.planned_for == old.planned_for { Ok(new) } else { Err(changed(old)) };
+    }
     let same_user = found.finding.user == old.item.finding.user;
     let nothing = || Fault::new(Code::Internal, "the decision makes no item");
     let new = builder.item(tx, old.item.number, found, seen)?.ok_or_else(nothing)?;
     if same_user && new.planned_for != old.planned_for {
-        let message = format!("the user or the account of item {} changed since; reconcile again", old.item.number);
-        return Err(Fault::new(Code::ItemChanged, message));
+        return Err(changed(old));
     }
     let is_kept = new.item.reaction == chosen
         // An account that is found and in step is linked, and nothing is left to update.
@@ -152,6 +156,11 @@ fn decide(
         true => Ok(new),
         false => Err(Fault::new(Code::InvalidArgument, format!("this cannot be done: {}", new.item.why.join("; ")))),
     }
+}
+
+fn changed(old: &PlanRow) -> Fault {
+    let message = format!("the user or the account of item {} changed since; reconcile again", old.item.number);
+    Fault::new(Code::ItemChanged, message)
 }
 
 /// The whole plan is counted anew: what was held may go on, and what goes on may be held.

@@ -253,6 +253,17 @@ fn split_lines(page: &[u8], place: u64, visit: &mut Visit<'_>) -> Result<(), Fau
     lines(page).try_for_each(|(at, line)| visit(place + at as u64, line))
 }
 
+impl Work<'_> {
+    /// Shows the external id of every account that was collected.
+    pub(super) fn each_listed(&self, visit: &mut dyn FnMut(&str)) -> Result<(), Fault> {
+        let mut staged = Staged::new(self);
+        for number in 1..=staged.pages {
+            lines(staged.page(number)?).filter_map(|(_, line)| id_of(line)).for_each(|id| visit(&id));
+        }
+        Ok(())
+    }
+}
+
 /// Finds collected accounts by their ids, in about the order in which they were collected.
 pub(super) struct Seeker<'h> {
     staged: Staged<'h>,

@@ -3,9 +3,10 @@
 use super::{Tx, UserKey, unseal_object};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::model::{Before, Change};
+use crate::model::{Before, Change, GroupReference};
 use crate::value::Attributes;
 use rusqlite::params;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What a request sends instead of what its mapping gives.
@@ -20,6 +21,23 @@ pub(crate) struct Given {
     pub(crate) restores: bool,
     /// What the account must have for that; where it has something else by then, nothing is sent.
     pub(crate) expected: Attributes,
+    /// Exactly these memberships are given, or taken away, and nothing else is done.
+    pub(crate) members: Vec<GivenMembership>,
+    /// They were written into the ledger: what becomes of them stands there.
+    pub(crate) enrolled: bool,
+}
+
+/// A membership that a request gives or takes away because a plan says so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GivenMembership {
+    /// The group's id.
+    pub(crate) group: String,
+    /// How an entitlement names it.
+    pub(crate) reference: GroupReference,
+    /// Whether the account comes into the group, or out of it.
+    pub(crate) add: bool,
+    /// Whether it is ours once it is given, or was ours before it is taken away.
+    pub(crate) ours: bool,
 }
 
 impl Tx<'_> {
@@ -29,6 +47,10 @@ impl Tx<'_> {
         object.insert("changes".to_owned(), json!(given.changes));
         object.insert("restores".to_owned(), Value::from(given.restores));
         object.insert("expected".to_owned(), Value::Object(given.expected.clone()));
+        if !given.members.is_empty() {
+            object.insert("members".to_owned(), json!(given.members));
+            object.insert("enrolled".to_owned(), Value::from(given.enrolled));
+        }
         if let Some(applied) = &given.applied {
             object.insert("applied".to_owned(), Value::Object(applied.clone()));
         }
@@ -53,8 +75,10 @@ impl Tx<'_> {
             Some(Value::Object(expected)) => expected,
             _ => return Err(damaged()),
         };
-        let restores = object.get("restores").and_then(Value::as_bool).unwrap_or(false);
-        Ok(Some(Given { changes, applied, restores, expected }))
+        let flag = |name: &str| object.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let (restores, enrolled) = (flag("restores"), flag("enrolled"));
+        let members = object.remove("members").map(serde_json::from_value).transpose().map_err(|_| damaged())?;
+        Ok(Some(Given { changes, applied, restores, expected, members: members.unwrap_or_default(), enrolled }))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::planning::entitlement::LedgerEntry;
 use crate::time::Timestamp;
 use rusqlite::{Row, params};
 
-const COLUMNS: &str = "m.group_id, m.external_id, m.reference, m.state, m.request_id, m.faults, m.queued, m.calling, m.tried, m.part, m.since";
+const COLUMNS: &str = "m.group_id, m.external_id, m.reference, m.state, m.request_id, m.faults, m.queued, m.calling, m.tried, m.part, m.since, m.ours, m.held_by";
 
 /// A membership in the ledger.
 #[derive(Clone, Debug)]
@@ -30,20 +30,48 @@ pub(crate) struct MembershipRow {
     pub(crate) faults: Vec<Fault>,
     /// Since when it is as it is.
     pub(crate) since: Timestamp,
+    /// Whether we gave it, or are about to. Somebody else's is here only while a plan takes it away or puts it back.
+    pub(crate) ours: bool,
+    /// The plan by which the brake holds that it is taken away.
+    pub(crate) held_by: Option<RequestId>,
 }
 
-type Raw = ([Option<String>; 6], [bool; 3], u32, i64);
+impl MembershipRow {
+    /// A membership that a request has to give or to take away, of which nothing was sent.
+    pub(crate) fn queued(
+        entry: LedgerEntry,
+        external_id: &str,
+        request: &RequestId,
+        part: u32,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            entry: LedgerEntry { queued: true, ..entry },
+            external_id: external_id.to_owned(),
+            request: Some(request.clone()),
+            calling: false,
+            tried: false,
+            part,
+            faults: Vec::new(),
+            since: now,
+            ours: true,
+            held_by: None,
+        }
+    }
+}
+
+type Raw = ([Option<String>; 7], [bool; 4], u32, i64);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let mut texts: [Option<String>; 6] = Default::default();
-    for (index, text) in texts.iter_mut().enumerate() {
+    let mut texts: [Option<String>; 7] = Default::default();
+    for (text, index) in texts.iter_mut().zip([0, 1, 2, 3, 4, 5, 12]) {
         *text = row.get(index)?;
     }
-    Ok((texts, [row.get(6)?, row.get(7)?, row.get(8)?], row.get(9)?, row.get(10)?))
+    Ok((texts, [row.get(6)?, row.get(7)?, row.get(8)?, row.get(11)?], row.get(9)?, row.get(10)?))
 }
 
-fn parse((texts, [queued, calling, tried], part, since): Raw) -> Result<MembershipRow, Fault> {
-    let [group, external_id, reference, state, request, faults] = texts;
+fn parse((texts, [queued, calling, tried, ours], part, since): Raw) -> Result<MembershipRow, Fault> {
+    let [group, external_id, reference, state, request, faults, held_by] = texts;
     let word = |text: Option<String>| text.unwrap_or_default();
     let state = MembershipState::from_name(&word(state)).ok_or_else(|| unknown_word("membership.state"))?;
     let entry = LedgerEntry { group: word(group), reference: reference_of(&word(reference))?, state, queued };
@@ -56,6 +84,8 @@ fn parse((texts, [queued, calling, tried], part, since): Raw) -> Result<Membersh
         part,
         faults: parse_faults(&word(faults))?,
         since: Timestamp::from_micros(since),
+        ours,
+        held_by: held_by.map(RequestId::new).transpose()?,
     })
 }
 
@@ -102,11 +132,11 @@ impl Tx<'_> {
     pub(crate) fn put_membership(&self, app: &AppId, row: &MembershipRow) -> Result<(), Fault> {
         self.execute(
             "INSERT INTO membership (app_id, group_id, external_id, reference, state, request_id, queued, calling, tried,
-             part, faults, since) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11)
+             part, faults, since, ours, held_by) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (app_id, external_id, group_id) DO UPDATE SET reference = excluded.reference,
              state = excluded.state, request_id = excluded.request_id, queued = excluded.queued, calling = 0,
              tried = excluded.tried, part = excluded.part, faults = excluded.faults,
-             since = excluded.since",
+             since = excluded.since, ours = excluded.ours, held_by = excluded.held_by",
             params![
                 app.as_str(),
                 row.entry.group,
@@ -118,7 +148,9 @@ impl Tx<'_> {
                 row.tried,
                 row.part,
                 faults_text(&row.faults),
-                self.now.as_micros()
+                self.now.as_micros(),
+                row.ours,
+                row.held_by.as_ref().map(RequestId::as_str)
             ],
         )?;
         Ok(())
@@ -160,6 +192,8 @@ impl Tx<'_> {
     /// A request has ended. What it never sent is as it was before; what may have been given stays in the ledger, so that it
     /// is taken away where it is not wanted; what it could not take away is still there.
     pub(super) fn leave_memberships(&self, request: &RequestId, removes: bool) -> Result<(), Fault> {
+        // Whose membership is not ours was here for the request alone.
+        self.execute("DELETE FROM membership WHERE request_id = $1 AND queued = 1 AND ours = 0", [request.as_str()])?;
         if removes {
             // What the target did not let go is still there.
             self.execute(

@@ -3,7 +3,7 @@
 use super::Tx;
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::model::Finding;
+use crate::model::PlanItem;
 use crate::time::Timestamp;
 use rusqlite::params;
 
@@ -20,7 +20,7 @@ impl Tx<'_> {
     /// Notes that a listing that was begun at `listed_at` shows a finding. One that was in another situation before is found
     /// for the first time. What is found for the first time counts from now on, what is found again as of the listing: so
     /// one and the same listing never is two, however long it takes.
-    pub(crate) fn observe(&self, app: &AppId, finding: &Finding, listed_at: Timestamp) -> Result<(), Fault> {
+    pub(crate) fn observe(&self, app: &AppId, item: &PlanItem, listed_at: Timestamp) -> Result<(), Fault> {
         self.execute(
             "INSERT INTO observation (app_id, subject, situation, first_at, last_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (app_id, subject) DO UPDATE SET
@@ -28,8 +28,8 @@ impl Tx<'_> {
              ELSE excluded.first_at END, situation = excluded.situation, last_at = excluded.last_at",
             params![
                 app.as_str(),
-                subject(finding),
-                finding.situation.name(),
+                subject(item),
+                item.finding.situation.name(),
                 self.now.as_micros(),
                 listed_at.as_micros()
             ],
@@ -38,10 +38,10 @@ impl Tx<'_> {
     }
 
     /// When a finding was made, in this situation.
-    pub(crate) fn observation(&self, app: &AppId, finding: &Finding) -> Result<Option<Observation>, Fault> {
+    pub(crate) fn observation(&self, app: &AppId, item: &PlanItem) -> Result<Option<Observation>, Fault> {
         self.row(
             "SELECT first_at, last_at FROM observation WHERE app_id = $1 AND subject = $2 AND situation = $3",
-            [app.as_str(), &subject(finding), finding.situation.name()],
+            [app.as_str(), &subject(item), item.finding.situation.name()],
             |row| {
                 let [first_at, last_at] = [row.get(0)?, row.get(1)?].map(Timestamp::from_micros);
                 Ok(Observation { first_at, last_at })
@@ -71,10 +71,12 @@ impl Tx<'_> {
     }
 }
 
-/// The account where there is one, else the user. No id can look like one of the other kind.
-fn subject(finding: &Finding) -> String {
-    match (&finding.account, &finding.user) {
-        (Some(account), _) => format!("account {account}"),
-        (None, user) => format!("user {}", user.as_deref().unwrap_or_default()),
+/// The membership or the account where there is one, else the user. No id can look like one of another kind.
+fn subject(item: &PlanItem) -> String {
+    let finding = &item.finding;
+    match (&item.group, &finding.account, &finding.user) {
+        (Some(group), account, _) => format!("membership {}", serde_json::json!([group, account])),
+        (None, Some(account), _) => format!("account {account}"),
+        (None, None, user) => format!("user {}", user.as_deref().unwrap_or_default()),
     }
 }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 const COLUMNS: &str = "situation, reaction, state, user_id, external_id, planned_for, digest, why, fault, author,
-    request_id, number, destructive, explicit, done_at, details";
+    request_id, group_id, number, destructive, explicit, done_at, details";
 
 /// How the words begin that say who let an item through that was held.
 pub(crate) const RELEASED: &str = "released by ";
@@ -31,7 +31,7 @@ pub(crate) struct PlanRow {
 }
 
 struct Raw {
-    texts: [Option<String>; 11],
+    texts: [Option<String>; 12],
     number: i64,
     destructive: bool,
     explicit: bool,
@@ -40,17 +40,17 @@ struct Raw {
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let mut texts: [Option<String>; 11] = Default::default();
+    let mut texts: [Option<String>; 12] = Default::default();
     for (index, text) in texts.iter_mut().enumerate() {
         *text = row.get(index)?;
     }
     Ok(Raw {
         texts,
-        number: row.get(11)?,
-        destructive: row.get(12)?,
-        explicit: row.get(13)?,
-        done_at: row.get(14)?,
-        details: row.get(15)?,
+        number: row.get(12)?,
+        destructive: row.get(13)?,
+        explicit: row.get(14)?,
+        done_at: row.get(15)?,
+        details: row.get(16)?,
     })
 }
 
@@ -67,14 +67,14 @@ impl Tx<'_> {
         };
         self.execute(
             "INSERT INTO plan_item (reconciliation_id, number, situation, reaction, state, destructive, explicit, user_id,
-             external_id, planned_for, digest, details, why, fault, author, request_id, done_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             external_id, planned_for, digest, details, why, fault, author, request_id, done_at, group_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (reconciliation_id, number) DO UPDATE SET situation = excluded.situation,
              reaction = excluded.reaction, state = excluded.state, destructive = excluded.destructive,
              explicit = excluded.explicit, user_id = excluded.user_id, external_id = excluded.external_id,
              planned_for = excluded.planned_for, digest = excluded.digest, details = excluded.details,
              why = excluded.why, fault = excluded.fault, author = excluded.author, request_id = excluded.request_id,
-             done_at = excluded.done_at",
+             done_at = excluded.done_at, group_id = excluded.group_id",
             params![
                 id.as_str(),
                 item.number.cast_signed(),
@@ -92,7 +92,8 @@ impl Tx<'_> {
                 item.fault.as_ref().map(|fault| faults_text(std::slice::from_ref(fault))),
                 item.by,
                 item.request.as_ref().map(RequestId::as_str),
-                row.done_at.map(Timestamp::as_micros)
+                row.done_at.map(Timestamp::as_micros),
+                item.group
             ],
         )?;
         Ok(())
@@ -202,10 +203,11 @@ impl Tx<'_> {
         Ok(found.is_some())
     }
 
-    /// The accounts of a plan's items in a state.
+    /// The accounts of a plan's items in a state, but for those about memberships.
     pub(crate) fn accounts_of_items(&self, id: &RequestId, state: ItemState) -> Result<Vec<String>, Fault> {
         self.rows(
-            "SELECT external_id FROM plan_item WHERE reconciliation_id = $1 AND state = $2 AND external_id IS NOT NULL",
+            "SELECT external_id FROM plan_item WHERE reconciliation_id = $1 AND state = $2 AND external_id IS NOT NULL
+             AND group_id IS NULL",
             params![id.as_str(), state.name()],
             |row| row.get(0),
         )
@@ -250,7 +252,8 @@ impl Tx<'_> {
     }
 
     fn item(&self, id: &RequestId, key: Option<&UserKey>, row: Raw) -> Result<PlanRow, Fault> {
-        let [situation, reaction, state, user, account, planned_for, digest, why, fault, by, request] = row.texts;
+        let [situation, reaction, state, user, account, planned_for, digest, why, fault, by, request, group] =
+            row.texts;
         let number = row.number.cast_unsigned();
         let own = user.as_deref().map(|user| self.key_of(user)).transpose()?.flatten();
         let key = if user.is_some() { own.as_ref() } else { key };
@@ -272,6 +275,7 @@ impl Tx<'_> {
                 drift: part(&mut details, "drift")?.unwrap_or_default(),
                 faults: faults.unwrap_or_default(),
             },
+            group,
             reaction: Reaction::from_name(&word(reaction)).ok_or_else(|| unknown_word("plan_item.reaction"))?,
             state: ItemState::from_name(&word(state)).ok_or_else(|| unknown_word("plan_item.state"))?,
             destructive: row.destructive,

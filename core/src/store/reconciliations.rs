@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 const COLUMNS: &str = "id, kind, app_id, state, approval, author, verdict, verdict_why, counts, digest, brake, notes,
     faults, definition, cursor, token, released_by, partial, pages, collected, takes, began, accounts, created_at,
-    finished_at, released_at, used_at, committed_by";
+    finished_at, released_at, used_at, committed_by, groups";
 
 /// A reconciliation with what only the engine needs.
 #[derive(Clone, Debug)]
@@ -47,6 +47,11 @@ pub(crate) struct ReconciliationRow {
 }
 
 impl ReconciliationRow {
+    /// Whether it is of a whole list of users, whose plan carries itself out.
+    pub(crate) fn is_of_users(&self) -> bool {
+        self.shown.kind == ReconciliationKind::Source && self.shown.app.is_none()
+    }
+
     /// A new one of which nothing is known yet.
     pub(crate) fn new(id: RequestId, kind: ReconciliationKind, app: Option<AppId>, now: Timestamp) -> Self {
         let shown = Reconciliation {
@@ -64,6 +69,7 @@ impl ReconciliationRow {
             verdict: None,
             verdict_why: Vec::new(),
             counts: SituationCounts::default(),
+            groups: Vec::new(),
             items: std::collections::BTreeMap::new(),
             digest: None,
             brake: Vec::new(),
@@ -108,6 +114,7 @@ struct Raw {
     numbers: [i64; 5],
     times: [Option<i64>; 4],
     committed_by: Option<String>,
+    groups: Option<String>,
 }
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -121,6 +128,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         numbers: [row.get(18)?, row.get(19)?, row.get(20)?, row.get(21)?, row.get(22)?],
         times: [row.get(23)?, row.get(24)?, row.get(25)?, row.get(26)?],
         committed_by: row.get(27)?,
+        groups: row.get(28)?,
     })
 }
 
@@ -173,6 +181,7 @@ fn parse(row: Raw) -> Result<ReconciliationRow, Fault> {
     shown.verdict = verdict;
     shown.verdict_why = read_json(verdict_why, "reconciliation.verdict_why")?;
     shown.counts = read_json(counts, "reconciliation.counts")?;
+    shown.groups = read_json(row.groups, "reconciliation.groups")?;
     shown.digest = digest;
     shown.brake = read_json::<Vec<BrakeReason>>(brake, "reconciliation.brake")?;
     shown.notes = read_json(notes, "reconciliation.notes")?;
@@ -280,7 +289,7 @@ impl Tx<'_> {
     /// Reconciliations of which the plan was being carried out.
     pub(crate) fn left_committing(&self) -> Result<Vec<RequestId>, Fault> {
         let ids = self.rows(
-            "SELECT id FROM reconciliation WHERE finished_at IS NULL AND state = 'Committing' AND kind <> 'source'
+            "SELECT id FROM reconciliation WHERE finished_at IS NULL AND state = 'Committing' AND (kind <> 'source' OR app_id IS NOT NULL)
              ORDER BY id",
             [],
             |row| row.get::<_, String>(0),
@@ -321,8 +330,8 @@ impl Tx<'_> {
             "UPDATE reconciliation SET state = $1, approval = $2, finished_at = $3, began = $4, partial = $5, cursor = $6,
              pages = $7, collected = $8, verdict = $9, verdict_why = $10, counts = $11, digest = $12, brake = $13,
              notes = $14, faults = $15, definition = $16, accounts = $17, token = $18, released_by = $19,
-             released_at = $20, used_at = $21, committed_by = $22
-             WHERE id = $23 AND takes = $24 AND finished_at IS NULL",
+             released_at = $20, used_at = $21, committed_by = $22, groups = $23
+             WHERE id = $24 AND takes = $25 AND finished_at IS NULL",
             params![
                 shown.state.name(),
                 shown.approval.name(),
@@ -346,6 +355,7 @@ impl Tx<'_> {
                 row.released_at.map(Timestamp::as_micros),
                 row.used_at.map(Timestamp::as_micros),
                 row.committed_by,
+                json_text(&shown.groups),
                 shown.id.as_str(),
                 row.takes.cast_signed()
             ],

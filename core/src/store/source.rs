@@ -51,14 +51,15 @@ impl Tx<'_> {
 
     /// The lists of users whose leavers are not settled, oldest first.
     pub(crate) fn open_source_lists(&self) -> Result<Vec<RequestId>, Fault> {
-        let text = "SELECT id FROM reconciliation WHERE kind = 'source' AND finished_at IS NULL ORDER BY id";
+        let text = "SELECT id FROM reconciliation WHERE kind = 'source' AND app_id IS NULL AND finished_at IS NULL
+             ORDER BY id";
         self.rows(text, [], |row| row.get::<_, String>(0))?.into_iter().map(RequestId::new).collect()
     }
 
     /// How many users left since then because lists of all users are without them.
     pub(crate) fn unlisted_since(&self, since: Timestamp) -> Result<u64, Fault> {
         let text = "SELECT count(*) FROM plan_item AS i JOIN reconciliation AS r ON r.id = i.reconciliation_id
-             WHERE i.destructive = 1 AND i.done_at > $1 AND r.kind = 'source'";
+             WHERE i.destructive = 1 AND i.done_at > $1 AND r.kind = 'source' AND r.app_id IS NULL";
         Ok(self.row(text, [since.as_micros()], |row| row.get::<_, i64>(0))?.unwrap_or_default().cast_unsigned())
     }
 

@@ -7,6 +7,17 @@ use crate::model::State;
 use rusqlite::params;
 use serde_json::Value;
 
+/// A membership that a request gave or took away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MembershipDeed {
+    /// Whether it was given.
+    pub(crate) given: bool,
+    pub(crate) account: String,
+    pub(crate) group: String,
+    /// Whether it was, or became, one that we gave.
+    pub(crate) ours: bool,
+}
+
 impl Tx<'_> {
     /// Notes that a request carries out a plan.
     pub(crate) fn note_plan(&self, request: &RequestId, plan: &RequestId) -> Result<(), Fault> {
@@ -50,6 +61,28 @@ impl Tx<'_> {
             let details: Value = serde_json::from_str(&details).map_err(|_| damaged())?;
             let account = details.get("external_id").and_then(Value::as_str).ok_or_else(damaged)?;
             Ok((kind == "linked", UserId::new(user)?, account.to_owned()))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// The memberships that a request gave and took away, in order.
+    pub(crate) fn memberships_of_request(&self, request: &RequestId) -> Result<Vec<MembershipDeed>, Fault> {
+        let rows = self.rows(
+            "SELECT kind, details FROM log WHERE request_id = $1
+             AND (kind = 'membership_given' OR kind = 'membership_taken') ORDER BY sequence",
+            [request.as_str()],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )?;
+        let damaged = || Fault::new(Code::StoreDamaged, "the column `log.details` cannot be read");
+        let read = |(kind, details): (String, String)| {
+            let details: Value = serde_json::from_str(&details).map_err(|_| damaged())?;
+            let text = |name: &str| details.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(damaged);
+            Ok(MembershipDeed {
+                given: kind == "membership_given",
+                account: text("external_id")?,
+                group: text("group")?,
+                ours: details.get("ours").and_then(Value::as_bool).unwrap_or(true),
+            })
         };
         rows.into_iter().map(read).collect()
     }

@@ -27,6 +27,14 @@ pub(crate) struct StoredUser {
     pub(crate) key: UserKey,
 }
 
+impl StoredUser {
+    /// Stands for whoever owns an account that nobody owns: a record that says nothing, and the app's key.
+    pub(crate) fn nobody(key: UserKey) -> Result<Self, Fault> {
+        let user = User::from_value(serde_json::json!({"id": "-"}))?;
+        Ok(Self { user, state: UserState::Deleted, dropped: Vec::new(), key })
+    }
+}
+
 /// A user's record as it was sealed.
 pub(crate) struct SealedRecord {
     pub(crate) id: String,

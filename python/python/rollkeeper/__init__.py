@@ -25,7 +25,7 @@ from .errors import (
 )
 from .impact import Impact, ImpactAttribute, ImpactOperation, ImpactSummary, UserImpact
 from .pure import can_change, check_expression, evaluate, match_accounts, next_state, render
-from .reconciliation import BrakeReason, Drift, Finding, MatchCandidate, PlanItem, Reconciliation
+from .reconciliation import BrakeReason, Drift, Finding, GroupSize, MatchCandidate, PlanItem, Reconciliation
 from .records import (
     Account,
     Alert,
@@ -91,6 +91,7 @@ __all__ = [
     "ExpressionReport",
     "Fault",
     "Finding",
+    "GroupSize",
     "Hold",
     "HttpRequest",
     "HttpResponse",

@@ -62,7 +62,8 @@ class PlanItem(Finding):
     """One thing that a plan would do, or only says: a finding, and what is done about it.
 
     ``state`` is ``planned``, ``review``, ``held``, ``done``, ``refused``, ``reported`` or ``expired``. ``changes`` is what
-    is sent, ``before`` the values that it overwrites, and ``request`` the id of the request that was made.
+    is sent, ``before`` the values that it overwrites, and ``request`` the id of the request that was made. ``group`` is the
+    id of the group where it is about a membership of the account.
     """
 
     __slots__ = ()
@@ -71,6 +72,7 @@ class PlanItem(Finding):
     _absent = {**Finding._absent, "changes": (), "before": {}, "why": ()}
 
     number: int
+    group: Optional[str]
     reaction: str
     state: str
     destructive: bool
@@ -81,6 +83,22 @@ class PlanItem(Finding):
     request: Optional[str]
     fault: Optional[Fault]
     by: Optional[str]
+
+
+class GroupSize(Record):
+    """A group of the target, as it was compared: how many members it has, how many it lacks and has too many.
+
+    ``members`` is ``None`` where the target does not show them.
+    """
+
+    __slots__ = ()
+    _shown = ("group", "display_name", "members", "lacks", "surplus")
+
+    group: str
+    display_name: Optional[str]
+    members: Optional[int]
+    lacks: int
+    surplus: int
 
 
 class BrakeReason(Record):
@@ -99,7 +117,8 @@ class Reconciliation(Record):
     """What came of comparing a target, a whole list of users, or what was done before, with what is wanted.
 
     ``verdict`` says whether what was read may be concluded from (``complete``, ``incomplete``, ``suspect``) and
-    ``verdict_why`` why. ``counts`` has the number of findings by situation, ``items`` that of the plan's items by state.
+    ``verdict_why`` why. ``counts`` has the number of findings by situation, ``items`` that of the plan's items by state,
+    ``groups`` the groups that were compared.
     ``digest`` names the plan, for :meth:`rollkeeper.Engine.commit`. ``brake`` says why something is held.
     """
 
@@ -109,11 +128,12 @@ class Reconciliation(Record):
         "created_at": _time,
         "finished_at": _time,
         "verdict_why": tuple,
+        "groups": _tuple_of(GroupSize),
         "brake": _tuple_of(BrakeReason),
         "notes": tuple,
         "faults": _tuple_of(Fault),
     }
-    _absent = {"verdict_why": (), "brake": (), "notes": (), "faults": (), "counts": {}, "items": {}}
+    _absent = {"verdict_why": (), "groups": (), "brake": (), "notes": (), "faults": (), "counts": {}, "items": {}}
 
     id: str
     kind: str
@@ -129,6 +149,7 @@ class Reconciliation(Record):
     verdict: Optional[str]
     verdict_why: tuple[str, ...]
     counts: dict[str, int]
+    groups: tuple[GroupSize, ...]
     items: dict[str, int]
     digest: Optional[str]
     brake: tuple[BrakeReason, ...]

@@ -294,7 +294,8 @@ class PutSnapshot(Record):
 
     __slots__ = ()
     _shown = ("verdict", "leavers", "noted", "held", "reconciliation")
-    _readers = {"why": tuple}
+    _readers = {"why": tuple, "memberships": tuple}
+    _absent = {"memberships": ()}
 
     verdict: str
     why: tuple[str, ...]
@@ -302,6 +303,7 @@ class PutSnapshot(Record):
     noted: int
     held: int
     reconciliation: Optional[str]
+    memberships: tuple[str, ...]
 
 
 class PutUsers(Record):

@@ -63,7 +63,7 @@ pub(super) fn removed(
     elect_for(tx, &app.definition, &row)
 }
 
-pub(super) fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<(), Fault> {
+pub(in crate::delivery) fn complete(tx: &mut Tx<'_>, mut row: RequestRow, mut details: Value) -> Result<(), Fault> {
     row.unsettled = false;
     row.verifying = false;
     row.request.faults.clear();

@@ -1,6 +1,6 @@
 //! Memberships that were sent: the ledger follows the answer, for each of those who were in the call.
 
-use super::super::members::{Enrolled, enroll, unknown_group};
+use super::super::members::{Enrolled, enroll, enroll_given, unknown_group};
 use super::super::{Job, Report, Work};
 use super::ended::{close, complete, fail, log};
 use super::failed::{again_at, without_values};
@@ -11,7 +11,7 @@ use crate::intake::{LiveApp, LiveApps, elect_for};
 use crate::model::{MembershipState, TargetGroup, WaitingFor};
 use crate::planning::entitlement::{LedgerEntry, smaller_part};
 use crate::protocol::{Answer, Confirmed, after_removal, is_current};
-use crate::store::{MembershipRow, RequestRow, Tx};
+use crate::store::{MembershipRow, RequestRow, StoredUser, Tx};
 use crate::time::Moment;
 use serde_json::json;
 
@@ -46,7 +46,10 @@ fn one(
 ) -> Result<(), Fault> {
     let current = tx.request(claimed.request.id.as_str())?;
     let same = current.filter(|row| is_current(claimed.fence, row.fence) && !row.request.state.is_finished());
-    let stored = claimed.request.user.as_ref().map(|user| tx.user(user.as_str())).transpose()?.flatten();
+    let stored = match &claimed.request.user {
+        Some(user) => tx.user(user.as_str())?,
+        None => Some(StoredUser::nobody(tx.app_key(&app.definition.app.id)?)?),
+    };
     let (Some(row), Some(stored)) = (same, stored) else { return late(tx, claimed, call.report) };
     let mut row = lease_over(tx, row);
     row.request.external_id.clone_from(&claimed.request.external_id);
@@ -98,12 +101,19 @@ impl Settling<'_, '_> {
             self.tx.drop_membership(id, &member)?;
             row.request.verified = verified.or(row.request.verified);
             "membership_taken"
+        } else if !member.ours {
+            self.tx.drop_membership(id, &member)?;
+            "membership_given"
         } else {
             let entry = LedgerEntry { state: MembershipState::Held, queued: false, ..member.entry.clone() };
             self.tx.put_membership(id, &MembershipRow { entry, ..member.clone() })?;
             "membership_given"
         };
-        let details = json!({"group": member.entry.group, "external_id": member.external_id, "why": row.request.why});
+        let mut details =
+            json!({"group": member.entry.group, "external_id": member.external_id, "why": row.request.why});
+        if let (Some(details), false) = (details.as_object_mut(), member.ours) {
+            details.insert("ours".to_owned(), false.into());
+        }
         log(self.tx, &row, kind, details)?;
         self.next(row)
     }
@@ -181,10 +191,26 @@ impl Settling<'_, '_> {
     }
 
     /// What an Update has done besides memberships is done: now they are.
-    pub(super) fn go_on(&mut self, mut row: RequestRow) -> Result<(), Fault> {
+    pub(super) fn go_on(&mut self, row: RequestRow) -> Result<(), Fault> {
+        if let Some(external_id) = self.given_members(&row)? {
+            let enrolled = enroll_given(self.tx, self.app, &row, &self.stored.key, &external_id);
+            return self.go_on_with(row, enrolled);
+        }
         let has_groups = row.removes || (!row.given && !self.app.definition.app.entitlements.is_empty());
         let Some(account) = self.account()?.filter(|_| has_groups) else { return self.complete(row) };
-        let faults = match enroll(self.tx, self.app, &row, self.stored, &account) {
+        let enrolled = enroll(self.tx, self.app, &row, self.stored, &account);
+        self.go_on_with(row, enrolled)
+    }
+
+    /// The account of a request that was given memberships and does nothing else.
+    fn given_members(&self, row: &RequestRow) -> Result<Option<String>, Fault> {
+        let given = if row.given { self.tx.given(&row.request.id, &self.stored.key)? } else { None };
+        let has_members = given.is_some_and(|given| !given.members.is_empty());
+        Ok(row.request.external_id.clone().filter(|_| has_members))
+    }
+
+    fn go_on_with(&mut self, mut row: RequestRow, enrolled: Result<Enrolled, Fault>) -> Result<(), Fault> {
+        let faults = match enrolled {
             Ok(Enrolled::Done(faults)) => faults,
             Ok(Enrolled::Queued) => {
                 row.retry = Some((self.tx.now.plus(super::super::claim::AGAIN), WaitingFor::Lane));

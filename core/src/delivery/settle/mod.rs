@@ -7,7 +7,7 @@ mod found;
 mod members;
 mod unowned;
 
-pub(super) use ended::{fail, finish};
+pub(super) use ended::{complete, fail, finish};
 
 use super::look_up::told;
 use super::{Job, Report, Work};

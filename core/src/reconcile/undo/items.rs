@@ -5,10 +5,14 @@ use super::refused;
 use crate::fault::Fault;
 use crate::id::UserId;
 use crate::intake::LiveApp;
-use crate::model::{AccountStatus, Finding, ItemState, LinkState, PlanItem, Reaction, Situation};
+use crate::model::{
+    AccountStatus, Drift, DriftVerdict, Finding, ItemState, LinkState, MembershipState, PlanItem, Reaction, Situation,
+};
 use crate::operation::Operation;
+use crate::planning::entitlement::LedgerEntry;
+use crate::planning::groups::{membership_before, membership_change, membership_path};
 use crate::planning::inverse::{Deed, Inverse, Present, Refusal, inverse};
-use crate::store::{AccountRow, PlanRow, RequestRow, Tx};
+use crate::store::{AccountRow, MembershipDeed, PlanRow, RequestRow, Tx};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -102,6 +106,16 @@ impl Planner {
             None => tx.known_app_key(app)?,
         };
         let kept = key.map(|key| tx.kept(id, &key)).transpose()?.flatten();
+        let mut rows = Vec::new();
+        let why = format!("undoes the {operation} of the request {id}");
+        let user = self.owners.get(account).unwrap_or(&request.request.user).clone();
+        for deed in net(tx.memberships_of_request(id)?) {
+            rows.push(membership(tx, live, user.as_ref(), &deed, &why)?);
+        }
+        if kept.is_none() && !rows.is_empty() {
+            // It changed memberships and nothing else.
+            return Ok(rows);
+        }
         let adopted = tx.attempts(id)?.last().is_some_and(|last| last.code.as_deref() == Some("adopted"));
         let deed = Deed {
             operation,
@@ -116,14 +130,8 @@ impl Planner {
         });
         let mut inverse = inverse(&deed, present.as_ref());
         self.check(live, request, known.as_ref(), &mut inverse);
-        let user = self.owners.get(account).unwrap_or(&request.request.user);
-        Ok(items(
-            inverse,
-            user.as_ref(),
-            account,
-            &format!("undoes the {operation} of the request {id}"),
-            known.as_ref(),
-        ))
+        rows.extend(items(inverse, user.as_ref(), account, &why, known.as_ref()));
+        Ok(rows)
     }
 
     /// What the app does not let be done, and what is another's by now.
@@ -151,6 +159,78 @@ impl Planner {
     }
 }
 
+/// What of a request's memberships is left: one that it gave and took away again is as it was.
+fn net(deeds: Vec<MembershipDeed>) -> Vec<MembershipDeed> {
+    let mut left: Vec<MembershipDeed> = Vec::new();
+    for deed in deeds {
+        match left.iter().position(|known| (&known.account, &known.group) == (&deed.account, &deed.group)) {
+            Some(place) if left.get(place).is_some_and(|known| known.given != deed.given) => drop(left.remove(place)),
+            Some(_) => {}
+            None => left.push(deed),
+        }
+    }
+    left
+}
+
+/// The inverse of one membership that was given, or taken away.
+fn membership(
+    tx: &Tx<'_>,
+    live: &LiveApp,
+    user: Option<&UserId>,
+    deed: &MembershipDeed,
+    why: &str,
+) -> Result<PlanRow, Fault> {
+    let app = &live.definition.app;
+    let known = tx.account_at(&app.id, &deed.account)?.filter(|row| row.account.status != AccountStatus::Deleted);
+    let linked = known.as_ref().filter(|row| row.account.link_state == LinkState::Linked);
+    let owner = linked.and_then(|row| row.account.user.as_ref());
+    let ledger = tx.memberships(&app.id, &deed.account)?;
+    let entry = ledger.iter().find(|row| row.entry.group == deed.group).map(|row| &row.entry);
+    let mut item = new_item(user, &deed.account, why);
+    item.group = Some(deed.group.clone());
+    item.finding.situation = Situation::MembershipConfirmed;
+    item.finding.drift = vec![Drift {
+        attribute: membership_path(&deed.group),
+        last: Some(deed.ours.into()),
+        wanted: Some((!deed.given).into()),
+        actual: Some(deed.given.into()),
+        verdict: DriftVerdict::Ours,
+    }];
+    let is_there = entry.is_some_and(|entry| entry.state == MembershipState::Held);
+    let reaction = if deed.given { Reaction::Remove } else { Reaction::Update };
+    let is_off = !app.operations.allows(Operation::Update);
+    let missing = Situation::MembershipMissing;
+    if known.is_none() {
+        refuse(&mut item, "the account is gone since", missing);
+    } else if app.protected.external_ids.contains(&deed.account) {
+        refuse(&mut item, "the account is protected; it is never touched", missing);
+    } else if owner != user {
+        refuse(&mut item, "the account is linked otherwise since", missing);
+    } else if entry.is_some_and(|entry| entry.queued) {
+        refuse(&mut item, "a request is about to change the membership", missing);
+    } else if is_off {
+        refuse(&mut item, "the app does not allow Update", missing);
+    } else if deed.given && deed.ours && !is_there {
+        nothing(&mut item, "the membership is gone already");
+    } else if !deed.given && is_there {
+        nothing(&mut item, "the membership is there again already");
+    } else {
+        item.reaction = reaction;
+        item.changes = membership_change(reaction, &deed.group).into_iter().collect();
+        item.before = membership_before(reaction, &deed.group);
+    }
+    item.destructive = item.reaction.is_destructive();
+    let planned_for = member_print(known.as_ref(), entry);
+    Ok(PlanRow { item, planned_for, digest: String::new(), done_at: None })
+}
+
+/// What an item of an undo about a membership was planned for.
+pub(super) fn member_print(known: Option<&AccountRow>, entry: Option<&LedgerEntry>) -> String {
+    let account = known.map(|row| &row.account.external_id);
+    let entry = entry.map(|entry| json!([entry.group, entry.state, entry.queued]));
+    crate::value::sha256_hex(json!(["rollkeeper undo of a membership 1", account, entry]).to_string().as_bytes())
+}
+
 pub(super) fn operation_of(reaction: Reaction) -> Option<Operation> {
     match reaction {
         Reaction::Update => Some(Operation::Update),
@@ -175,6 +255,7 @@ fn new_item(user: Option<&UserId>, account: &str, why: &str) -> PlanItem {
             drift: Vec::new(),
             faults: Vec::new(),
         },
+        group: None,
         reaction: Reaction::None,
         state: ItemState::Planned,
         destructive: false,

@@ -1,15 +1,16 @@
 //! Carrying an undo out, item by item: links are noted and requests are made that send what was kept.
 
 use super::super::act::{Acting, Outcome};
+use super::super::member_acts::{Planner, owner_of};
 use super::super::subject::Subject;
-use super::items::{operation_of, print};
+use super::items::{member_print, operation_of, print};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApp, NewRequest, elect, insert, insert_for_account};
-use crate::model::{AccountStatus, LinkState, PlanItem, Reaction, TargetAccount};
+use crate::model::{AccountStatus, GroupReference, LinkState, PlanItem, Reaction, TargetAccount};
 use crate::operation::Operation;
 use crate::path::Path;
-use crate::store::{AccountRow, Given, PlanRow, ReconciliationRow, Tx};
+use crate::store::{AccountRow, Given, GivenMembership, PlanRow, ReconciliationRow, Tx};
 use crate::value::Attributes;
 use serde_json::Value;
 
@@ -27,6 +28,9 @@ pub(in crate::reconcile) fn put_back(
     let account = item.finding.account.as_deref().unwrap_or_default();
     let known = tx.account_at(&app.id, account)?.filter(|row| row.account.status != AccountStatus::Deleted);
     let changed = |what: &str| Fault::new(Code::ItemChanged, format!("item {}: {what}", item.number));
+    if item.group.is_some() {
+        return membership(tx, live, plan, row, known.as_ref()).map(|request| Outcome::done(Some(request)));
+    }
     if print(known.as_ref()) != row.planned_for {
         return Err(changed("the account is another now than when the plan was made"));
     }
@@ -52,6 +56,34 @@ pub(in crate::reconcile) fn put_back(
         }
     };
     Ok(Outcome::done(request))
+}
+
+/// A membership is given back, or taken back, whoever asks for it.
+fn membership(
+    tx: &mut Tx<'_>,
+    live: &LiveApp,
+    plan: &ReconciliationRow,
+    row: &PlanRow,
+    known: Option<&AccountRow>,
+) -> Result<RequestId, Fault> {
+    let item = &row.item;
+    let changed = |what: &str| Fault::new(Code::ItemChanged, format!("item {}: {what}", item.number));
+    let group = item.group.clone().unwrap_or_default();
+    let account = item.finding.account.as_deref().unwrap_or_default();
+    let ledger = tx.memberships(&live.definition.app.id, account)?;
+    let entry = ledger.iter().find(|row| row.entry.group == group).map(|row| &row.entry);
+    if member_print(known, entry) != row.planned_for {
+        return Err(changed("the membership is another now than when the plan was made"));
+    }
+    let stored = owner_of(tx, live, account)?;
+    if item.finding.user.as_deref() != stored.as_ref().map(|stored| stored.user.id.as_str()) {
+        return Err(changed("the account is linked otherwise now"));
+    }
+    let ours = item.finding.drift.first().and_then(|drift| drift.last.as_ref()?.as_bool()).unwrap_or(true);
+    let reference = entry.map_or_else(|| GroupReference::Id(group.clone()), |entry| entry.reference.clone());
+    let one = GivenMembership { group, reference, add: item.reaction == Reaction::Update, ours };
+    let why = item.why.first().cloned().unwrap_or_default();
+    Planner { live, plan, restores: true }.request(tx, item, stored, &why, one)
 }
 
 /// The account as it is known, as if it had been read.
@@ -99,7 +131,7 @@ fn request(
     operation: Operation,
 ) -> Result<RequestId, Fault> {
     let definition = &live.definition;
-    let given = Given { changes: item.changes.clone(), applied: None, restores: true, expected: expected(item) };
+    let given = Given { changes: item.changes.clone(), restores: true, expected: expected(item), ..Given::default() };
     let new = NewRequest {
         operation,
         why: item.why.first().cloned().unwrap_or_default(),
