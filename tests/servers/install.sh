@@ -6,6 +6,7 @@ root=$(readlink -f "$here/../..")
 . "$here/python.sh"
 install_into "$root/.build/servers" "$here/requirements.txt"
 install_into "$root/.build/django" "$here/requirements-django.txt"
+install_into "$root/.build/canaille" "$here/requirements-canaille.txt"
 
 # The authorization server is a Node package; a stamp says that its folder is finished.
 oauth=$root/.build/oauth

@@ -1,12 +1,15 @@
-"""Starts real SCIM servers (scim2-server, django-scim2) on loopback, each an own process group that ends with its parent.
+"""Starts real SCIM servers (scim2-server, django-scim2, Canaille) on loopback, each a process group that ends with its parent.
 
 From Python:    with ScimServer(token) as server: … server.base_url …
 From elsewhere: .build/servers/bin/python tests/servers/scim_server.py
-                prints {"base_url": …, "token": …} in one line and serves until its standard input is closed.
+                prints {"base_url": …, "token": …} in one line and serves until its standard input is closed;
+                of Canaille also where its authorization server is, and as whom to ask it: "token_url", "client",
+                "secret".
 """
 
 import argparse
 import atexit
+import base64
 import contextlib
 import json
 import os
@@ -29,13 +32,15 @@ _BUILD = _HERE.parent.parent / ".build"
 BIN = _BUILD / "servers" / "bin"
 START_LIMIT = 60.0
 STOP_LIMIT = 10.0
+CLIENT = "rollkeeper"
 
 
 class ScimServer:
     """One tenant of a server with its data in memory, or in a folder that goes with it.
 
     `command`: scim2-server under `gunicorn` (HTTP/1.1, connections kept alive) or by its `own` command (HTTP/1.0);
-    `django` for django-scim2 under gunicorn.
+    `django` for django-scim2 under gunicorn; `canaille` for Canaille, which takes tokens of its own authorization server
+    alone: `token` is one of them once it has been started, `secret` is what they are asked for with.
     `paging`: `index`, or `cursor` for RFC 9865 as well.
     `relay`: put a door in front, so that `down` and `up` work; `base_url` then leads through it and `direct_url` does
     not.
@@ -44,8 +49,9 @@ class ScimServer:
     def __init__(self, token=None, *, command="gunicorn", paging="index", relay=False):
         if command != "gunicorn" and paging != "index":
             raise ValueError("cursor paging needs the command `gunicorn`")
-        self.token = token or secrets.token_hex(24)
+        self.secret = self.token = token or secrets.token_hex(24)
         self._command, self._paging = command, paging
+        self._path = "/scim/v2" if command == "canaille" else "/v2"
         self._reservation = reserve_port()
         self._port = self._reservation.getsockname()[1]
         self._relay = Relay(self._port) if relay else None
@@ -64,12 +70,17 @@ class ScimServer:
     @property
     def direct_url(self):
         """The base URL of the server itself."""
-        return f"http://127.0.0.1:{self._port}/v2"
+        return f"http://127.0.0.1:{self._port}{self._path}"
 
     @property
     def base_url(self):
         """The base URL for clients."""
-        return f"http://127.0.0.1:{self._relay.port}/v2" if self._relay else self.direct_url
+        return f"http://127.0.0.1:{self._relay.port}{self._path}" if self._relay else self.direct_url
+
+    @property
+    def token_url(self):
+        """Where Canaille gives tokens; `None` for the others, which take one token for ever."""
+        return f"http://127.0.0.1:{self._port}/oauth/token" if self._command == "canaille" else None
 
     @property
     def process_group(self):
@@ -83,8 +94,9 @@ class ScimServer:
         self._folder = tempfile.TemporaryDirectory(prefix="scim-server-")
         environment = {
             **os.environ,
-            "SCIM_TOKEN": self.token,
+            "SCIM_TOKEN": self.secret,
             "SCIM_PAGING": self._paging,
+            "SCIM_PORT": str(self._port),
             "SCIM_FOLDER": self._folder.name,
         }
         with contextlib.ExitStack() as stack:
@@ -157,12 +169,13 @@ class ScimServer:
         return self._relay
 
     def _gunicorn(self, descriptor):
-        if self._command == "django":
-            python, application = _BUILD / "django" / "bin" / "python", "django_target.application:app"
-        else:
-            python, application = BIN / "python", "application:app"
+        folder, application = {
+            "gunicorn": ("servers", "application:app"),
+            "django": ("django", "django_target.application:app"),
+            "canaille": ("canaille", "canaille_target.application:app"),
+        }[self._command]
         return [
-            *(str(python), "-m", "gunicorn", "--bind", f"fd://{descriptor}"),
+            *(str(_BUILD / folder / "bin" / "python"), "-m", "gunicorn", "--bind", f"fd://{descriptor}"),
             *("--workers", "1", "--threads", "8", "--keep-alive", "60", "--graceful-timeout", "1"),
             *("--no-control-socket", "--log-level", "warning", application),
         ]
@@ -173,16 +186,25 @@ class ScimServer:
         return [str(BIN / "python"), str(BIN / "scim2-server"), *arguments]
 
     def _wait_until_it_answers(self):
-        request = urllib.request.Request(
-            f"{self.direct_url}/ServiceProviderConfig", headers={"Authorization": f"Bearer {self.token}"}
-        )
+        if self.token_url:
+            # What it answers is the first token: nothing of SCIM is answered without.
+            credentials = base64.b64encode(f"{CLIENT}:{self.secret}".encode()).decode()
+            request = urllib.request.Request(
+                self.token_url, b"grant_type=client_credentials", {"Authorization": f"Basic {credentials}"}
+            )
+        else:
+            request = urllib.request.Request(
+                f"{self.direct_url}/ServiceProviderConfig", headers={"Authorization": f"Bearer {self.token}"}
+            )
         limit = time.monotonic() + START_LIMIT
         while time.monotonic() < limit:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the SCIM server ended: {self._said()}")
             try:
                 # A listening socket is open before the server is, so this waits in the kernel's queue, not in a loop.
-                with urllib.request.urlopen(request, timeout=1.0):
+                with urllib.request.urlopen(request, timeout=5.0) as answer:
+                    if self.token_url:
+                        self.token = json.load(answer)["access_token"]
                     return
             except urllib.error.HTTPError as error:
                 raise RuntimeError(f"the SCIM server answers {error.code}: {self._said()}") from error
@@ -205,13 +227,16 @@ def _group_lives(group):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--command", choices=["gunicorn", "own", "django"], default="gunicorn")
+    parser.add_argument("--command", choices=["gunicorn", "own", "django", "canaille"], default="gunicorn")
     parser.add_argument("--paging", choices=["index", "cursor"], default="index")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     token = os.environ.get("SCIM_TOKEN")
     with ScimServer(token, command=arguments.command, paging=arguments.paging) as server:
-        print(json.dumps({"base_url": server.base_url, "token": server.token}), flush=True)
+        told = {"base_url": server.base_url, "token": server.token}
+        if server.token_url:
+            told |= {"token_url": server.token_url, "client": CLIENT, "secret": server.secret}
+        print(json.dumps(told), flush=True)
         sys.stdin.read()
 
 

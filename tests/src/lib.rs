@@ -3,6 +3,7 @@
 
 pub mod authorization_server;
 pub mod disk;
+pub mod fault_proxy;
 mod http;
 pub mod lossy_vfs;
 pub mod people;

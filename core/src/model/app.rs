@@ -265,6 +265,10 @@ pub enum MemberRemoval {
     /// All by one list of values at the path `members`, as Microsoft Entra sends it. To a target that goes by the standard that
     /// says to remove everybody.
     Values,
+    /// By the list of those that stay, in the place of the one that was read right before: for a target that takes out members in
+    /// no other way. It must show all members. Who is added by somebody else between reading and writing is put out, unless
+    /// the target minds the version that is named.
+    Replace,
 }
 
 /// Grants that entitle to an app; any one of them is enough.

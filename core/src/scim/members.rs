@@ -1,8 +1,9 @@
-//! Changing the members of a group: by PATCH and exactly those that are named (RFC 7644 §3.5.2). A whole list is never sent,
-//! neither by PUT nor by `replace`, and `members` is never removed without saying whose: both would put out everybody else.
+//! Changing the members of a group: by PATCH and exactly those that are named (RFC 7644 §3.5.2). A group is never put as a whole,
+//! and `members` is never removed without saying whose: both would put out everybody else. A list of all members is sent only to
+//! a target whose definition says that it takes members out in no other way.
 
 use super::exchange::{Exchange, failure, is_missing, scim_type};
-use super::groups;
+use super::{groups, whole_list};
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
 use crate::http::{Method, Response};
@@ -40,8 +41,8 @@ pub(super) fn addition(add: &[String]) -> Value {
 pub(super) fn removals(form: MemberRemoval, remove: &[String]) -> Value {
     let path = |id: &String| json!({"op": "remove", "path": format!("members[value eq {}]", Value::from(id.as_str()))});
     match form {
-        MemberRemoval::Filter => remove.iter().map(path).collect(),
         MemberRemoval::Values => json!([{"op": "remove", "path": "members", "value": values(remove)}]),
+        MemberRemoval::Filter | MemberRemoval::Replace => remove.iter().map(path).collect(),
     }
 }
 
@@ -72,6 +73,9 @@ impl Call<'_> {
     /// The other form is never tried by itself: a target that goes by the standard takes a list at the path `members` for a
     /// removal of everybody (RFC 7644 §3.5.2.2).
     fn remove(&self, form: Option<MemberRemoval>, remove: &[String]) -> Result<(), ConnectorError> {
+        if form == Some(MemberRemoval::Replace) {
+            return whole_list::remove(self.exchange, &self.url, remove);
+        }
         let response = self.patch(&removals(form.unwrap_or(MemberRemoval::Filter), remove))?;
         // Who is not in the group is out of it. Of several, somebody else may be meant: they are sent again in smaller parts.
         let no_target = scim_type(&response) == Some("noTarget");
@@ -103,28 +107,33 @@ impl Call<'_> {
         }
         let separator = if self.url.contains('?') { '&' } else { '?' };
         match self.exchange.get(&format!("{}{separator}excludedAttributes=members", self.url)) {
-            Ok(group) if is_missing(&group) => self.missing(),
+            Ok(group) if is_missing(&group) => missing(self.exchange),
             Ok(_) => error,
             // Where that cannot be found out now, it is asked again.
             Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
         }
     }
+}
 
-    /// The group is not shown. A target that hides all of its groups, as one does that takes away the right to see them, says
-    /// the same of each: it is believed where it shows that it has groups, or has none, and says so.
-    fn missing(&self) -> ConnectorError {
-        match self.exchange.get(&self.exchange.base.endpoint("Groups", &[("count", "1")])) {
-            Ok(list) if is_done(&list) && groups::is_list(&list.body) => {
-                let message = "the group does not exist at the target";
-                ConnectorError::new(Outcome::Rejected, Code::GroupMissing.name(), message)
-            }
-            Ok(_) => {
-                let message = "the target shows no groups at all, so that whether this one is gone is not known; \
-                               where it lost the right to see them, give it back";
-                ConnectorError::new(Outcome::NotApplied, Code::GroupsHidden.name(), message)
-            }
-            Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
+/// The group is not shown. A target that hides all of its groups, as one does that takes away the right to see them, says the same
+/// of each: it is believed where it shows that it has groups, or has none, and says so.
+pub(super) fn missing(exchange: &Exchange) -> ConnectorError {
+    let list = match exchange.get(&exchange.base.endpoint("Groups", &[("count", "1")])) {
+        // Some targets break on the parameter itself.
+        Ok(list) if matches!(list.status, 400 | 500) => exchange.get(&exchange.base.endpoint("Groups", &[])),
+        list => list,
+    };
+    match list {
+        Ok(list) if is_done(&list) && groups::is_list(&list.body) => {
+            let message = "the group does not exist at the target";
+            ConnectorError::new(Outcome::Rejected, Code::GroupMissing.name(), message)
         }
+        Ok(_) => {
+            let message = "the target shows no groups at all, so that whether this one is gone is not known; \
+                           where it lost the right to see them, give it back";
+            ConnectorError::new(Outcome::NotApplied, Code::GroupsHidden.name(), message)
+        }
+        Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
     }
 }
 

@@ -20,6 +20,7 @@ mod search;
 mod shape;
 mod strict;
 mod url;
+mod whole_list;
 mod write;
 
 use crate::connector::{
