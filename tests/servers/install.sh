@@ -8,14 +8,17 @@ install_into "$root/.build/servers" "$here/requirements.txt"
 install_into "$root/.build/django" "$here/requirements-django.txt"
 install_into "$root/.build/canaille" "$here/requirements-canaille.txt"
 
-# The authorization server is a Node package; a stamp says that its folder is finished.
-oauth=$root/.build/oauth
-if ! cmp -s "$here/oauth/package-lock.json" "$oauth/installed.json"; then
-    command -v npm >/dev/null || { echo "Node 20 or newer with npm is needed for the authorization server" >&2; exit 1; }
-    rm -rf "$oauth"
-    mkdir -p "$oauth"
-    cp "$here"/oauth/package*.json "$here/oauth/server.mjs" "$oauth"
-    (cd "$oauth" && npm ci --no-fund --no-audit --loglevel=error)
-    cp "$here/oauth/package-lock.json" "$oauth/installed.json"
-fi
-cp "$here/oauth/server.mjs" "$oauth"
+# The authorization server and the second implementation of PATCH are Node packages; a stamp says that a folder is finished.
+node_into() {
+    if ! cmp -s "$2/package-lock.json" "$1/installed.json"; then
+        command -v npm >/dev/null || { echo "Node 20 or newer with npm is needed for $1" >&2; exit 1; }
+        rm -rf "$1"
+        mkdir -p "$1"
+        cp "$2"/package*.json "$1"
+        (cd "$1" && npm ci --no-fund --no-audit --loglevel=error)
+        cp "$2/package-lock.json" "$1/installed.json"
+    fi
+    cp "$2"/*.mjs "$1"
+}
+node_into "$root/.build/oauth" "$here/oauth"
+node_into "$root/.build/patch" "$here/patch"
