@@ -1,5 +1,5 @@
 //! A proxy on loopback before a SCIM server: it counts what is asked, and makes of an exchange what networks and servers make of
-//! them. Faults are a plan, used up in its order.
+//! them. Faults are a plan, used up in its order, or come again and again.
 
 use crate::http::{Connection, Request, Response};
 use serde_json::{Value, json};
@@ -86,6 +86,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     plan: VecDeque<Rule>,
+    disturbance: Option<(usize, Vec<Fault>)>,
+    /// How many exchanges there were.
+    count: usize,
     asked: Vec<String>,
 }
 
@@ -120,6 +123,11 @@ impl FaultProxy {
     /// What is to happen from now on, in the place of what is left of the plan before.
     pub fn plan(&self, rules: impl IntoIterator<Item = Rule>) {
         self.shared.state().plan = rules.into_iter().collect();
+    }
+
+    /// From now on every so many-th exchange goes wrong, by these faults in turn; `0` ends it.
+    pub fn disturb(&self, every: usize, faults: &[Fault]) {
+        self.shared.state().disturbance = (every > 0 && !faults.is_empty()).then(|| (every, faults.to_vec()));
     }
 
     /// How many rules were not met.
@@ -180,7 +188,16 @@ impl Shared {
         let mut state = self.state();
         let fits = |rule: &Rule| (rule.method.is_empty() || rule.method == request.method) && line.contains(rule.part);
         let place = state.plan.iter().position(fits);
-        let fault = place.and_then(|place| state.plan.remove(place)).map(|rule| rule.fault);
+        let planned = place.and_then(|place| state.plan.remove(place)).map(|rule| rule.fault);
+        state.count += 1;
+        let count = state.count;
+        let disturbed = |(every, faults): &(usize, Vec<Fault>)| {
+            count
+                .is_multiple_of(*every)
+                .then(|| faults.iter().cycle().nth(count / every % faults.len()).cloned())
+                .flatten()
+        };
+        let fault = planned.or_else(|| state.disturbance.as_ref().and_then(disturbed));
         let told = fault.as_ref().map_or_else(String::new, |fault| format!(" {fault:?}"));
         state.asked.push(format!("{line}{told}"));
         fault

@@ -9,7 +9,7 @@ use rollkeeper::model::{
 };
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Clock, Engine, Period, RunOptions, Timestamp};
-use rollkeeper_tests::fault_proxy::FaultProxy;
+use rollkeeper_tests::fault_proxy::{Fault, FaultProxy};
 use rollkeeper_tests::server::Server;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,9 +18,11 @@ use std::fs;
 use std::sync::Arc;
 
 const PEOPLE: usize = 300;
+/// Those who join while the network is bad.
+const NEWCOMERS: usize = 30;
 const GROUPS: usize = 12;
 /// Each of three hundred is made, every third is changed, and members go in batches.
-const MOST_REQUESTS: usize = 900;
+const MOST_REQUESTS: usize = 1500;
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const TARGETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/docs/targets.md");
 const TABLE: &str =
@@ -168,7 +170,12 @@ impl Journey {
         let accounts = self.server.read("Users");
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let by_login: BTreeMap<String, &Value> = accounts.iter().map(|one| (text(&one["userName"]), one)).collect();
-        assert_eq!((by_login.len(), accounts.len()), (PEOPLE + strangers, PEOPLE + strangers), "{}", self.kind.name);
+        assert_eq!(
+            (by_login.len(), accounts.len()),
+            (self.people.len() + strangers, self.people.len() + strangers),
+            "{}",
+            self.kind.name
+        );
         // A member is shown by its id, or by its login.
         let names: BTreeMap<String, String> =
             accounts.iter().map(|one| (text(&one["id"]), text(&one["userName"]))).collect();
@@ -225,6 +232,21 @@ impl Journey {
         requests.iter().filter(|one| open(one)).map(of).collect()
     }
 
+    /// From now on every thirteenth exchange with the server goes wrong.
+    fn disturb(&self) {
+        let status = |code, retry_after| Fault::Status { code, retry_after, html: code == 500 };
+        let faults = [
+            status(503, Some("20")),
+            Fault::KillAfter,
+            status(429, Some("5")),
+            Fault::Cut,
+            status(500, None),
+            Fault::KillBefore,
+            Fault::BadJson,
+        ];
+        self.proxy.disturb(13, &faults);
+    }
+
     fn join(&mut self) {
         for number in 0..PEOPLE {
             self.people.push(Person::new(number));
@@ -266,6 +288,24 @@ impl Journey {
     fn id(&self, number: usize) -> String {
         let accounts = self.engine.accounts(&AccountFilter { user: Some(format!("u{number}")), ..Default::default() });
         accounts.unwrap()[0].external_id.clone()
+    }
+
+    /// Half of the people get another name and some join, on a bad network.
+    fn change_on_a_bad_network(&mut self) {
+        self.disturb();
+        let here: Vec<usize> = (0..PEOPLE).step_by(2).filter(|number| self.people[*number].active).collect();
+        for number in here {
+            self.people[number].last = format!("van Dam {number}");
+            self.put(number);
+        }
+        for number in PEOPLE..PEOPLE + NEWCOMERS {
+            self.people.push(Person::new(number));
+            self.put(number);
+        }
+        self.settle();
+        self.proxy.disturb(0, &[]);
+        self.settle();
+        self.compare(0);
     }
 
     /// Somebody renames, disables, deletes, enables again and makes accounts at the target, and it is put right.
@@ -366,6 +406,7 @@ fn three_hundred_people_and_twelve_groups_travel_through_every_real_server() {
         let mut journey = Journey::begin(kind);
         journey.join();
         journey.change_and_leave();
+        journey.change_on_a_bad_network();
         journey.mend();
         let end = journey.end();
         let joined = |texts: &BTreeSet<String>, none: &str| match texts.len() {
