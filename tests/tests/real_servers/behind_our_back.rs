@@ -1,5 +1,4 @@
 //! Real SCIM servers, changed behind the engine's back: each change is found, explained and, as configured, repaired.
-//! `tests/servers/install.sh` installs the servers.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rollkeeper::connector::{Connector, TargetAccount};

@@ -1,5 +1,4 @@
 //! The SCIM connector and the whole engine against a real SCIM server, scim2-server, in each of its forms.
-//! `tests/servers/install.sh` installs it.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;

@@ -1,6 +1,6 @@
 //! Each fault of a network or a server, at each operation, before a real SCIM server: in the end everything is as wanted, nobody has
 //! two accounts, and there were at most five requests more than without the fault. `FAULTS=text` plays the stories whose name has
-//! it and shows what was asked. `tests/servers/install.sh` installs the server.
+//! it and shows what was asked.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 use rollkeeper::model::{App, PlanFilter, RequestFilter, State, User};

@@ -1,5 +1,5 @@
 //! Memberships of groups in real SCIM servers: scim2-server removes members by paths with filters alone, django-scim2 by lists of
-//! values alone. `tests/servers/install.sh` installs them.
+//! values alone.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;
