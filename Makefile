@@ -9,13 +9,7 @@ demo:                   # joiners, movers, leavers and what somebody did by hand
 
 test: export CARGO_TERM_COLOR = never
 test:                   # every test in every language
-	tests/servers/install.sh
-	cargo test --workspace --exclude rollkeeper-python --locked
-	cargo test --manifest-path tests/threads/Cargo.toml --target-dir target/threads --locked
-	python/build.sh test
-	ffi/go/test.sh
-	tests/readme/run.py --library target/debug --python $(CURDIR)/.build/python/bin/python
-	tests/test-python.sh
+	tests/all.sh
 
 test-long:              # the heavy tests in one place, for a night: core/docs/testing.md
 	cargo build --release --locked -p rollkeeper-tests --bin simulate

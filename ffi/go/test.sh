@@ -10,7 +10,8 @@ fi
 # With the tests, so that everything is what was already built for them.
 cargo build --workspace --exclude rollkeeper-python --lib --bins --tests --locked
 mkdir -p ffi/go/lib
-cp -f "${CARGO_TARGET_DIR:-target}/debug/librollkeeper.a" ffi/go/lib/
+cp -f "${CARGO_TARGET_DIR:-target}/debug/librollkeeper.a" "ffi/go/lib/new.$$"
+mv -f "ffi/go/lib/new.$$" ffi/go/lib/librollkeeper.a      # at once: somebody may be linking it
 cd ffi/go
 go vet ./...
 # Go does not notice that the library has changed, and would show the last result again.

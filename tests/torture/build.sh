@@ -20,7 +20,8 @@ else
   missing C cc
 fi
 if command -v go > /dev/null; then
-  cp -f "$library" ffi/go/lib/
+  cp -f "$library" "ffi/go/lib/new.$$"
+  mv -f "ffi/go/lib/new.$$" ffi/go/lib/librollkeeper.a      # at once: somebody may be linking it
   cd tests/torture/host_go
   go vet ./...
   go build -o "$hosts/host-go" .
