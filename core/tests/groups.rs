@@ -224,6 +224,18 @@ fn a_group_is_found_by_its_id_or_its_name() {
 }
 
 #[test]
+fn a_member_that_is_shown_by_its_login_is_the_account_that_alone_has_it() {
+    let members = |of: &[&str]| Some(of.iter().copied().collect::<Members>());
+    let mut group = Group { id: "g".to_owned(), display_name: None, members: members(&["1", "ann", "bob", "two"]) };
+    let known = [("ann", Some("7")), ("two", None), ("zed", Some("9"))];
+    group.resolve(&known.map(|(login, account)| (login.to_owned(), account.map(str::to_owned))).into());
+    assert_eq!(group.members, members(&["1", "7", "bob", "two"]));
+    let mut unseen = Group { members: None, ..group };
+    unseen.resolve(&BTreeMap::from([("ann".to_owned(), None)]));
+    assert_eq!(unseen.members, None);
+}
+
+#[test]
 fn nothing_is_concluded_of_a_group_that_does_not_show_its_members() {
     let case = Case::new(&sales(), true)
         .user(1, true, manager())

@@ -116,6 +116,14 @@ pub struct Group {
 }
 
 impl Group {
+    /// Puts the account in the place of its login: some targets show their members so. `logins` has whose a login is; one that
+    /// is several accounts' stays as it is.
+    pub fn resolve(&mut self, logins: &BTreeMap<String, Option<String>>) {
+        let Some(members) = self.members.as_mut().filter(|_| !logins.is_empty()) else { return };
+        let account = |shown| logins.get(shown).and_then(Option::as_deref).unwrap_or(shown);
+        *members = members.iter().map(account).collect();
+    }
+
     /// Reads one of `Connector::list_groups`: `id`, `display_name`, and `members` where they are shown.
     ///
     /// # Errors

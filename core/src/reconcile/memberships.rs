@@ -41,14 +41,15 @@ impl Work<'_> {
         if !has_groups || self.row.shown.kind != ReconciliationKind::Target {
             return Ok(());
         }
-        let groups = match self.named_groups(live, &given_groups)? {
+        let mut groups = match self.named_groups(live, &given_groups)? {
             Ok(groups) => groups,
             Err(why) => {
                 self.group_notes = vec![format!("memberships were not compared: {why}")];
                 return Ok(());
             }
         };
-        let holders = self.holders(live, &groups)?;
+        let (holders, logins) = self.holders(live, &groups)?;
+        groups.iter_mut().for_each(|group| group.resolve(&logins));
         let untouched = self.untouched(live)?;
         let rules = GroupRules {
             entitlements: &app.entitlements,
@@ -140,20 +141,26 @@ impl Work<'_> {
     }
 
     /// The linked accounts whose users may be wanted in a group, that are in one, or that we put into one. Of the others
-    /// nothing is kept, so that memory is bounded by the memberships.
-    fn holders(&self, live: &LiveApp, groups: &[Group]) -> Result<Vec<Holder>, Fault> {
+    /// nothing is kept, so that memory is bounded by the memberships. And the accounts whose logins stand in the place of their
+    /// ids in a group, by the login.
+    fn holders(&self, live: &LiveApp, groups: &[Group]) -> Result<(Vec<Holder>, Logins), Fault> {
         let app = &live.definition.app;
         let now = self.host.clock().now();
         let members: Members =
             groups.iter().filter_map(|group| group.members.as_ref()).flat_map(Members::iter).collect();
-        let mut holders = Vec::new();
+        let (mut holders, mut logins) = (Vec::new(), Logins::new());
         let mut after = String::new();
         loop {
             let rows = read(self.host, |tx| tx.accounts_after(&self.app, &after, PAGE))?;
-            let Some(last) = rows.last() else { return Ok(holders) };
+            let Some(last) = rows.last() else { return Ok((holders, self.without_ids(logins)?)) };
             after.clone_from(&last.account.external_id);
             for row in &rows {
                 let account = &row.account;
+                let login = account.username.as_ref().filter(|login| members.contains(login));
+                if let Some(login) = login {
+                    let of_several = logins.contains_key(login);
+                    logins.insert(login.clone(), (!of_several).then(|| account.external_id.clone()));
+                }
                 let is_linked = account.link_state == LinkState::Linked && account.status != AccountStatus::Deleted;
                 let Some(id) = account.user.as_ref().filter(|_| is_linked) else { continue };
                 let (stored, was_given) = read(self.host, |tx| {
@@ -164,11 +171,22 @@ impl Work<'_> {
                 // For a mistake in an expression nothing is taken away.
                 let entitled = live.definition.standing(present, now).map_or(true, |one| one.wants_account());
                 let holder = Holder::new(&app.entitlements, &stored.user, &account.external_id, entitled);
-                if holder.has_grants() || was_given || members.contains(&account.external_id) {
+                if holder.has_grants() || was_given || login.is_some() || members.contains(&account.external_id) {
                     holders.push(holder);
                 }
             }
         }
+    }
+
+    /// The logins that are no account's id as well: where both could be meant, it is the id.
+    fn without_ids(&self, logins: Logins) -> Result<Logins, Fault> {
+        let mut only = Logins::new();
+        for (login, account) in logins {
+            if read(self.host, |tx| tx.account_at(&self.app, &login))?.is_none() {
+                only.insert(login, account);
+            }
+        }
+        Ok(only)
     }
 
     /// The accounts that are protected or ignored.
@@ -218,6 +236,9 @@ impl Work<'_> {
         Ok(around)
     }
 }
+
+/// Whose a login is; none where it is several accounts'.
+type Logins = BTreeMap<String, Option<String>>;
 
 /// The external ids of a listing, as keyed hashes.
 struct Listed {
