@@ -156,12 +156,13 @@ impl Work<'_> {
             after.clone_from(&last.account.external_id);
             for row in &rows {
                 let account = &row.account;
-                let login = account.username.as_ref().filter(|login| members.contains(login));
+                let is_there = account.status != AccountStatus::Deleted;
+                let login = account.username.as_ref().filter(|login| is_there && members.contains(login));
                 if let Some(login) = login {
                     let of_several = logins.contains_key(login);
                     logins.insert(login.clone(), (!of_several).then(|| account.external_id.clone()));
                 }
-                let is_linked = account.link_state == LinkState::Linked && account.status != AccountStatus::Deleted;
+                let is_linked = account.link_state == LinkState::Linked && is_there;
                 let Some(id) = account.user.as_ref().filter(|_| is_linked) else { continue };
                 let (stored, was_given) = read(self.host, |tx| {
                     Ok((tx.user(id.as_str())?, !tx.memberships(&self.app, &account.external_id)?.is_empty()))
