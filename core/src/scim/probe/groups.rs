@@ -94,7 +94,11 @@ impl Probe<'_> {
     /// Takes one account out in the standard's form, and where that is refused by a list of values. Whether the other account is
     /// left in the group tells whether the list is taken for everybody.
     fn take_out(&mut self, group: &str, first: &str, second: &str) {
-        for form in [MemberRemoval::Filter, MemberRemoval::Values] {
+        let forms = [
+            (MemberRemoval::Filter, "member_remove", "one account is taken out by a path with a filter"),
+            (MemberRemoval::Values, "member_remove_values", "one account is taken out by a list of values"),
+        ];
+        for (form, step, tried) in forms {
             let before = self.members(group).unwrap_or_default();
             let status = self.change_members(group, &members::removals(form, &[first.to_owned()]));
             let after = self.members(group).unwrap_or_default();
@@ -108,10 +112,6 @@ impl Probe<'_> {
                 Some(200..=299) => "ignored",
                 None => "unknown",
                 Some(_) => "refused",
-            };
-            let (step, tried) = match form {
-                MemberRemoval::Filter => ("member_remove", "one account is taken out by a path with a filter"),
-                MemberRemoval::Values => ("member_remove_values", "one account is taken out by a list of values"),
             };
             self.note(step, tried, conclusion);
             if conclusion == "works" {
