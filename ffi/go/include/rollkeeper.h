@@ -678,6 +678,8 @@ typedef struct rollkeeper_run_options {
  * The proxy made no connection to the target.
  */
 #define ROLLKEEPER_PROXY_FAILED 136
+
+/**
  * The target shows no groups at all, so that whether one of them is gone is not known.
  */
 #define ROLLKEEPER_GROUPS_HIDDEN 140
