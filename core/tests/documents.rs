@@ -113,7 +113,8 @@ fn every_key_of_a_document_is_told_and_no_other() {
     assert_eq!(first_column(main_table), fields(body));
     let settings = text("core/src/connector/mock/mod.rs");
     let settings = settings.split_once("pub struct MockOptions {").unwrap().1.split_once("\n}\n").unwrap().0;
-    let app = app + &text("core/src/model/matching.rs") + &text("core/src/model/pace.rs");
+    let parts = ["matching", "pace", "connector", "connection"].map(|name| text(&format!("core/src/model/{name}.rs")));
+    let app = app + &parts.concat();
     for key in fields(&app).union(&fields(settings)) {
         let told = about_apps.contains(&format!("`{key}`")) || about_apps.contains(&format!(".{key}`"));
         assert!(told, "core/docs/documents.md does not tell of `{key}`");

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Is given what was learnt just now, whenever something is. Whoever keeps it puts it to what is known already
-/// ([`with_lessons`]), since others may learn of the same target. It is called from within calls of the connector, from any
+/// (`with_lessons`), since others may learn of the same target. It is called from within calls of the connector, from any
 /// thread.
 pub type Memory = Arc<dyn Fn(&Attributes) + Send + Sync>;
 
