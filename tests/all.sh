@@ -33,8 +33,9 @@ ended servers
 beside rust cargo test "${crates[@]}"
 # Cargo lets nobody else build before its first test runs.
 while ! grep -q 'Running' "$said/rust" && kill -0 "${running[rust]}" 2>/dev/null; do sleep 1; done
-python/build.sh install
-cargo test --manifest-path tests/threads/Cargo.toml --target-dir target/threads --locked
+# With what the tests leave of the processors.
+nice -n 19 python/build.sh install
+nice -n 19 cargo test --manifest-path tests/threads/Cargo.toml --target-dir target/threads --locked
 ended rust
 
 python/build.sh test
