@@ -280,7 +280,9 @@ class TheStoryIsTold(unittest.TestCase):
         steps = json.loads((HERE / "story.json").read_text("utf-8"))["steps"]
         before, sections = {}, 0
         for number, step in enumerate(steps):
-            if step["do"] == "run" and not self._waits(steps[:number]):
+            # Who is in a group is asked of the server itself, right after.
+            of_groups = any(following["do"] == "expect_members" for following in steps[number + 1 : number + 2])
+            if step["do"] == "run" and not of_groups and not self._waits(steps[:number]):
                 now = json.dumps(expected.after(number + 1).accounts, default=vars)
                 self.assertNotEqual(now, before, f"step {number} changes nothing")
                 before, sections = now, sections + 1
