@@ -10,7 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 /// What becomes of an exchange.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,8 +51,6 @@ pub enum Fault {
         /// Where it leads.
         location: &'static str,
     },
-    /// The server did it, and it takes a while.
-    Delay(Duration),
 }
 
 /// A fault for the next exchange whose method and path it fits.
@@ -240,7 +237,6 @@ impl Shared {
                     object.insert("id".to_owned(), json!(number));
                 }
             }),
-            Some(Fault::Delay(time)) => thread::sleep(time),
             _ => {}
         }
         Ok(Some(response))
