@@ -129,8 +129,11 @@ fn a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is
         let later = VirtualClock::new(Timestamp::parse("2066-01-01T00:00:00Z").unwrap());
         let engine = Engine::builder().path(&state).clock(Arc::new(later.clone())).open().unwrap();
         engine.register_connector("shared", Arc::new(target(folder.path(), None)) as Arc<dyn Connector>).unwrap();
-        engine.run(&RunOptions::default()).unwrap();
-        later.advance(Period::from_seconds(3600));
+        // What was in doubt is settled an hour later; where that made an account, a second one is looked for once more.
+        for _ in 0..3 {
+            engine.run(&RunOptions::default()).unwrap();
+            later.advance(Period::from_seconds(3600));
+        }
         assert_eq!(engine.run(&RunOptions::default()).unwrap().open, 0);
         let users = engine.users(&UserFilter::default()).unwrap().len();
         let accounts = target(folder.path(), None).accounts();
