@@ -1,6 +1,5 @@
 //! How connections are made: TLS with authorities of one's own and client certificates against a server of TLS, and a proxy
 //! against a server of CONNECT. The certificates are those of `tests/data/tls`.
-#![cfg(feature = "http")]
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::http::{Http, HttpError, Method, Request, Response};

@@ -1,6 +1,6 @@
 //! What a hostile target can take from us: memory and time are bounded whatever it sends. Each case runs in a process of its
 //! own, whose peak of memory the system counts; times are scaled down by short timeouts.
-#![cfg(all(feature = "http", target_os = "linux"))]
+#![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::connector::{Connector, ConnectorError};

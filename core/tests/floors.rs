@@ -178,7 +178,7 @@ fn effects(source: &Source) -> Vec<String> {
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/src");
     let mut files = Vec::new();
     collect(&root, &mut files);
     let read = |file: &PathBuf| {
@@ -259,4 +259,16 @@ fn modules_for_tests_alone_are_told_from_others() {
     let source =
         Source::new("store/mod.rs", "mod log;\n#[cfg(test)]\npub(crate) mod cost;\n#[cfg(test)]\ncount();\nmod open;");
     assert!(source.test_files().contains(&"store/cost.rs".to_owned()));
+}
+
+#[test]
+fn every_file_of_tests_is_of_the_one_program_or_a_program_of_its_own() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests");
+    let (program, package) = (include_str!("main.rs"), include_str!("../../tests/Cargo.toml"));
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_played = |name: &str| {
+        program.contains(&format!("\nmod {name};")) || package.contains(&format!("\"../core/tests/{name}.rs\""))
+    };
+    let left: Vec<_> = files.filter(|file| !is_played(file.strip_suffix(".rs").unwrap_or("world"))).collect();
+    assert!(left.is_empty(), "nobody plays {left:?}");
 }

@@ -1,8 +1,7 @@
 //! What keeps calls back: rates, storms of 429, breakers, quarantine, maintenance, holds, in one process and in several.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{Connector, ConnectorError, Outcome, Page, TargetAccount};
 use rollkeeper::model::{
     Alert, AlertKind, App, HoldScope, LogEntry, LogFilter, Request, RequestFilter, State, User, WaitingFor,
@@ -15,7 +14,6 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use world::World;
 
 const HOUR: Period = Period::from_seconds(3_600);
 

@@ -1,14 +1,7 @@
 //! What an impact foretells is what happens: the requests that putting the definition then makes are those, for every user.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests may stop at what must not happen"
-)]
-#![expect(dead_code, reason = "not every test program uses all of the world")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::model::{App, ImpactOptions, ImpactSummary, RequestFilter, State, User, UserImpact};
 use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Engine, RunOptions, Timestamp};
@@ -16,7 +9,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use world::World;
 
 /// How many worlds are tried; each has its number for a seed.
 const WORLDS: u64 = 60;

@@ -1,12 +1,9 @@
 //! One lane, which is one user in one app: its order, what overtakes, what is superseded, what people ask for and answer.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::model::{ApprovalStatus, State};
 use rollkeeper::{Clock, Code, Operation, Period};
 use serde_json::json;
-use world::World;
 
 fn days(days: u32) -> Period {
     Period::from_seconds(days * 86_400)

@@ -4,13 +4,9 @@
 #![expect(clippy::print_stdout, reason = "how many states were looked at is what one wants to know")]
 #![allow(clippy::cast_possible_truncation, reason = "states are packed")]
 
-#[path = "model_check/create.rs"]
 mod create;
-#[path = "model_check/explore.rs"]
 mod explore;
-#[path = "model_check/order.rs"]
 mod order;
-#[path = "model_check/parts.rs"]
 mod parts;
 
 use create::Creating;

@@ -1,15 +1,12 @@
 //! What a target does not keep of what it is sent is learnt from its answers, told once, and not sent for ever.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, TargetAccount, mock::MockTarget};
 use rollkeeper::model::{LogFilter, User};
 use rollkeeper::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use world::World;
 
 /// A target that answers with what `show` makes of an account.
 struct Showing {

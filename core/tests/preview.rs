@@ -1,9 +1,7 @@
 //! What a preview tells: what would be sent, for stored users and for what is only tried; that nothing is asked or kept.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
-#![expect(dead_code, reason = "not every test program uses all of the world")]
+#![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, SchemaAttribute, TargetAccount};
 use rollkeeper::model::{App, LogFilter, Preview, TargetRequest, User};
 use rollkeeper::value::Attributes;
@@ -11,7 +9,6 @@ use rollkeeper::{Code, Engine, RunOptions};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use world::World;
 
 fn app(document: &Value) -> App {
     App::from_json(document.to_string().as_bytes()).unwrap()

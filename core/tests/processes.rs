@@ -114,7 +114,7 @@ fn a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is
             let mut command = Command::new(std::env::current_exe().unwrap());
             command
                 .arg("--exact")
-                .arg("a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is_killed");
+                .arg("processes::a_hundred_john_smiths_have_a_hundred_names_with_two_processes_of_which_one_is_killed");
             command.env(FOLDER, folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
             if let Some(number) = dies_at {
                 command.env(DIES_AT, number.to_string());

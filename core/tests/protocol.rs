@@ -1,16 +1,14 @@
 //! The delivery protocol at work: removals beside a call on its way, answers that come too late, clocks that are set, access
 //! that is given back, and what people are told.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
 use rollkeeper::model::{Alert, AlertKind, LogFilter, Request, State};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Clock, Code, Operation, Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use world::World;
 
 type Meanwhile = Box<dyn FnOnce() + Send>;
 

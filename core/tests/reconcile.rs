@@ -1,10 +1,8 @@
 //! Reconciliation from the first page to the last item: what is found, what is planned, what is done, and what is known
 //! afterwards.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod world;
-
+use crate::world::World;
 use rollkeeper::Code;
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
@@ -12,7 +10,6 @@ use rollkeeper::model::{
     User,
 };
 use serde_json::{Value, json};
-use world::World;
 
 const MATCHING: &str = "userName";
 

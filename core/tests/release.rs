@@ -1,9 +1,7 @@
 //! What the brake holds, who releases it and how often, what a person decides, and what is done by the clock.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::TargetAccount;
 use rollkeeper::model::{
     ApprovalStatus, ItemState, LogEntry, PlanFilter, PlanItem, Reaction, Reconciliation, ReviewDecision,
@@ -13,7 +11,6 @@ use rollkeeper::testing::VirtualClock;
 use rollkeeper::{Code, Engine, Period, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use world::World;
 
 /// So many users with accounts, of whom the first are not entitled any more without the engine having done anything.
 fn office(people: usize, leavers: usize, reconcile: &Value) -> World {

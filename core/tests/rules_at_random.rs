@@ -2,6 +2,7 @@
 //! wants. The seed is printed and always the same; `ROLLKEEPER_SEED` chooses another, `ROLLKEEPER_CASES` how many.
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
+#[path = "naive/mod.rs"]
 mod naive;
 
 use naive::{Inputs, Object, Origin, Rule, Schema, Target, get, same};

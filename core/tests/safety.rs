@@ -1,15 +1,13 @@
 //! What can hurt: access that comes back behind our back, what a listing alone says, releases, and what is not kept.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{Capabilities, Change, Connector, ConnectorError, Page, TargetAccount, mock::MockTarget};
 use rollkeeper::model::{ItemState, PlanFilter, PlanItem, Reconciliation, SnapshotVerdict, State};
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Period};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use world::World;
 
 fn keys(reactions: &Value) -> Value {
     json!({

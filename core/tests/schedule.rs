@@ -1,13 +1,10 @@
 //! Reconciliations by the clock: when they are due, what is committed by itself, and what waits for whom.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod world;
-
+use crate::world::World;
 use rollkeeper::model::{ItemState, Reconciliation, ReconciliationFilter, SnapshotVerdict, State, User};
 use rollkeeper::{Clock, Period, Timestamp};
 use serde_json::{Value, json};
-use world::World;
 
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;

@@ -1,5 +1,4 @@
 //! The HTTP client against sockets: what goes over the wire, what is refused, and what a failure says about the request.
-#![cfg(feature = "http")]
 #![expect(clippy::unwrap_used, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::http::{Http, HttpError, Method, Request};
@@ -127,7 +126,7 @@ fn a_proxy_of_the_environment_is_ignored() {
         child.env(name, &address);
     }
     child.env_remove("no_proxy").env_remove("NO_PROXY");
-    let output = child.args(["--exact", "the_answer_comes_straight_from_the_target"]).output().unwrap();
+    let output = child.args(["--exact", "scim_transport::the_answer_comes_straight_from_the_target"]).output().unwrap();
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
     proxy.set_nonblocking(true).unwrap();

@@ -1,6 +1,5 @@
 //! Where a definition may lead: `tests/data/scim/urls.json` has base URLs in every form in which somebody might write an
 //! address inside; and ids of accounts, which a target chooses, stay one segment of the path.
-#![cfg(feature = "http")]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rollkeeper::connector::Connector;

@@ -1,13 +1,10 @@
 //! Unique values: candidates, what this engine has reserved, what the target has already, and what an account keeps.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[expect(dead_code, reason = "not every test needs all of it")]
-mod world;
-
+use crate::world::World;
 use rollkeeper::connector::{TargetAccount, mock::MockTarget};
 use rollkeeper::model::{App, State};
 use serde_json::{Value, json};
-use world::World;
 
 const NAME: &str = "(user.first.left(1) + user.last).ascii().lower() + token";
 

@@ -3,8 +3,7 @@
 # for it. Needs a nightly toolchain with `rust-src`: `rustup component add rust-src --toolchain nightly`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests=()
-for test in runs waiting fairness processes many_workers; do tests+=(--test "$test"); done
 host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="-Zsanitizer=thread"
-cargo +nightly test -Zbuild-std --target "$host" --target-dir target/sanitize -p rollkeeper --locked "${tests[@]}" -- --test-threads 1
+cargo +nightly test -Zbuild-std --target "$host" --target-dir target/sanitize -p rollkeeper-tests --locked --test engine -- --test-threads 1 \
+  runs:: waiting:: fairness:: processes:: many_workers::

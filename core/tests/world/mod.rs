@@ -1,4 +1,5 @@
 //! One app `crm` on a mock target, one user `u1`, and a clock that moves only when told to.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use rollkeeper::model::{Account, AccountFilter, App, LogFilter, Progress, Request, RequestFilter, User};
 use rollkeeper::testing::{MockTarget, VirtualClock};
