@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at what must not happen")]
 
 use rollkeeper::connector::{
-    Change, Connector, ConnectorError, Page, PageLines, TargetAccount, TargetCall, TargetRequest,
+    AttributeSelection, Change, Connector, ConnectorError, Page, PageLines, TargetAccount, TargetCall, TargetRequest,
 };
 use rollkeeper::http::{Http, HttpError, Request, Response};
 use rollkeeper::model::{ScimDefinition, ScimFeatures};
+use rollkeeper::path::Path;
 use rollkeeper::scim::ScimConnector;
 use rollkeeper::value::Attributes;
 use rollkeeper::{Code, Period, Secret};
@@ -61,6 +62,9 @@ enum Call {
     Read {
         external_id: String,
     },
+    ReadStatus {
+        external_id: String,
+    },
     Create {
         attributes: Attributes,
     },
@@ -94,6 +98,11 @@ enum Call {
     },
     /// Pages to the end; gives every account's id, and whether the listing is whole.
     ListAll {},
+    /// Pages to the end as the engine does, of which these attributes are read; gives every account, and whether the listing is
+    /// whole.
+    ListRead {
+        read: Vec<String>,
+    },
 }
 
 #[derive(Clone, Deserialize)]
@@ -233,6 +242,7 @@ fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorErr
         Call::Discover {} => connector.discover().map(json),
         Call::Find { attribute, value } => connector.find(attribute, value).map(json),
         Call::Read { external_id } => connector.read(external_id).map(json),
+        Call::ReadStatus { external_id } => connector.read_status(external_id).map(json),
         Call::Create { attributes } => connector.create(attributes, "key").map(json),
         Call::Update { external_id, changes } => connector.update(external_id, changes, None).map(json),
         Call::Activate { external_id } => connector.activate(external_id).map(json),
@@ -249,6 +259,19 @@ fn perform(connector: &ScimConnector, call: &Call) -> Result<Value, ConnectorErr
                 cursor = next;
                 if cursor.is_none() {
                     return Ok(json(groups));
+                }
+            }
+        }
+        Call::ListRead { read } => {
+            let paths: Vec<Path> = read.iter().map(|path| Path::parse(path).unwrap()).collect();
+            let (mut accounts, mut cursor) = (Vec::new(), None);
+            loop {
+                let lines = connector.list_lines(cursor.as_deref(), None, Some(&AttributeSelection::of(&paths)))?;
+                let page = page_of_lines(&lines);
+                accounts.extend(page.get("accounts").and_then(Value::as_array).unwrap().clone());
+                cursor = lines.next;
+                if cursor.is_none() {
+                    return Ok(serde_json::json!({"accounts": accounts, "complete": lines.complete}));
                 }
             }
         }
@@ -387,6 +410,11 @@ fn lists_groups_with_the_members_that_are_shown() {
 #[test]
 fn changes_exactly_the_members_that_are_named() {
     check("members");
+}
+
+#[test]
+fn asks_for_a_part_and_never_takes_what_was_left_out_for_empty() {
+    check("parts");
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl AttributeSelection {
         Self { names }
     }
 
+    /// The names, in folded letter case.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// Whether the attribute of that name at the top of an account is read.
     pub fn holds(&self, name: &str) -> bool {
         let folded = fold_case(name);

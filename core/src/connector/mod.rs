@@ -70,6 +70,14 @@ pub trait Connector: Send + Sync {
         Err(ConnectorError::unsupported("read"))
     }
 
+    /// The same account, of which nobody looks at more than its id and whether it can be used: other attributes may be missing.
+    ///
+    /// # Errors
+    /// As for a read.
+    fn read_status(&self, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
+        self.read(external_id)
+    }
+
     /// The requests that a call would put on the wire, told without making it or asking anybody; `None` where there is
     /// nothing to tell but the call itself.
     fn requests_of(&self, call: TargetCall<'_>) -> Option<Vec<TargetRequest>> {

@@ -351,7 +351,7 @@ impl Call<'_> {
 
     /// Reads an account before access is taken away. Of one that cannot be read nobody knows, so that it is taken away.
     fn look(&self, external_id: &str) -> Result<Report, ConnectorError> {
-        match self.read(|connector| connector.read(external_id)) {
+        match self.read(|connector| connector.read_status(external_id)) {
             Ok(Some(account)) if account.active => Ok(Report::Usable),
             Ok(account) => Ok(Report::Removed { verified: true, gone: account.is_none() }),
             Err(error) if is(&error, Code::AccountMissing) => Err(error),
@@ -392,7 +392,7 @@ impl Call<'_> {
 
     /// Reads an account back after access was taken away. A target that cannot be read is believed, and said so.
     fn confirm(&self, external_id: &str, usable: impl Fn(&TargetAccount) -> bool) -> Result<Report, ConnectorError> {
-        match self.read(|connector| connector.read(external_id)) {
+        match self.read(|connector| connector.read_status(external_id)) {
             Ok(None) => Ok(Report::Removed { verified: true, gone: true }),
             Ok(Some(account)) if usable(&account) => Err(ConnectorError::new(
                 Outcome::Ambiguous,

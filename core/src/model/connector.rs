@@ -113,6 +113,9 @@ pub struct ScimFeatures {
     /// What filters find; the list is looked through where they do not find all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters: Option<Filters>,
+    /// Whether the target may be asked for a part of a resource, by `attributes` and `excludedAttributes` (RFC 7644 §3.9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute_selection: Option<bool>,
 }
 
 /// What filters find.

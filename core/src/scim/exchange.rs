@@ -2,6 +2,7 @@
 
 use super::lessons::Knowledge;
 use super::patience;
+use super::selection::Part;
 use super::url::BaseUrl;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
@@ -11,7 +12,7 @@ use crate::time::Period;
 use crate::value::Attributes;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 /// The error types of RFC 7644 §3.12 and RFC 9865 §4. Only these are repeated in messages: other text of the target's may
 /// hold attribute values.
@@ -41,7 +42,18 @@ pub(super) struct Exchange {
     pub(super) knowledge: Knowledge,
     /// Whether the target took a body under the standard's name.
     takes_scim_json: AtomicBool,
+    /// How often a part of a resource was asked for and the target failed.
+    failed_parts: AtomicU32,
+    /// How the target answers a PATCH of which nobody reads the answer.
+    patch_answers: AtomicU8,
 }
+
+/// A PATCH was answered with more than it is worth; or it was taken with the question for a part of its answer, or without alone.
+const LONG: u8 = 1;
+const IN_PART: u8 = 2;
+const WHOLE: u8 = 3;
+/// An answer that is longer is worth asking for less.
+const LONG_ANSWER: usize = 16 * 1024;
 
 /// Up to this length every server takes a URL.
 const SHORT_URL: usize = 2000;
@@ -55,7 +67,8 @@ impl Exchange {
         timeout: Period,
         knowledge: Knowledge,
     ) -> Self {
-        Self { http, base, authorization, timeout, knowledge, takes_scim_json: AtomicBool::new(false) }
+        let (takes_scim_json, failed_parts, patch_answers) = Default::default();
+        Self { http, base, authorization, timeout, knowledge, takes_scim_json, failed_parts, patch_answers }
     }
 
     /// An exchange with the same target over another client, which knows no more than the definition says.
@@ -98,13 +111,49 @@ impl Exchange {
         body.insert("schemas".to_owned(), json!([SEARCH_REQUEST]));
         for (name, text) in parameters {
             let number = matches!(*name, "startIndex" | "count").then(|| text.parse::<u64>().ok()).flatten();
-            body.insert((*name).to_owned(), number.map_or_else(|| Value::from(*text), Value::from));
+            let value = match *name {
+                "excludedAttributes" => text.split(',').collect(),
+                _ => number.map_or_else(|| Value::from(*text), Value::from),
+            };
+            body.insert((*name).to_owned(), value);
         }
         let url = self.base.endpoint("Users/.search", &[]);
         self.send(Method::Post, &url, Some(&Value::Object(body))).map_err(|error| match error.outcome {
             Outcome::Ambiguous => ConnectorError { outcome: Outcome::NotApplied, ..error },
             _ => error,
         })
+    }
+
+    /// Whether something follows for later from an answer to the question for a part. A failure may be of the moment; the third
+    /// one is not.
+    pub(super) fn is_of_the_target(&self, answer: &Response) -> bool {
+        answer.status != 500 || self.failed_parts.fetch_add(1, Ordering::Relaxed) >= 2
+    }
+
+    /// Sends a PATCH whose answer nobody reads. Once a target has answered one at length, it is asked to leave out `name`; where that
+    /// is refused before it was ever taken, the same goes out once more as it is, since a refusal did nothing.
+    pub(super) fn patch_unread(&self, url: &str, name: &str, body: &Value) -> Result<Response, ConnectorError> {
+        let known = self.patch_answers.load(Ordering::Relaxed);
+        let note = |how| self.patch_answers.store(how, Ordering::Relaxed);
+        if matches!(known, LONG | IN_PART) && self.knowledge.selects() {
+            let response = self.send(Method::Patch, &Part::Without(name).of(url), Some(body))?;
+            if (200..300).contains(&response.status) {
+                note(IN_PART);
+            }
+            if known == IN_PART || !matches!(response.status, 400 | 404 | 405 | 422 | 501) {
+                return Ok(response);
+            }
+        }
+        let response = self.send(Method::Patch, url, Some(body))?;
+        if (200..300).contains(&response.status) {
+            match known {
+                LONG => note(WHOLE),
+                WHOLE | IN_PART => {}
+                _ if response.body.len() > LONG_ANSWER => note(LONG),
+                _ => {}
+            }
+        }
+        Ok(response)
     }
 
     /// Sends one request. Statuses are the caller's to judge, but for content types that the target does not take: those

@@ -1,6 +1,7 @@
 //! Paging through a target's groups, with their members where it shows them.
 
 use super::exchange::{Exchange, succeeded, unreadable};
+use super::selection::Part;
 use super::strict;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
@@ -17,7 +18,7 @@ const MOST_PAGES: u64 = 10_000;
 pub(super) enum Shown {
     /// Its members too.
     Members,
-    /// What it is called. A target that shows members all the same is not listened to.
+    /// What it is called. A target that shows members all the same is not listened to, and nothing is made of them.
     Names,
 }
 
@@ -52,15 +53,18 @@ pub(super) fn page(
         ConnectorError::new(Outcome::Rejected, Code::InvalidArgument.name(), message)
     })?;
     let (start, count) = (cursor.start.to_string(), size.to_string());
-    let mut parameters = vec![("startIndex", start.as_str()), ("count", count.as_str())];
-    if shown == Shown::Names {
-        parameters.push(("excludedAttributes", "members"));
-    }
+    let ask = |parameters: &[(&str, &str)]| {
+        let url = exchange.base.endpoint("Groups", parameters);
+        match shown {
+            Shown::Members => exchange.get(&url),
+            Shown::Names => exchange.get_part(&url, Part::Without("members"), |list| has_names(&list.body)),
+        }
+    };
     let mut is_everything = false;
-    let mut response = exchange.get(&exchange.base.endpoint("Groups", &parameters))?;
+    let mut response = ask(&[("startIndex", start.as_str()), ("count", count.as_str())])?;
     if cursor.pages == 0 && matches!(response.status, 400 | 500) {
         // Some targets break on the parameters themselves.
-        let plain = exchange.get(&exchange.base.endpoint("Groups", &[]))?;
+        let plain = ask(&[])?;
         if (200..300).contains(&plain.status) {
             (response, is_everything) = (plain, true);
         }
@@ -70,7 +74,7 @@ pub(super) fn page(
     }
     let response = succeeded(Method::Get, response)?;
     let invalid = |message| unreadable(Method::Get, message);
-    let (rows, total) = rows(&response.body).ok_or_else(|| invalid("the target's groups cannot be read"))?;
+    let (rows, total) = rows(&response.body, shown).ok_or_else(|| invalid("the target's groups cannot be read"))?;
     let (count, seen) = (rows.len() as u64, cursor.start - 1);
     if count == 0 {
         return match total.is_none_or(|total| seen >= total) {
@@ -97,12 +101,24 @@ pub(super) fn page(
 
 /// Whether the body is a list of groups.
 pub(super) fn is_list(body: &[u8]) -> bool {
-    rows(body).is_some()
+    rows(body, Shown::Names).is_some()
+}
+
+/// Whether each group of a list has its id, and one of them at the least a name where there are any.
+fn has_names(body: &[u8]) -> bool {
+    let is_named = |row: &Attributes| member(row, "displayName").is_some_and(Value::is_string);
+    rows(body, Shown::Names).is_some_and(|(rows, _)| {
+        rows.is_empty() || rows.iter().all(|row| id_of(row).is_some()) && rows.iter().any(is_named)
+    })
 }
 
 /// The rows of a list response, and how many the target counts.
-fn rows(body: &[u8]) -> Option<(Vec<Attributes>, Option<u64>)> {
-    let Value::Object(object) = strict::read(body)? else { return None };
+fn rows(body: &[u8], shown: Shown) -> Option<(Vec<Attributes>, Option<u64>)> {
+    let read = match shown {
+        Shown::Members => strict::read(body)?,
+        Shown::Names => strict::read_without(body, "members")?,
+    };
+    let Value::Object(object) = read else { return None };
     let total = member(&object, "totalResults").and_then(|total| match total {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),

@@ -40,6 +40,8 @@ pub(super) struct Lessons {
     #[serde(skip_serializing_if = "Option::is_none")]
     filters: Option<Filters>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    attribute_selection: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     member_removal: Option<MemberRemoval>,
     /// From which length on the target does not take a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +160,8 @@ impl Knowledge {
         if learnt.if_match == Some(true) {
             features.insert("if_match".to_owned(), Value::Bool(true));
         }
+        features
+            .extend(learnt.attribute_selection.map(|selects| ("attribute_selection".to_owned(), Value::Bool(selects))));
         features.extend(learnt.longest_url.map(|longest| ("longest_url".to_owned(), Value::from(longest))));
     }
 
@@ -269,6 +273,18 @@ impl Knowledge {
     /// What filters find, where it is known.
     pub(super) fn filters(&self) -> Option<Filters> {
         self.own.filters.or(self.learnt().filters).or(self.features.filters)
+    }
+
+    /// Whether the target may be asked for a part of a resource.
+    pub(super) fn selects(&self) -> bool {
+        let (own, learnt) = (self.own.attribute_selection, self.learnt().attribute_selection);
+        own.or(learnt).or(self.features.attribute_selection).unwrap_or(true)
+    }
+
+    pub(super) fn learn_no_selection(&self) {
+        if self.own.attribute_selection.is_none() {
+            self.learn(|lessons| lessons.attribute_selection = Some(false));
+        }
     }
 
     /// Whether the target may be asked for groups.

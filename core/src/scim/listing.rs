@@ -4,6 +4,7 @@
 use super::answer::{self, Rows};
 use super::exchange::{Exchange, failure, scim_type, unreadable};
 use super::lines::{self, Lines};
+use super::unread::unread;
 use crate::connector::{AttributeSelection, ConnectorError, Outcome, Page, PageLines, TargetAccount};
 use crate::fault::Code;
 use crate::http::Method;
@@ -27,6 +28,8 @@ struct Cursor {
     digest: String,
     /// Of the ids of the first page.
     first: String,
+    /// The attributes that are left out, joined by commas.
+    unread: String,
     /// The target's own cursor, where it gave one; an empty one asks for the first page.
     own: Option<String>,
 }
@@ -34,32 +37,33 @@ struct Cursor {
 impl Cursor {
     fn first(by_cursor: bool) -> Self {
         let own = by_cursor.then(String::new);
-        Self { start: 1, pages: 0, shown: 0, total: None, digest: String::new(), first: String::new(), own }
+        let (digest, first, unread) = Default::default();
+        Self { start: 1, pages: 0, shown: 0, total: None, digest, first, unread, own }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The form of version 1 did not have the digest of the first page.
+        // The form of version 1 did not have the digest of the first page, that of version 2 not what is left out.
         let (version, rest) = text.split_once(':')?;
-        let mut parts = rest.splitn(if version == "2" { 7 } else { 6 }, ':');
+        let version = ["1", "2", "3"].iter().position(|known| *known == version)?;
+        let mut parts = rest.splitn(version + 6, ':');
         let mut part = || parts.next();
-        if !["1", "2"].contains(&version) {
-            return None;
-        }
         let (start, pages, shown) = (part()?.parse().ok()?, part()?.parse().ok()?, part()?.parse().ok()?);
         let total = match part()? {
             "-" => None,
             total => Some(total.parse().ok()?),
         };
         let digest = part()?.to_owned();
-        let first = if version == "2" { part()?.to_owned() } else { String::new() };
+        let first = if version > 0 { part()?.to_owned() } else { String::new() };
+        let unread = if version > 1 { part()?.to_owned() } else { String::new() };
         let own = part()?;
-        Some(Self { start, pages, shown, total, digest, first, own: (!own.is_empty()).then(|| own.to_owned()) })
+        Some(Self { start, pages, shown, total, digest, first, unread, own: (!own.is_empty()).then(|| own.to_owned()) })
     }
 
     fn text(&self) -> String {
         let total = self.total.map_or("-".to_owned(), |total| total.to_string());
         let own = self.own.as_deref().unwrap_or_default();
-        format!("2:{}:{}:{}:{total}:{}:{}:{own}", self.start, self.pages, self.shown, self.digest, self.first)
+        let Self { start, pages, shown, digest, first, unread, .. } = self;
+        format!("3:{start}:{pages}:{shown}:{total}:{digest}:{first}:{unread}:{own}")
     }
 }
 
@@ -70,7 +74,7 @@ pub(super) fn page(
     cursor: Option<&str>,
     filter: Option<&str>,
 ) -> Result<Page, ConnectorError> {
-    read(exchange, size, cursor, filter, |body| answer::rows(body).map(of_rows)).map(|(accounts, end)| Page {
+    read(exchange, size, cursor, filter, None, |body| answer::rows(body).map(of_rows)).map(|(accounts, end)| Page {
         accounts,
         next: end.next,
         complete: end.complete,
@@ -94,7 +98,7 @@ pub(super) fn page_lines(
             Some((PageLines::of(page, selection).ok()?.accounts, said))
         }
     };
-    let (accounts, end) = read(exchange, size, cursor, filter, of_body)?;
+    let (accounts, end) = read(exchange, size, cursor, filter, selection, of_body)?;
     Ok(PageLines { accounts, count: end.count, next: end.next, complete: end.complete, total: end.total })
 }
 
@@ -139,9 +143,10 @@ fn read<A: Default>(
     size: u32,
     cursor: Option<&str>,
     filter: Option<&str>,
+    selection: Option<&AttributeSelection>,
     of_body: impl Fn(&[u8]) -> Option<(A, Said)>,
 ) -> Result<(A, End), ConnectorError> {
-    let cursor = match cursor {
+    let mut cursor = match cursor {
         None => Cursor::first(exchange.knowledge.paging() == Some(Paging::Cursor)),
         Some(text) => Cursor::parse(text).ok_or_else(|| {
             let message = "the cursor is not one of the SCIM connector";
@@ -166,6 +171,12 @@ fn read<A: Default>(
                     return Ok(judge(u64::from(size), &begun, accounts, said));
                 }
             }
+            let is_long = said.next_cursor.is_some() || said.total.is_some_and(|total| total > said.distinct);
+            if let Some(selection) = selection.filter(|_| cursor.pages == 0 && is_long) {
+                let (start, size) = (cursor.start.to_string(), size.to_string());
+                let parameters = parameters(&cursor, &start, &size, filter);
+                cursor.unread = unread(exchange, &parameters, &body, selection).unwrap_or_default();
+            }
             Ok(judge(u64::from(size), &cursor, accounts, said))
         }
         Fetched::Unpaged(body) => {
@@ -188,14 +199,22 @@ enum Fetched {
     PastTheEnd,
 }
 
+fn parameters<'p>(
+    cursor: &'p Cursor,
+    start: &'p str,
+    size: &'p str,
+    filter: Option<&'p str>,
+) -> Vec<(&'p str, &'p str)> {
+    let place = cursor.own.as_deref().map_or(("startIndex", start), |own| ("cursor", own));
+    let filter = filter.map(|filter| ("filter", filter));
+    let unread = Some(("excludedAttributes", cursor.unread.as_str())).filter(|(_, names)| !names.is_empty());
+    filter.into_iter().chain([place, ("count", size)]).chain(unread).collect()
+}
+
 fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) -> Result<Fetched, ConnectorError> {
     let (start, size) = (cursor.start.to_string(), size.to_string());
-    let mut parameters: Vec<(&str, &str)> = filter.map(|filter| ("filter", filter)).into_iter().collect();
-    let plain = parameters.clone();
-    match &cursor.own {
-        Some(own) => parameters.extend([("cursor", own.as_str()), ("count", &size)]),
-        None => parameters.extend([("startIndex", start.as_str()), ("count", &size)]),
-    }
+    let plain: Vec<(&str, &str)> = filter.map(|filter| ("filter", filter)).into_iter().collect();
+    let parameters = parameters(cursor, &start, &size, filter);
     let response = exchange.accounts(&parameters)?;
     match response.status {
         200..=299 => Ok(Fetched::Rows(response.body)),
@@ -241,6 +260,7 @@ fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A,
         shown: cursor.shown + said.distinct,
         total,
         first: if cursor.pages == 0 { said.digest.clone() } else { cursor.first.clone() },
+        unread: cursor.unread.clone(),
         digest: said.digest,
         own: said.next_cursor,
     };

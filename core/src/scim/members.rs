@@ -3,6 +3,7 @@
 //! a target whose definition says that it takes members out in no other way.
 
 use super::exchange::{Exchange, failure, is_missing, scim_type};
+use super::selection::{Part, is_done};
 use super::{groups, whole_list};
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
@@ -65,8 +66,9 @@ impl Call<'_> {
         self.exchange.send(Method::Patch, &self.url, Some(&message(operations)))
     }
 
+    /// Nobody reads the members in the answer, of which there may be any number.
     fn add(&self, add: &[String]) -> Result<(), ConnectorError> {
-        let response = self.patch(&addition(add))?;
+        let response = self.exchange.patch_unread(&self.url, "members", &message(&addition(add)))?;
         if is_done(&response) { Ok(()) } else { Err(self.failed(&response)) }
     }
 
@@ -105,8 +107,7 @@ impl Call<'_> {
         if !is_missing(response) {
             return error;
         }
-        let separator = if self.url.contains('?') { '&' } else { '?' };
-        match self.exchange.get(&format!("{}{separator}excludedAttributes=members", self.url)) {
+        match self.exchange.get_part(&self.url, Part::Without("members"), |_| true) {
             Ok(group) if is_missing(&group) => missing(self.exchange),
             Ok(_) => error,
             // Where that cannot be found out now, it is asked again.
@@ -118,9 +119,13 @@ impl Call<'_> {
 /// The group is not shown. A target that hides all of its groups, as one does that takes away the right to see them, says the same
 /// of each: it is believed where it shows that it has groups, or has none, and says so.
 pub(super) fn missing(exchange: &Exchange) -> ConnectorError {
-    let list = match exchange.get(&exchange.base.endpoint("Groups", &[("count", "1")])) {
+    let ask = |parameters: &[(&str, &str)]| {
+        let url = exchange.base.endpoint("Groups", parameters);
+        exchange.get_part(&url, Part::Without("members"), |list| groups::is_list(&list.body))
+    };
+    let list = match ask(&[("count", "1")]) {
         // Some targets break on the parameter itself.
-        Ok(list) if matches!(list.status, 400 | 500) => exchange.get(&exchange.base.endpoint("Groups", &[])),
+        Ok(list) if matches!(list.status, 400 | 500) => ask(&[]),
         list => list,
     };
     match list {
@@ -135,10 +140,6 @@ pub(super) fn missing(exchange: &Exchange) -> ConnectorError {
         }
         Err(unknown) => ConnectorError { outcome: Outcome::NotApplied, ..unknown },
     }
-}
-
-fn is_done(response: &Response) -> bool {
-    (200..300).contains(&response.status)
 }
 
 /// Whether the answer shows the group with one of these among its members. It costs nothing: it is there or it is not.

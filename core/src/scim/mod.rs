@@ -17,8 +17,10 @@ mod probe;
 mod request;
 mod schema;
 mod search;
+mod selection;
 mod shape;
 mod strict;
+mod unread;
 mod url;
 mod whole_list;
 mod write;
@@ -42,6 +44,7 @@ pub(crate) use request::requests;
 use body::PathChange;
 use exchange::{Exchange, is_missing, succeeded, unreadable};
 use lessons::Knowledge;
+use selection::Part;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -198,6 +201,19 @@ impl ScimConnector {
         Ok(Some((resource, version)))
     }
 
+    /// The account that was asked for; `None` where the target says that there is none.
+    fn account_of(&self, response: Response, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
+        if is_missing(&response) {
+            return Ok(None);
+        }
+        let response = succeeded(Method::Get, response)?;
+        let account = answer::resource(&response.body).and_then(answer::account);
+        // A list, an error or somebody else's account with a status of success is not an answer.
+        let ours = account.filter(|account| is_same(account, external_id));
+        ours.map(Some)
+            .ok_or_else(|| unreadable(Method::Get, "the target's answer is not the account that was asked for"))
+    }
+
     /// The account that a create made, wherever the target tells of it: in the answer, behind `Location`, or by a search.
     fn made(&self, response: &Response, sent: &Attributes) -> Result<TargetAccount, ConnectorError> {
         if let Some(mut account) = answer::resource(&response.body).and_then(answer::account) {
@@ -288,12 +304,19 @@ impl Connector for ScimConnector {
     }
 
     fn read(&self, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
-        let Some(resource) = self.resource(external_id)? else { return Ok(None) };
-        let account = answer::account(resource);
-        // A list, an error or somebody else's account with a status of success is not an answer.
-        let ours = account.filter(|account| account.external_id.eq_ignore_ascii_case(external_id));
-        ours.map(Some)
-            .ok_or_else(|| unreadable(Method::Get, "the target's answer is not the account that was asked for"))
+        self.account_of(self.exchange.get(&self.url_of(external_id)?)?, external_id)
+    }
+
+    fn read_status(&self, external_id: &str) -> Result<Option<TargetAccount>, ConnectorError> {
+        let shows = |response: &Response| {
+            let account = answer::resource(&response.body).and_then(answer::account);
+            account.is_some_and(|account| {
+                let shown = (account.attributes.get("userName"), account.attributes.get("active"));
+                is_same(&account, external_id) && matches!(shown, (Some(_), Some(Value::Bool(_))))
+            })
+        };
+        let response = self.exchange.get_part(&self.url_of(external_id)?, Part::Of(&["userName", "active"]), shows)?;
+        self.account_of(response, external_id)
     }
 
     fn create(&self, attributes: &Attributes, _idempotency_key: &str) -> Result<TargetAccount, ConnectorError> {
@@ -366,6 +389,10 @@ impl Connector for ScimConnector {
         }
         members::change(&self.exchange, knowledge.member_removal(), group, add, remove)
     }
+}
+
+fn is_same(account: &TargetAccount, external_id: &str) -> bool {
+    account.external_id.eq_ignore_ascii_case(external_id)
 }
 
 /// Whether the target answered a create with an account that was there before: not by our `externalId`, and with other texts

@@ -2,7 +2,7 @@
 //! without keys that stand twice, since two readers would read such an object differently.
 
 use crate::value::Attributes;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::cell::Cell;
 use std::fmt;
@@ -22,13 +22,22 @@ const MEMBER: usize = 96;
 
 /// Reads a whole body by its content, whatever its header says; `None` where it is not JSON or not within the bounds.
 pub(super) fn read(body: &[u8]) -> Option<Value> {
+    read_but(body, None)
+}
+
+/// The same without the members of that name, in any letter case, wherever they stand: nothing is made of what is in them.
+pub(super) fn read_without(body: &[u8], name: &'static str) -> Option<Value> {
+    read_but(body, Some(name))
+}
+
+fn read_but(body: &[u8], skipped: Option<&'static str>) -> Option<Value> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if has_long_number(body) {
         return None;
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let left = Cell::new(LARGEST);
-    let value = Strict { depth: 0, left: &left }.deserialize(&mut deserializer).ok()?;
+    let value = Strict { depth: 0, left: &left, skipped }.deserialize(&mut deserializer).ok()?;
     deserializer.end().ok()?;
     Some(value)
 }
@@ -55,12 +64,14 @@ struct Strict<'l> {
     depth: usize,
     /// How much memory is left.
     left: &'l Cell<usize>,
+    /// The name of what is passed over.
+    skipped: Option<&'static str>,
 }
 
 impl Strict<'_> {
     fn deeper<E: Error>(self) -> Result<Self, E> {
         if self.depth < DEEPEST {
-            Ok(Self { depth: self.depth + 1, left: self.left })
+            Ok(Self { depth: self.depth + 1, ..self })
         } else {
             Err(E::custom("nested too deep"))
         }
@@ -133,6 +144,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         self.take(OBJECT)?;
         let mut object = Attributes::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if self.skipped.is_some_and(|name| name.eq_ignore_ascii_case(&key)) {
+                entries.next_value::<IgnoredAny>()?;
+                continue;
+            }
             self.take(MEMBER + key.len())?;
             let value = entries.next_value_seed(inner)?;
             if object.insert(key, value).is_some() {

@@ -3,6 +3,7 @@
 
 use super::exchange::{Exchange, failure, is_missing, succeeded, unreadable};
 use super::members::{message, missing};
+use super::selection::Part;
 use super::strict;
 use crate::connector::{ConnectorError, Outcome};
 use crate::fault::Code;
@@ -77,16 +78,18 @@ fn is_one_of(shown: &Value, ids: &[String]) -> bool {
 fn logins(exchange: &Exchange, ids: &[String]) -> Result<Vec<String>, ConnectorError> {
     let mut logins = Vec::new();
     for url in ids.iter().filter_map(|id| exchange.base.user(id)) {
-        let response = exchange.get(&url)?;
+        let response = exchange.get_part(&url, Part::Of(&["userName"]), |account| login(&account.body).is_some())?;
         match response.status {
-            200..=299 => {
-                let body = strict::read(&response.body);
-                let login = body.as_ref().and_then(Value::as_object).and_then(|account| member(account, "userName"));
-                logins.extend(login.and_then(Value::as_str).map(str::to_owned));
-            }
+            200..=299 => logins.extend(login(&response.body)),
             _ if is_missing(&response) => {}
             _ => return Err(failure(Method::Get, &response)),
         }
     }
     Ok(logins)
+}
+
+fn login(body: &[u8]) -> Option<String> {
+    let body = strict::read(body);
+    let login = body.as_ref().and_then(Value::as_object).and_then(|account| member(account, "userName"));
+    login.and_then(Value::as_str).map(str::to_owned)
 }

@@ -1,6 +1,7 @@
 //! The groups of a server of the zoo: what they really have, and how they are shown and changed.
 
 use super::patch::Refusal;
+use super::selection::part;
 use super::serve::MISSING;
 use super::{Shared, State};
 use crate::http::{Request, Response};
@@ -60,11 +61,11 @@ impl Shared {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let id = place.strip_prefix('/').unwrap_or_default().to_owned();
         match (request.method.as_str(), id.is_empty()) {
-            ("GET", true) => Ok(self.list_groups(state, request)),
+            ("GET", true) => self.list_groups(state, request),
             ("POST", true) => Ok(self.make_group(state, &body)),
             ("GET", false) => {
                 let group = state.groups.iter().find(|group| group.id == id).ok_or(MISSING)?;
-                Ok(Response::new(200, self.shown(group, request)))
+                Ok(Response::new(200, self.shown(group, request)?))
             }
             ("PATCH", false) => self.patch_group(state, &id, &body, request),
             ("DELETE", false) => {
@@ -76,27 +77,26 @@ impl Shared {
         }
     }
 
-    fn list_groups(&self, state: &State, request: &Request) -> Response {
+    fn list_groups(&self, state: &State, request: &Request) -> Result<Response, Refusal> {
         let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok());
         let (start, count) = (number("startIndex").unwrap_or(1).max(1), number("count").unwrap_or(100));
         let page = state.groups.iter().skip(start - 1).take(count);
-        let rows: Vec<Value> = page.map(|group| self.shown(group, request)).collect();
+        let rows: Vec<Value> = page.map(|group| self.shown(group, request)).collect::<Result<_, _>>()?;
         let body = json!({"schemas": [LIST], "totalResults": state.groups.len(), "startIndex": start,
             "itemsPerPage": rows.len(), "Resources": rows});
-        Response::new(200, body)
+        Ok(Response::new(200, body))
     }
 
-    fn shown(&self, group: &Group, request: &Request) -> Value {
+    fn shown(&self, group: &Group, request: &Request) -> Result<Value, Refusal> {
         let bends = &self.bends.groups;
         let mut shown = json!({"schemas": [GROUP], "id": group.id, "displayName": group.name,
             "meta": {"resourceType": "Group"}});
-        let without = request.parameter("excludedAttributes").is_some_and(|names| names.contains("members"));
-        if let (false, false, Some(shown)) = (bends.members_hidden, without, shown.as_object_mut()) {
+        if let (false, Some(shown)) = (bends.members_hidden, shown.as_object_mut()) {
             let most = bends.members_shown.unwrap_or(usize::MAX);
             let members: Vec<Value> = group.members.iter().take(most).map(|id| json!({"value": id})).collect();
             shown.insert("members".to_owned(), members.into());
         }
-        shown
+        part(shown, self.bends.parts, &|name| request.parameter(name))
     }
 
     fn make_group(&self, state: &mut State, body: &Value) -> Response {
@@ -147,7 +147,7 @@ impl Shared {
         }
         state.group_changes += 1;
         let answer = match bends.answers_body {
-            true => Response::new(200, self.shown(&group, request)),
+            true => Response::new(200, self.shown(&group, request)?),
             false => Response::text(204, String::new()),
         };
         state.groups.iter_mut().filter(|known| known.id == id).for_each(|known| *known = group.clone());

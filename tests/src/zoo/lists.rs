@@ -3,6 +3,7 @@
 use super::directory::{Kept, Record, ago};
 use super::patch::{Place, Refusal};
 use super::personality::{Empty, Filtering, Pages, Total};
+use super::selection::part;
 use super::serve::MISSING;
 use super::{Shared, State};
 use crate::http::Response;
@@ -38,7 +39,9 @@ impl Shared {
         }
         state.lists += 1;
         let page = self.page(state, &found, parameter)?;
-        let rows: Vec<Value> = found.iter().skip(page.from).take(page.rows).map(|one| self.row(one)).collect();
+        let on_page = found.iter().skip(page.from).take(page.rows);
+        let row = |one: &(Kept, Record)| part(self.row(one), self.bends.parts, parameter);
+        let rows: Vec<Value> = on_page.map(row).collect::<Result<_, _>>()?;
         if found.is_empty() && paging.empty == Empty::Missing {
             return Err(MISSING);
         }

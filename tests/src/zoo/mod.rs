@@ -8,6 +8,7 @@ mod groups;
 mod lists;
 mod patch;
 mod personality;
+mod selection;
 mod serve;
 mod shape;
 mod strict;
@@ -17,6 +18,7 @@ pub use directory::Record;
 pub use group_tale::{ByHand, tell_groups};
 pub use groups::{Group, Groups};
 pub use personality::{Bends, Deletes, End, Etag, Filtering, Pages, Personality};
+pub use selection::Selecting;
 pub use tale::{Outcome, tell};
 
 use crate::http::{Connection, Request, Response};
@@ -110,6 +112,12 @@ impl Zoo {
         self.shared.state().asked.clone()
     }
 
+    /// How many bytes its answers had.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.shared.state().bytes
+    }
+
     /// The requests, one a line, with their answers' statuses.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
@@ -162,6 +170,7 @@ struct State {
     met: BTreeMap<usize, u64>,
     asked: BTreeMap<String, u64>,
     requests: Vec<String>,
+    bytes: usize,
     complaints: Vec<String>,
     payloads: Vec<(String, Value)>,
     lists: usize,
@@ -193,7 +202,10 @@ impl Shared {
             let status = answer.as_ref().map_or_else(|| "cut".to_owned(), |answer| answer.status.to_string());
             let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
             let body = String::from_utf8_lossy(&request.body).into_owned();
-            self.state().requests.push(format!("{status} {} {}{query} {body}", request.method, request.path));
+            let mut state = self.state();
+            state.requests.push(format!("{status} {} {}{query} {body}", request.method, request.path));
+            state.bytes += answer.as_ref().map_or(0, |answer| answer.body.len());
+            drop(state);
             let Some(answer) = answer else { return };
             let close = request.close || answer.is_cut;
             if connection.write(&answer, close).is_err() || close {

@@ -115,6 +115,8 @@ pub struct Bends {
     pub shapes: Vec<Shape>,
     /// How the documents about the server itself are.
     pub discovery: Discovery,
+    /// What comes of the question for a part of a resource.
+    pub parts: super::Selecting,
     /// How groups are.
     pub groups: super::Groups,
 }
@@ -536,6 +538,8 @@ pub enum Shape {
     NoActive,
     /// The `primary` of the first element of each list is set.
     Primaries,
+    /// Everybody is in twenty groups.
+    ManyGroups,
 }
 
 /// How the documents about the server itself are.

@@ -3,6 +3,7 @@
 use super::directory::{Kept, Record, ago};
 use super::patch::{self, Refusal};
 use super::personality::{Deletes, Discovery, ErrorBody, Etag, Location, Shown};
+use super::selection::part;
 use super::shape::{version, written};
 use super::{Shared, State};
 use crate::http::{Request, Response, decode};
@@ -29,7 +30,7 @@ impl Shared {
                 })
             }
             ("POST", "/Users", _) => self.make(state, &body()),
-            ("GET", _, Some(id)) => self.read(state, &id),
+            ("GET", _, Some(id)) => self.read(state, &id, request),
             ("PUT", _, Some(id)) => self.put(state, &id, body(), request),
             ("PATCH", _, Some(id)) => self.patch(state, &id, &body(), request),
             ("DELETE", _, Some(id)) => self.delete(state, &id),
@@ -119,10 +120,11 @@ impl Shared {
         if self.bends.store.inactive_is_gone && !kept.is_active() { Err(MISSING) } else { Ok(kept.clone()) }
     }
 
-    fn read(&self, state: &State, id: &str) -> Result<Response, Refusal> {
+    fn read(&self, state: &State, id: &str, request: &Request) -> Result<Response, Refusal> {
         let kept = self.find(state, id)?;
         let record = kept.at(ago((self.now)(), self.bends.store.read_lag)).ok_or(MISSING)?;
-        Ok(self.with_version(Response::new(200, self.written(&kept, record)), &kept))
+        let shown = part(self.written(&kept, record), self.bends.parts, &|name| request.parameter(name))?;
+        Ok(self.with_version(Response::new(200, shown), &kept))
     }
 
     fn with_version(&self, answer: Response, kept: &Kept) -> Response {

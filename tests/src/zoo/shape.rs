@@ -95,6 +95,10 @@ fn bent(value: Value, shape: Shape) -> Value {
             resource.insert("urn:vendor:scim:2.0:Own".to_owned(), own);
             resource.insert("_links".to_owned(), json!({"self": {"href": "http://169.254.169.254/"}}));
         }
+        Shape::ManyGroups => {
+            let group = |number: u32| json!({"value": format!("g{number}"), "display": format!("Group {number}")});
+            resource.insert("groups".to_owned(), (1..=20).map(group).collect());
+        }
         Shape::OwnExtension => {
             if let Some(value) = resource.remove(ENTERPRISE) {
                 resource.insert("urn:scim:schemas:extension:enterprise:1.0".to_owned(), value);

@@ -1,9 +1,10 @@
 //! How the members of a group are changed, tried with a group of our own and the two accounts.
 
 use super::super::exchange::is_missing;
+use super::super::selection::Part;
 use super::super::{answer, groups, members, strict, url};
 use super::{Made, Probe};
-use crate::http::Method;
+use crate::http::{Method, Response};
 use crate::model::MemberRemoval;
 use crate::path::member;
 use serde_json::{Value, json};
@@ -13,7 +14,8 @@ const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 impl Probe<'_> {
     pub(super) fn groups(&mut self, first: &str, second: Option<&str>) {
         let url = self.connector.exchange.base.endpoint("Groups", &[("startIndex", "1"), ("count", "1")]);
-        let conclusion = match self.connector.exchange.get(&url) {
+        let list = |list: &Response| groups::is_list(&list.body);
+        let conclusion = match self.connector.exchange.get_part(&url, Part::Without("members"), list) {
             Err(_) => "unknown",
             Ok(response) => match response.status {
                 200..=299 if groups::is_list(&response.body) => "shown",
