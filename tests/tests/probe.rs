@@ -88,7 +88,7 @@ type Features = Vec<(&'static str, Value)>;
 
 /// What a server was made to do, as a probe should tell it: steps with their conclusions, and features.
 fn declared(bends: &Bends) -> (Steps, Features) {
-    use rollkeeper_tests::zoo::{Deletes, Etag, Filtering, Pages};
+    use rollkeeper_tests::zoo::{Dates, Deletes, Etag, Filtering, Pages};
     let (store, patch) = (&bends.store, &bends.patch);
     let steps = [
         (store.not_unique, ("duplicate", "taken")),
@@ -119,6 +119,10 @@ fn declared(bends: &Bends) -> (Steps, Features) {
         (bends.etag == Etag::Heeded, ("version", "heeded")),
         (bends.etag == Etag::Refuses, ("version", "always_refused")),
         (bends.etag == Etag::Bare, ("version", "not_heeded")),
+        (bends.dates == Dates::Stays, ("last_modified", "does_not_move")),
+        (bends.dates == Dates::Behind, ("last_modified", "works")),
+        (bends.filter.dates == Filtering::Ignored, ("last_modified", "ignored")),
+        (bends.filter.dates == Filtering::Refused, ("last_modified", "refused")),
     ];
     let cursor = matches!(bends.paging.mode, Pages::Cursor | Pages::CursorWhereAsked);
     let put_works = bends.put.refused.is_none();
@@ -133,6 +137,7 @@ fn declared(bends: &Bends) -> (Steps, Features) {
         (bends.filter.exact && bends.filter.mode == Filtering::Works, ("filters", json!("exact_case"))),
         (store.not_unique, ("unique_user_name", json!(false))),
         (cursor, ("paging", json!("cursor"))),
+        (bends.dates == Dates::Moves, ("last_modified", json!(bends.filter.dates == Filtering::Works))),
         (patch.active_ignored && put_works, ("put_attributes", json!(["active"]))),
     ];
     let holds = |one: (bool, (&'static str, &'static str))| one.0.then_some(one.1);

@@ -4,6 +4,7 @@
 use super::{ConnectorError, Outcome, Page, TargetAccount};
 use crate::fault::Code;
 use crate::path::Path;
+use crate::time::Timestamp;
 use crate::value::fold_case;
 
 /// The attributes of an account that somebody reads, by the names at the top of the account: `name` stands for
@@ -61,6 +62,9 @@ pub struct PageLines {
     pub complete: bool,
     /// As in [`Page`].
     pub total: Option<u64>,
+    /// When the account that was changed last was changed, by the target's own clock: of all accounts of the listing up to
+    /// here. `None` where one of them does not say it, or where it is not known to move with every change.
+    pub newest: Option<Timestamp>,
 }
 
 impl PageLines {
@@ -78,7 +82,7 @@ impl PageLines {
             write(&account, &mut accounts)?;
             count += 1;
         }
-        Ok(Self { accounts, count, next: page.next, complete: page.complete, total: page.total })
+        Ok(Self { accounts, count, next: page.next, complete: page.complete, total: page.total, newest: None })
     }
 }
 

@@ -5,6 +5,7 @@ pub mod conformance;
 mod lines;
 pub mod mock;
 
+use crate::time::Timestamp;
 use crate::value::Attributes;
 use serde_json::Value;
 
@@ -173,6 +174,21 @@ pub trait Connector: Send + Sync {
         read: Option<&AttributeSelection>,
     ) -> Result<PageLines, ConnectorError> {
         PageLines::of(self.list(cursor, filter)?, read)
+    }
+
+    /// One page of the accounts that were changed at `since` or later by the target's own clock, for a connector whose listings say
+    /// how new they are ([`PageLines::newest`]).
+    ///
+    /// # Errors
+    /// As for a read; also where the target answered something else, so that it may have left accounts out.
+    fn list_changed(
+        &self,
+        since: Timestamp,
+        cursor: Option<&str>,
+        read: Option<&AttributeSelection>,
+    ) -> Result<PageLines, ConnectorError> {
+        let _ = (since, cursor, read);
+        Err(ConnectorError::unsupported("list_changed"))
     }
 
     /// The accounts changed since `token`, and the next token.

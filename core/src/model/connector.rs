@@ -116,6 +116,10 @@ pub struct ScimFeatures {
     /// Whether the target may be asked for a part of a resource, by `attributes` and `excludedAttributes` (RFC 7644 §3.9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribute_selection: Option<bool>,
+    /// Whether `meta.lastModified` moves with every change of an account and filters by it find those that were changed; it is
+    /// not relied on where this is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<bool>,
 }
 
 /// What filters find.

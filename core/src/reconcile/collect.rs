@@ -15,7 +15,7 @@ use crate::path::Path;
 use crate::planning::verdict::{Listing, verdict};
 use crate::retry::{Facts, Next, after_failure};
 use crate::store::{ReconciliationRow, Tx};
-use crate::time::Period;
+use crate::time::{Period, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
@@ -105,7 +105,7 @@ impl Work<'_> {
             }
             if self.row.shown.pages == 0 && self.row.token.is_none() {
                 match self.token(&live)? {
-                    Token::Unused => {}
+                    Token::Unused | Token::Modified(_) => {}
                     Token::Since(token) if self.row.partial => {
                         match self.ask_changes(&live, Some(&token)) {
                             Some(page) => self.store(&live, &mut seen, &page)?,
@@ -117,8 +117,20 @@ impl Work<'_> {
                     Token::First | Token::Since(_) => drop(self.ask_changes(&live, None)),
                 }
             }
-            match self.ask(&live)? {
+            let since = self.since(&live)?;
+            match self.ask(&live, since)? {
+                // What was changed last is among what was changed since: an answer without anybody is wrong, or that account is gone.
+                Asked::Page(page)
+                    if since.is_some() && page.next.is_none() && self.row.shown.collected + page.count == 0 =>
+                {
+                    self.begin_anew()?;
+                }
                 Asked::Page(page) => self.store(&live, &mut seen, &page)?,
+                // Where it goes wrong, the whole is read.
+                Asked::Failed(_) if since.is_some() => {
+                    self.begin_anew()?;
+                    seen = Seen::default();
+                }
                 // A listing whose place the target lost begins anew, once: what was staged of the other may not go with it.
                 Asked::Failed(fault) if fault.code == Code::CursorExpired && !began_anew => {
                     began_anew = true;
@@ -158,7 +170,7 @@ impl Work<'_> {
     }
 
     /// Asks for the next page, again where that can help.
-    fn ask(&self, live: &LiveApp) -> Result<Asked, Fault> {
+    fn ask(&self, live: &LiveApp, since: Option<Timestamp>) -> Result<Asked, Fault> {
         let app = &live.definition.app;
         let Some(connector) = live.connector.as_ref() else {
             let message = "no connector is registered under this name";
@@ -176,7 +188,11 @@ impl Work<'_> {
                 return Ok(Asked::Failed(Fault::new(Code::AppDisabled, message)));
             }
             let cursor = self.row.cursor.as_deref();
-            let error = match ask(self.host, app, || connector.list_lines(cursor, filter, read.as_ref()))? {
+            let list = || match since {
+                Some(since) => connector.list_changed(since, cursor, read.as_ref()),
+                None => connector.list_lines(cursor, filter, read.as_ref()),
+            };
+            let error = match ask(self.host, app, list)? {
                 Ok(page) => return Ok(Asked::Page(page)),
                 Err(error) => error,
             };
@@ -237,6 +253,7 @@ impl Work<'_> {
             partial: self.row.partial,
             ..seen.listing()
         };
+        let token = if over && moved { self.token_after(live, page)? } else { None };
         let (row, key) = (self.row.clone(), self.key.clone());
         let store = |tx: &mut Tx<'_>| {
             let mut row = row.clone();
@@ -244,6 +261,7 @@ impl Work<'_> {
             row.shown.collected += page.count;
             row.accounts = most;
             row.cursor = page.next.clone().filter(|_| !over);
+            row.token = token.clone().or(row.token.take());
             if over {
                 conclude(self.host, tx, live, &mut row, &listing)?;
                 let details = told(&row);

@@ -185,7 +185,7 @@ impl<'h> Work<'h> {
         let row = self.row.clone();
         let app = self.app.clone();
         let live = self.live()?;
-        let changes = matches!(self.token(&live)?, Token::Since(_));
+        let changes = matches!(self.token(&live)?, Token::Since(_) | Token::Modified(_));
         self.row = write(self.host, |tx, apps| {
             let mut row = row.clone();
             start_over(tx, find(apps, app.as_str())?, &mut row)?;

@@ -42,6 +42,8 @@ pub(super) struct Lessons {
     #[serde(skip_serializing_if = "Option::is_none")]
     attribute_selection: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     member_removal: Option<MemberRemoval>,
     /// From which length on the target does not take a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,6 +286,18 @@ impl Knowledge {
     pub(super) fn learn_no_selection(&self) {
         if self.own.attribute_selection.is_none() {
             self.learn(|lessons| lessons.attribute_selection = Some(false));
+        }
+    }
+
+    /// Whether the target tells what was changed since a moment.
+    pub(super) fn tells_changes(&self) -> bool {
+        let (own, learnt) = (self.own.last_modified, self.learnt().last_modified);
+        own.or(learnt).or(self.features.last_modified).unwrap_or(false)
+    }
+
+    pub(super) fn learn_no_changes(&self) {
+        if self.own.last_modified.is_none() {
+            self.learn(|lessons| lessons.last_modified = Some(false));
         }
     }
 

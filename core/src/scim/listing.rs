@@ -2,6 +2,7 @@
 //! counts as whole only where it ended cleanly with at least as many rows as the target says there are.
 
 use super::answer::{self, Rows};
+use super::dates::Dates;
 use super::exchange::{Exchange, failure, scim_type, unreadable};
 use super::lines::{self, Lines};
 use super::unread::unread;
@@ -30,6 +31,8 @@ struct Cursor {
     first: String,
     /// The attributes that are left out, joined by commas.
     unread: String,
+    /// When the accounts that were shown had been changed.
+    dates: Dates,
     /// The target's own cursor, where it gave one; an empty one asks for the first page.
     own: Option<String>,
 }
@@ -38,14 +41,15 @@ impl Cursor {
     fn first(by_cursor: bool) -> Self {
         let own = by_cursor.then(String::new);
         let (digest, first, unread) = Default::default();
-        Self { start: 1, pages: 0, shown: 0, total: None, digest, first, unread, own }
+        Self { start: 1, pages: 0, shown: 0, total: None, digest, first, unread, dates: Dates::Nothing, own }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The form of version 1 did not have the digest of the first page, that of version 2 not what is left out.
+        // The form of version 1 did not have the digest of the first page, that of version 2 not what is left out and
+        // when accounts were changed.
         let (version, rest) = text.split_once(':')?;
         let version = ["1", "2", "3"].iter().position(|known| *known == version)?;
-        let mut parts = rest.splitn(version + 6, ':');
+        let mut parts = rest.splitn([6, 7, 9].get(version).copied()?, ':');
         let mut part = || parts.next();
         let (start, pages, shown) = (part()?.parse().ok()?, part()?.parse().ok()?, part()?.parse().ok()?);
         let total = match part()? {
@@ -55,15 +59,27 @@ impl Cursor {
         let digest = part()?.to_owned();
         let first = if version > 0 { part()?.to_owned() } else { String::new() };
         let unread = if version > 1 { part()?.to_owned() } else { String::new() };
+        let dates = if version > 1 { Dates::parse(part()?)? } else { Dates::Unknown };
         let own = part()?;
-        Some(Self { start, pages, shown, total, digest, first, unread, own: (!own.is_empty()).then(|| own.to_owned()) })
+        Some(Self {
+            start,
+            pages,
+            shown,
+            total,
+            digest,
+            first,
+            unread,
+            dates,
+            own: (!own.is_empty()).then(|| own.to_owned()),
+        })
     }
 
     fn text(&self) -> String {
         let total = self.total.map_or("-".to_owned(), |total| total.to_string());
         let own = self.own.as_deref().unwrap_or_default();
         let Self { start, pages, shown, digest, first, unread, .. } = self;
-        format!("3:{start}:{pages}:{shown}:{total}:{digest}:{first}:{unread}:{own}")
+        let dates = self.dates.text();
+        format!("3:{start}:{pages}:{shown}:{total}:{digest}:{first}:{unread}:{dates}:{own}")
     }
 }
 
@@ -90,6 +106,17 @@ pub(super) fn page_lines(
     filter: Option<&str>,
     selection: Option<&AttributeSelection>,
 ) -> Result<PageLines, ConnectorError> {
+    dated_lines(exchange, size, cursor, filter, selection).map(|(page, _)| page)
+}
+
+/// And when all accounts up to here had been changed.
+pub(super) fn dated_lines(
+    exchange: &Exchange,
+    size: u32,
+    cursor: Option<&str>,
+    filter: Option<&str>,
+    selection: Option<&AttributeSelection>,
+) -> Result<(PageLines, Dates), ConnectorError> {
     let of_body = |body: &[u8]| match lines::read(body, selection) {
         Some(lines) => Some(of_lines(lines)),
         None => {
@@ -99,7 +126,8 @@ pub(super) fn page_lines(
         }
     };
     let (accounts, end) = read(exchange, size, cursor, filter, selection, of_body)?;
-    Ok(PageLines { accounts, count: end.count, next: end.next, complete: end.complete, total: end.total })
+    let (next, complete, total, newest) = (end.next, end.complete, end.total, end.dates.newest());
+    Ok((PageLines { accounts, count: end.count, next, complete, total, newest }, end.dates))
 }
 
 /// What a page says besides its accounts.
@@ -136,6 +164,8 @@ struct End {
     next: Option<String>,
     complete: bool,
     total: Option<u64>,
+    /// When the accounts up to here had been changed.
+    dates: Dates,
 }
 
 fn read<A: Default>(
@@ -155,7 +185,9 @@ fn read<A: Default>(
     };
     let readable =
         |body: &[u8]| of_body(body).ok_or_else(|| unreadable(Method::Get, "the target's listing cannot be read"));
-    let end = |count, total, complete| End { count, next: None, complete, total };
+    let is_dated = exchange.knowledge.tells_changes();
+    let dates = |body: &[u8]| if is_dated { Dates::of_page(body) } else { Dates::Unknown };
+    let end = |count, total, complete, dates| End { count, next: None, complete, total, dates };
     match fetch(exchange, size, &cursor, filter)? {
         Fetched::Rows(body) => {
             let (accounts, said) = readable(&body)?;
@@ -168,9 +200,11 @@ fn read<A: Default>(
                     && said.next_cursor.is_some()
                 {
                     exchange.knowledge.learn_cursors();
+                    let begun = Cursor { dates: dates(&body), ..begun };
                     return Ok(judge(u64::from(size), &begun, accounts, said));
                 }
             }
+            cursor.dates = cursor.dates.and(dates(&body));
             let is_long = said.next_cursor.is_some() || said.total.is_some_and(|total| total > said.distinct);
             if let Some(selection) = selection.filter(|_| cursor.pages == 0 && is_long) {
                 let (start, size) = (cursor.start.to_string(), size.to_string());
@@ -182,11 +216,11 @@ fn read<A: Default>(
         Fetched::Unpaged(body) => {
             let (accounts, said) = readable(&body)?;
             let complete = said.total.is_some_and(|total| said.distinct >= total);
-            Ok((accounts, end(said.distinct, said.total, complete)))
+            Ok((accounts, end(said.distinct, said.total, complete, dates(&body))))
         }
         Fetched::PastTheEnd => {
             let complete = cursor.total.is_some_and(|total| cursor.shown >= total);
-            Ok((A::default(), end(0, cursor.total, complete)))
+            Ok((A::default(), end(0, cursor.total, complete, cursor.dates)))
         }
     }
 }
@@ -245,7 +279,8 @@ fn fetch(exchange: &Exchange, size: u32, cursor: &Cursor, filter: Option<&str>) 
 fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A, End) {
     let (row_count, total) = (said.rows, said.total.or(cursor.total));
     let told = total.filter(|total| !is_size_of_page(*total, row_count, cursor));
-    let nothing = |complete| (A::default(), End { count: 0, next: None, complete, total: told });
+    let dates = cursor.dates;
+    let nothing = |complete| (A::default(), End { count: 0, next: None, complete, total: told, dates });
     if row_count == 0 && said.next_cursor.is_none() {
         return nothing(total.is_none_or(|total| cursor.shown >= total));
     }
@@ -261,10 +296,11 @@ fn judge<A: Default>(size: u64, cursor: &Cursor, accounts: A, said: Said) -> (A,
         total,
         first: if cursor.pages == 0 { said.digest.clone() } else { cursor.first.clone() },
         unread: cursor.unread.clone(),
+        dates,
         digest: said.digest,
         own: said.next_cursor,
     };
-    let end = |next, complete| End { count: said.distinct, next, complete, total: told };
+    let end = |next, complete| End { count: said.distinct, next, complete, total: told, dates };
     let endless = total.is_some_and(|total| next.start > total + total / 5 + 1000);
     if next.pages >= MOST_PAGES || endless || (next.own.is_some() && next.own == cursor.own) {
         return (accounts, end(None, false));

@@ -3,6 +3,8 @@
 
 mod answer;
 mod body;
+mod changed;
+mod dates;
 mod declared;
 mod discovery;
 mod exchange;
@@ -34,7 +36,7 @@ use crate::http::{Authorization, FixedAuthorization, Http, Method, Response};
 use crate::model::{ScimDefinition, TargetDescription};
 use crate::path::member;
 use crate::secret::Secret;
-use crate::time::Period;
+use crate::time::{Period, Timestamp};
 use crate::value::{Attributes, fold_case};
 pub use lessons::Memory;
 pub(crate) use lessons::with_lessons;
@@ -372,6 +374,15 @@ impl Connector for ScimConnector {
         read: Option<&AttributeSelection>,
     ) -> Result<PageLines, ConnectorError> {
         listing::page_lines(&self.exchange, self.page_size, cursor, filter, read)
+    }
+
+    fn list_changed(
+        &self,
+        since: Timestamp,
+        cursor: Option<&str>,
+        read: Option<&AttributeSelection>,
+    ) -> Result<PageLines, ConnectorError> {
+        changed::page(&self.exchange, self.page_size, since, cursor, read)
     }
 
     fn list_groups(&self, cursor: Option<&str>) -> Result<(Vec<Attributes>, Option<String>), ConnectorError> {

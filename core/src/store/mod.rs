@@ -48,6 +48,7 @@ pub(crate) use process::Owner;
 pub(crate) use reconciliations::{ReconciliationRow, Remembered};
 pub(crate) use requests::RequestRow;
 pub(crate) use reservations::{Mark, Reservation};
+pub(crate) use schemas::target_of;
 pub(crate) use together::Together;
 pub(crate) use tokens::{Asking, TokenRow, TokenValue};
 pub(crate) use undo::MembershipDeed;

@@ -57,7 +57,7 @@ fn description_of(app: &App, target: &str, description: &str) -> Option<TargetDe
 }
 
 /// Which target a definition leads to; other settings may change without it becoming another.
-pub(super) fn target_of(app: &App) -> String {
+pub(crate) fn target_of(app: &App) -> String {
     match &app.connector {
         ConnectorDefinition::Scim(scim) => format!("scim {}", scim.base_url),
         ConnectorDefinition::Mock { .. } => "mock".to_owned(),

@@ -1,7 +1,8 @@
 //! The accounts of a server of the zoo, as they really are, whatever it shows of them.
 
 use super::patch::{Refusal, name_of};
-use super::personality::{Ids, Store};
+use super::personality::{Dates, Ids, Store};
+use rollkeeper::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// A resource.
@@ -15,6 +16,9 @@ pub(super) struct Kept {
     pub(super) id: String,
     pub(super) record: Record,
     pub(super) version: u64,
+    /// When it was made, and changed last.
+    pub(super) made: i64,
+    pub(super) changed: i64,
     /// What it was before, and when that ended; none where there was nothing.
     before: Vec<(i64, Option<Record>)>,
 }
@@ -24,6 +28,18 @@ impl Kept {
     pub(super) fn at(&self, moment: i64) -> Option<&Record> {
         let past = self.before.iter().find(|(until, _)| moment < *until);
         past.map_or(Some(&self.record), |(_, record)| record.as_ref())
+    }
+
+    /// What it says of when it was changed.
+    pub(super) fn date(&self, how: Dates) -> Option<Timestamp> {
+        let moment = match how {
+            Dates::Absent => return None,
+            Dates::Some if self.id.ends_with(['3', '6', '9']) => return None,
+            Dates::Moves | Dates::Some => self.changed,
+            Dates::Stays => self.made,
+            Dates::Behind => ago(self.changed, 7200),
+        };
+        Some(Timestamp::from_micros(moment))
     }
 
     pub(super) fn is_active(&self) -> bool {
@@ -67,7 +83,7 @@ impl Directory {
             }
         };
         self.versions += 1;
-        let kept = Kept { id, record, version: self.versions, before: vec![(now, None)] };
+        let kept = Kept { id, record, version: self.versions, made: now, changed: now, before: vec![(now, None)] };
         self.accounts.push(kept.clone());
         Ok(kept)
     }
@@ -96,6 +112,7 @@ impl Directory {
         if record != kept.record {
             kept.before.push((now, Some(std::mem::replace(&mut kept.record, record))));
             kept.version = versions;
+            kept.changed = now;
             self.versions = versions;
         }
         Ok(kept.clone())

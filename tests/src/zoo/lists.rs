@@ -7,6 +7,7 @@ use super::selection::part;
 use super::serve::MISSING;
 use super::{Shared, State};
 use crate::http::Response;
+use rollkeeper::Timestamp;
 use serde_json::{Value, json};
 
 const LIST: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
@@ -136,6 +137,17 @@ impl Shared {
             kind: Some("invalidFilter"),
             detail: "the filter is not understood",
         };
+        if let Some(since) = since(filter) {
+            match bends.dates {
+                Filtering::Works => {
+                    found.retain(|(kept, _)| kept.date(self.bends.dates).is_some_and(|date| date >= since))
+                }
+                Filtering::Ignored => {}
+                Filtering::Empty => found.clear(),
+                Filtering::Refused => return Err(refused),
+            }
+            return Ok(());
+        }
         let parsed = filter
             .split_once(" eq ")
             .and_then(|(path, value)| Some((Place::parse(path)?, serde_json::from_str::<Value>(value).ok()?)));
@@ -170,6 +182,12 @@ impl Shared {
         let part = place.part.as_deref().unwrap_or("value");
         elements.iter().any(|element| is_equal(element.get(part).unwrap_or(element), value, self.bends.filter.exact))
     }
+}
+
+/// The moment of a filter by `meta.lastModified`.
+pub(super) fn since(filter: &str) -> Option<Timestamp> {
+    let moment = filter.strip_prefix("meta.lastModified ge \"")?.strip_suffix('"')?;
+    Timestamp::parse(moment).ok()
 }
 
 fn is_equal(held: &Value, value: &Value, exact: bool) -> bool {

@@ -17,7 +17,7 @@ mod tale;
 pub use directory::Record;
 pub use group_tale::{ByHand, tell_groups};
 pub use groups::{Group, Groups};
-pub use personality::{Bends, Deletes, End, Etag, Filtering, Pages, Personality};
+pub use personality::{Bends, Dates, Deletes, End, Etag, Filtering, Pages, Personality};
 pub use selection::Selecting;
 pub use tale::{Outcome, tell};
 
@@ -71,7 +71,12 @@ impl Zoo {
     pub fn add(&self, record: Record) {
         let store = personality::Store { requires: Vec::new(), ..self.shared.bends.store.clone() };
         // A name that is taken is a mistake of the story, which its end shows.
-        drop(self.shared.state().directory.make(record, &store, i64::MIN));
+        let mut state = self.shared.state();
+        if let Ok(made) = state.directory.make(record, &store, i64::MIN) {
+            let now = (self.shared.now)();
+            let known = state.directory.accounts.iter_mut().filter(|one| one.id == made.id);
+            known.for_each(|one| (one.made, one.changed) = (now, now));
+        }
     }
 
     /// Changes an account by hand.
@@ -81,7 +86,14 @@ impl Zoo {
         let found = accounts.iter_mut().find(|one| directory::user_name(&one.record).eq_ignore_ascii_case(name));
         if let Some(found) = found {
             change(&mut found.record);
+            found.changed = (self.shared.now)();
         }
+    }
+
+    /// Deletes an account by hand.
+    pub fn delete(&self, name: &str) {
+        let mut state = self.shared.state();
+        state.directory.accounts.retain(|one| !directory::user_name(&one.record).eq_ignore_ascii_case(name));
     }
 
     /// What it really has.

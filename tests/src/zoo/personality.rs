@@ -115,6 +115,8 @@ pub struct Bends {
     pub shapes: Vec<Shape>,
     /// How the documents about the server itself are.
     pub discovery: Discovery,
+    /// What `meta.lastModified` tells.
+    pub dates: Dates,
     /// What comes of the question for a part of a resource.
     pub parts: super::Selecting,
     /// How groups are.
@@ -248,6 +250,8 @@ pub struct Filter {
     pub exact: bool,
     /// A filter with a backslash is refused.
     pub refuses_escapes: bool,
+    /// What comes of a filter by `meta.lastModified`.
+    pub dates: Filtering,
 }
 
 /// What comes of a filter.
@@ -479,6 +483,23 @@ pub enum ErrorBody {
     Wrong,
     /// JSON of its own.
     Own,
+}
+
+/// What `meta.lastModified` tells.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Dates {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// When the account was changed last.
+    Moves,
+    /// When the account was made.
+    Stays,
+    /// When it was changed last, by a clock that is two hours behind.
+    Behind,
+    /// As it should, but for every third account, which does not show it.
+    Some,
 }
 
 /// How versions are told and asked for.

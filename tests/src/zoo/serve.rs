@@ -66,7 +66,7 @@ impl Shared {
     }
 
     pub(super) fn written(&self, kept: &Kept, record: &Record) -> Value {
-        written(kept, record, &self.base, self.bends.etag, &self.bends.shapes)
+        written(kept, record, &self.base, &self.bends)
     }
 
     fn make(&self, state: &mut State, body: &Value) -> Result<Response, Refusal> {

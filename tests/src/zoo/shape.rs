@@ -1,14 +1,15 @@
 //! How a server of the zoo writes a resource.
 
 use super::directory::{Kept, Record};
-use super::personality::{Etag, Shape};
+use super::personality::{Bends, Etag, Shape};
 use serde_json::{Value, json};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// The resource of an account as the standard has it, then bent by each shape.
-pub(super) fn written(kept: &Kept, record: &Record, base: &str, etag: Etag, shapes: &[Shape]) -> Value {
+pub(super) fn written(kept: &Kept, record: &Record, base: &str, bends: &Bends) -> Value {
+    let etag = bends.etag;
     let mut resource = record.clone();
     resource.insert("id".to_owned(), json!(kept.id));
     let extensions = record.keys().filter(|name| name.starts_with("urn:")).map(String::as_str);
@@ -18,8 +19,11 @@ pub(super) fn written(kept: &Kept, record: &Record, base: &str, etag: Etag, shap
     if let (Some(version), Some(meta)) = (version(kept, etag), meta.as_object_mut()) {
         meta.insert("version".to_owned(), version.into());
     }
+    if let (Some(date), Some(meta)) = (kept.date(bends.dates), meta.as_object_mut()) {
+        meta.insert("lastModified".to_owned(), date.to_string().into());
+    }
     resource.insert("meta".to_owned(), meta);
-    shapes.iter().fold(Value::Object(resource), |value, shape| bent(value, *shape))
+    bends.shapes.iter().fold(Value::Object(resource), |value, shape| bent(value, *shape))
 }
 
 /// The version of an account as it is told.

@@ -1,5 +1,6 @@
 //! What a request must be by RFC 7643 and RFC 7644, whatever the server takes: whoever sends anything else is complained of.
 
+use super::lists::since;
 use super::patch::Place;
 use crate::http::Request;
 use serde_json::{Map, Value, json};
@@ -52,7 +53,7 @@ pub(super) fn complaints(request: &Request) -> Vec<String> {
     ask(request.header("accept").is_some_and(|accept| accept.contains("json")), "without a type that it accepts");
     ask(request.body.is_empty() || body.is_some(), "with a body that is no JSON");
     if let Some(filter) = request.parameter("filter") {
-        ask(is_equality(&filter), "with a filter that is none");
+        ask(is_equality(&filter) || since(&filter).is_some(), "with a filter that is none");
     }
     let Some(body) = body else { return wrong };
     let content_type = request.header("content-type").unwrap_or_default();

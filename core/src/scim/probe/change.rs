@@ -26,7 +26,7 @@ impl Probe<'_> {
     }
 
     /// The first text that the account shows.
-    fn text(&self) -> Option<&'static str> {
+    pub(super) fn text(&self) -> Option<&'static str> {
         TEXTS.into_iter().find(|path| self.is_kept(path))
     }
 

@@ -5,6 +5,7 @@
 mod account;
 mod change;
 mod conclude;
+mod dates;
 mod groups;
 mod line;
 mod remove;
@@ -120,6 +121,8 @@ impl Probe<'_> {
         self.change(&first);
         self.goes_on()?;
         self.versions(&first);
+        self.goes_on()?;
+        self.dates(&first);
         self.goes_on()?;
         self.groups(&first, second.as_deref());
         self.goes_on()?;

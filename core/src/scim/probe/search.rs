@@ -15,8 +15,8 @@ impl Probe<'_> {
     /// Whether filters find the account, from when on, and whether letter case counts.
     pub(super) fn search(&mut self, id: &str) {
         let Some(name) = self.made.first().map(|made| made.name.clone()) else { return };
-        let nobody = self.hits("userName", &format!("{}-nobody@example.com", self.name));
-        let mut ours = self.hits("userName", &name);
+        let nobody = self.holders("userName", &format!("{}-nobody@example.com", self.name));
+        let mut ours = self.holders("userName", &name);
         let mut waited = 0;
         for wait in WAITS {
             let misses = matches!(&ours, Hits::Ids(ids) if !ids.iter().any(|known| known == id));
@@ -27,7 +27,7 @@ impl Probe<'_> {
                 break;
             }
             waited += wait;
-            ours = self.hits("userName", &name);
+            ours = self.holders("userName", &name);
         }
         let conclusion = filtering(&ours, &nobody, id);
         let works = conclusion == "works";
@@ -35,21 +35,25 @@ impl Probe<'_> {
         let value = (works && waited > 0).then(|| json!(waited));
         self.note_with("filter", "the account is looked for by `userName`, and so is nobody", conclusion, value);
         if works {
-            let ours = self.hits("userName", &name.to_uppercase());
+            let ours = self.holders("userName", &name.to_uppercase());
             let conclusion = if filtering(&ours, &nobody, id) == "works" { "ignored" } else { "counts" };
             self.note("filter_case", "it is looked for by `userName` in capital letters", conclusion);
             self.found.learn("filters", if conclusion == "ignored" { "any_case" } else { "exact_case" });
         } else if conclusion == "finds_nothing" {
             self.found.learn("filters", "none");
         }
-        let nobody = self.hits("externalId", &format!("{}-nobody", self.name));
-        let conclusion = filtering(&self.hits("externalId", &name), &nobody, id);
+        let nobody = self.holders("externalId", &format!("{}-nobody", self.name));
+        let conclusion = filtering(&self.holders("externalId", &name), &nobody, id);
         self.note("filter_external_id", "it is looked for by `externalId`, and so is nobody", conclusion);
     }
 
-    fn hits(&self, attribute: &str, value: &str) -> Hits {
-        let filter = format!("{attribute} eq {}", Value::from(value));
-        match self.connector.exchange.accounts(&[("filter", filter.as_str())]) {
+    fn holders(&self, attribute: &str, value: &str) -> Hits {
+        self.hits(&format!("{attribute} eq {}", Value::from(value)))
+    }
+
+    /// Whom a filter finds.
+    pub(super) fn hits(&self, filter: &str) -> Hits {
+        match self.connector.exchange.accounts(&[("filter", filter)]) {
             Err(_) => Hits::Unknown,
             Ok(response) => match (response.status, answer::rows(&response.body)) {
                 (200..=299, Some(rows)) => Hits::Ids(ids(rows)),
