@@ -140,7 +140,7 @@ impl Exchange {
             if (200..300).contains(&response.status) {
                 note(IN_PART);
             }
-            if known == IN_PART || !matches!(response.status, 400 | 404 | 405 | 422 | 501) {
+            if known == IN_PART || !matches!(response.status, 400 | 403 | 404 | 405 | 422 | 501) {
                 return Ok(response);
             }
         }

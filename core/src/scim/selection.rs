@@ -3,6 +3,7 @@
 //! asked for.
 
 use super::exchange::Exchange;
+use super::patience;
 use super::url::encode;
 use crate::connector::ConnectorError;
 use crate::http::Response;
@@ -44,7 +45,7 @@ impl Exchange {
         }
         let answer = self.get(&part.of(url))?;
         let is_good = |answer: &Response| is_done(answer) && shows(answer);
-        if is_good(&answer) || says_nothing(answer.status) {
+        if is_good(&answer) || says_nothing(&answer) {
             return Ok(answer);
         }
         let whole = self.get(url)?;
@@ -55,9 +56,14 @@ impl Exchange {
     }
 }
 
-/// Whether a status is of the moment, or of the credentials, and not of what was asked.
-pub(super) fn says_nothing(status: u16) -> bool {
-    matches!(status, 401 | 403 | 408 | 429 | 502..=504)
+/// Whether an answer is of the moment, or of the credentials, and not of what was asked. 403 may be either: some take a question that
+/// they do not know for an attack.
+pub(super) fn says_nothing(answer: &Response) -> bool {
+    match answer.status {
+        401 | 408 | 429 | 502..=504 => true,
+        403 => patience::asked(answer).is_some(),
+        _ => false,
+    }
 }
 
 pub(super) fn is_done(response: &Response) -> bool {

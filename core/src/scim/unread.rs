@@ -39,7 +39,7 @@ pub(super) fn unread(
     let part = exchange.accounts(&asked).ok()?;
     let rows = if is_done(&part) { answer::rows(&part.body).map(|rows| rows.accounts) } else { None };
     let Some(rows) = rows else {
-        if !says_nothing(part.status) && exchange.is_of_the_target(&part) {
+        if !says_nothing(&part) && exchange.is_of_the_target(&part) {
             exchange.knowledge.learn_no_selection();
         }
         return None;
