@@ -178,6 +178,26 @@ fn who_leaves_is_not_kept_for_what_is_held() {
 }
 
 #[test]
+fn what_a_definition_had_held_no_list_lets_go_without_a_second_person() {
+    let world = World::new(20, 1);
+    world.engine.put_app(app(&sales("g2")), Some("adam")).unwrap();
+    world.run();
+    assert_eq!((world.members("g1"), world.held().len()), (1, 1), "the group would be emptied");
+    for listed in [0..20, 1..20] {
+        world.list(&listed.map(|number| record(number, number < 1)).collect::<Vec<_>>());
+        world.put(json!({"id": "u000", "profile": "P", "permission_sets": ["Sales"], "title": "Nurse"}));
+        world.run();
+        let open: Vec<_> = world.held().into_iter().filter(|one| one.state == State::Committing).collect();
+        assert_eq!((world.members("g1"), open.len()), (1, 1));
+        assert_eq!(world.items(&open[0]).len(), 1);
+    }
+    let plan = world.held().into_iter().find(|one| one.state == State::Committing).unwrap();
+    world.release(&plan, "eve").unwrap();
+    world.run();
+    assert_eq!(world.members("g1"), 0);
+}
+
+#[test]
 fn whose_membership_is_asked_for_again_is_refused_by_name_when_the_rest_is_released() {
     let world = World::new(20, 12);
     let silent: Vec<Value> = (0..20).map(|number| record(number, false)).collect();

@@ -14,6 +14,7 @@ use crate::planning::source::{Losses, SourceList, held};
 use crate::store::{LogEvent, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// How many users of the directory are compared with a list in one transaction.
 const PAGE: u32 = 1000;
@@ -110,19 +111,25 @@ impl Engine {
                 continue;
             }
             let mut removals = Removals::default();
+            let mut held: BTreeSet<String> = self.view(|tx| tx.held_accounts(id))?.into_iter().collect();
             for batch in records.chunks(BATCH) {
                 self.view(|tx| {
                     let readable = batch.iter().filter_map(|record| record.as_ref().ok());
-                    let users = readable.filter_map(|record| User::from_value(record.clone()).ok());
-                    users.filter(|user| user.active).try_for_each(|user| match tx.account_of(id, user.id.as_str())? {
-                        Some(account) => removals.add(tx, &app.definition, &user, &account),
+                    let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
+                    users.try_for_each(|user| match tx.account_of(id, user.id.as_str())? {
+                        Some(account) => {
+                            held.remove(&account);
+                            removals.add(tx, &app.definition, &user, &account)
+                        }
                         None => Ok(()),
                     })
                 })?;
             }
+            // Who is not in the list has not agreed to anything either.
+            self.view(|tx| held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account)))?;
             if !removals.is_empty() {
                 let text = "a whole list of users came";
-                let occasion = Occasion { text, by, emptied_from: 2, brakes: self.shared.brake };
+                let occasion = Occasion { text, by, is_list: true, brakes: self.shared.brake };
                 plans.extend(self.transact(|tx, _| removals.settle(tx, app, occasion))?);
             }
         }

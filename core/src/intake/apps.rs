@@ -22,7 +22,7 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>, brakes: 
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
     if before.is_some() {
-        let occasion = Occasion { text: &text, by, emptied_from: 1, brakes };
+        let occasion = Occasion { text: &text, by, is_list: false, brakes };
         Removals::of_definition(tx, definition)?.settle(tx, app, occasion)?;
     }
     let trigger = Trigger { text: &text, by, is_definition: true };

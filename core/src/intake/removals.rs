@@ -31,6 +31,8 @@ struct Leaving {
     user: User,
     account: String,
     group: String,
+    /// The brake holds it already.
+    was_held: bool,
 }
 
 /// What would become of an app's memberships.
@@ -48,10 +50,17 @@ pub(crate) struct Occasion<'a> {
     pub(crate) text: &'a str,
     /// Who put it.
     pub(crate) by: Option<&'a str>,
-    /// From how many on a group that would be emptied is a reason.
-    pub(crate) emptied_from: u64,
+    /// Whether it is a list of users: somebody moves every day, and none lets go what is held.
+    pub(crate) is_list: bool,
     /// Whether the brake counts.
     pub(crate) brakes: bool,
+}
+
+impl Occasion<'_> {
+    /// From how many on a group that would be emptied is a reason.
+    fn emptied_from(self) -> u64 {
+        if self.is_list { 2 } else { 1 }
+    }
 }
 
 impl Removals {
@@ -67,17 +76,21 @@ impl Removals {
                 if last.as_ref() == Some(&row.external_id) {
                     continue;
                 }
-                let known = tx.account_at(&definition.app.id, &row.external_id)?.map(|row| row.account);
-                let owned = known.filter(|account| {
-                    account.link_state == LinkState::Linked && account.status != AccountStatus::Deleted
-                });
-                let user = owned.and_then(|account| account.user);
-                let stored = user.map(|user| tx.user(user.as_str())).transpose()?.flatten();
-                if let Some(stored) = stored.filter(|stored| stored.state == UserState::Present) {
-                    removals.add(tx, definition, &stored.user, &row.external_id)?;
-                }
+                removals.add_owner(tx, definition, &row.external_id)?;
                 last = Some(row.external_id);
             }
+        }
+    }
+
+    /// What the record of an account's owner, as it is stored, would take away.
+    pub(crate) fn add_owner(&mut self, tx: &Tx<'_>, definition: &Definition, account: &str) -> Result<(), Fault> {
+        let known = tx.account_at(&definition.app.id, account)?.map(|row| row.account);
+        let owned = known.filter(|one| one.link_state == LinkState::Linked && one.status != AccountStatus::Deleted);
+        let user = owned.and_then(|account| account.user);
+        let stored = user.map(|user| tx.user(user.as_str())).transpose()?.flatten();
+        match stored.filter(|stored| stored.state == UserState::Present) {
+            Some(stored) => self.add(tx, definition, &stored.user, account),
+            None => Ok(()),
         }
     }
 
@@ -104,7 +117,8 @@ impl Removals {
         }
         for group in found.remove {
             self.groups.entry(group.clone()).or_default().1 += 1;
-            self.leaving.push(Leaving { user: user.clone(), account: account.to_owned(), group });
+            let was_held = ledger.iter().any(|row| row.entry.group == group && row.held_by.is_some());
+            self.leaving.push(Leaving { user: user.clone(), account: account.to_owned(), group, was_held });
         }
         Ok(())
     }
@@ -115,9 +129,9 @@ impl Removals {
     }
 
     /// Holds everything where the brake trips, and gives the plan that a second person has to release; notes what leaves
-    /// without one where it does not. What was held before is held no more.
+    /// without one where it does not. What was held before is held no more, but for what a list takes up again.
     pub(crate) fn settle(
-        self,
+        mut self,
         tx: &mut Tx<'_>,
         app: &LiveApp,
         occasion: Occasion<'_>,
@@ -125,13 +139,19 @@ impl Removals {
         let id = &app.definition.app.id;
         supersede(tx, app, occasion.by)?;
         tx.release_memberships(id)?;
-        let reasons =
-            if occasion.brakes { self.reasons(tx, &app.definition, occasion.emptied_from)? } else { Vec::new() };
+        let mut reasons =
+            if occasion.brakes { self.reasons(tx, &app.definition, occasion.emptied_from())? } else { Vec::new() };
         if reasons.is_empty() {
-            for (group, (_, removed)) in &self.groups {
-                tx.note_left_group(id, group, *removed)?;
+            let keeps = occasion.is_list && occasion.brakes;
+            let (held, free): (Vec<_>, _) = self.leaving.into_iter().partition(|one| keeps && one.was_held);
+            let mut left: BTreeMap<String, u64> = BTreeMap::new();
+            free.into_iter().for_each(|one| *left.entry(one.group).or_default() += 1);
+            left.iter().try_for_each(|(group, count)| tx.note_left_group(id, group, *count))?;
+            if held.is_empty() {
+                return Ok(None);
             }
-            return Ok(None);
+            reasons = vec![held_before(held.len() as u64)];
+            self.leaving = held;
         }
         self.plan(tx, app, occasion, reasons).map(Some)
     }
@@ -217,6 +237,12 @@ impl Leaving {
         let planned_for = membership_print(tx, definition, &self.account, &self.group, Some(&self.user))?;
         Ok(PlanRow { digest: item_digest(&item, &planned_for), item, planned_for, done_at: None })
     }
+}
+
+/// Why what was held stays so where the brake would let it pass by itself: no list is a second person.
+fn held_before(count: u64) -> BrakeReason {
+    let message = "it was held before, and nobody has released it".to_owned();
+    BrakeReason { name: "held_before".to_owned(), message, count, of: count }
 }
 
 /// Ends what an older definition or list left for a person to decide: a newer one took its place.

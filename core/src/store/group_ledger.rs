@@ -74,6 +74,12 @@ impl Tx<'_> {
         self.execute(text, [app.as_str()]).map(drop)
     }
 
+    /// The accounts of an app of which the brake holds that they leave a group.
+    pub(crate) fn held_accounts(&self, app: &AppId) -> Result<Vec<String>, Fault> {
+        let text = "SELECT DISTINCT external_id FROM membership WHERE app_id = $1 AND held_by IS NOT NULL";
+        self.rows(text, [app.as_str()], |row| row.get(0))
+    }
+
     /// The unfinished plans of an app whose memberships a new definition or a list of users would take away, oldest first.
     pub(crate) fn open_removals(&self, app: &AppId) -> Result<Vec<RequestId>, Fault> {
         let text =
