@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use crate::world::World;
-use rollkeeper::model::{App, ImpactOptions, ImpactSummary, RequestFilter, State, User, UserImpact};
+use rollkeeper::model::{
+    App, ImpactOptions, ImpactSummary, PlanFilter, ReconciliationFilter, RequestFilter, State, User, UserImpact,
+};
 use rollkeeper::testing::VirtualClock;
-use rollkeeper::{Engine, RunOptions, Timestamp};
+use rollkeeper::{Engine, Operation, RunOptions, Timestamp};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -163,9 +165,17 @@ fn cancelled(engine: &Engine) -> Vec<(String, String, String)> {
     requests.iter().map(line).collect()
 }
 
+/// Whose access the brake holds by the newest definition.
+fn held(engine: &Engine) -> BTreeSet<String> {
+    let filter = ReconciliationFilter { state: Some(State::Committing), ..ReconciliationFilter::default() };
+    let plans = engine.reconciliations(&filter).unwrap();
+    let items = plans.iter().flat_map(|plan| engine.plan(plan.id.as_str(), &PlanFilter::default()).unwrap());
+    items.filter_map(|item| item.finding.user).collect()
+}
+
 #[test]
 fn the_requests_foretold_are_those_that_are_made_for_every_user() {
-    let mut foretold_in_all = BTreeMap::<String, u64>::new();
+    let (mut foretold_in_all, mut held_in_all) = (BTreeMap::<String, u64>::new(), 0);
     for seed in 0..WORLDS {
         let chance = &mut Chance(seed);
         let engine = a_world(chance);
@@ -174,10 +184,23 @@ fn the_requests_foretold_are_those_that_are_made_for_every_user() {
         let before = cancelled(&engine);
         let made = engine.put_app(new, None).unwrap();
 
-        let foretold: Vec<_> = touched
+        // What the brake holds is foretold as well, and is an item of a plan.
+        let held = held(&engine);
+        assert_eq!((summary.held.accounts, summary.held.brake.is_empty()), (held.len() as u64, held.is_empty()));
+        held_in_all += held.len();
+        let takes = |operation| matches!(operation, Operation::Deactivate | Operation::Delete);
+        let mut foretold: Vec<_> = touched
             .iter()
             .flat_map(|user| user.operations.iter().map(|one| (&user.user, one.operation, &one.why, one.not_before)))
             .collect();
+        for (name, count) in &summary.operations {
+            assert_eq!(*count, foretold.iter().filter(|one| one.1.name() == name).count() as u64, "seed {seed}");
+            *foretold_in_all.entry(name.clone()).or_default() += count;
+        }
+        for user in &held {
+            assert!(foretold.iter().any(|one| one.0.as_str() == user && takes(one.1)), "seed {seed}: {user}");
+        }
+        foretold.retain(|one| !(takes(one.1) && held.contains(one.0.as_str())));
         let made: Vec<_> = made
             .iter()
             .map(|request| (request.user.as_ref().unwrap(), request.operation, &request.why, request.not_before))
@@ -192,10 +215,6 @@ fn the_requests_foretold_are_those_that_are_made_for_every_user() {
         after.sort_by(|one, other| (&one.1, &one.0).cmp(&(&other.1, &other.0)));
         assert_eq!(gone, after.into_iter().map(|(_, user, what)| (user, what)).collect::<Vec<_>>(), "seed {seed}");
 
-        for (name, count) in &summary.operations {
-            assert_eq!(*count, foretold.iter().filter(|one| one.1.name() == name).count() as u64, "seed {seed}");
-            *foretold_in_all.entry(name.clone()).or_default() += count;
-        }
         assert_eq!(summary.users, summary.total * u64::from(summary.changed), "seed {seed}");
         assert_eq!(summary.affected, touched.len() as u64, "seed {seed}");
     }
@@ -203,6 +222,7 @@ fn the_requests_foretold_are_those_that_are_made_for_every_user() {
     for name in ["Create", "Update", "Deactivate", "Activate", "Delete"] {
         assert!(foretold_in_all.get(name).is_some_and(|count| *count > 0), "{name}: {foretold_in_all:?}");
     }
+    assert!(held_in_all > 10, "only {held_in_all} were held");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod world;
 
+mod access_held;
 mod ahead;
 mod analyze;
 mod analyze_odd_inputs;

@@ -140,8 +140,20 @@ type ImpactSummary struct {
 	Destructive int `json:"destructive"`
 	// Share is their share of those who have an account, from 0 to 1.
 	Share float64 `json:"share"`
+	// Held is what of that the brake would hold, told once Finished.
+	Held ImpactHeld `json:"held"`
 	// Finished says whether every user was looked at.
 	Finished bool `json:"finished"`
+}
+
+// ImpactHeld is what the brake would hold until a second person agrees. It is counted among the requests that would be made.
+type ImpactHeld struct {
+	// Accounts is how many accounts would not be disabled or deleted until then.
+	Accounts int `json:"accounts"`
+	// Memberships is how many memberships would not be taken away.
+	Memberships int `json:"memberships"`
+	// Brake says why; empty where nothing would be held.
+	Brake []BrakeReason `json:"brake"`
 }
 
 // ImpactOptions say how an impact is told; the zero value has every default.

@@ -11,7 +11,9 @@ import (
 	"time"
 )
 
-// PutApp stores an app's definition and makes the requests that its change of assignment or mapping asks for.
+// PutApp stores an app's definition and makes the requests that its change of assignment or mapping asks for. Where it would
+// take so many accounts or memberships away that it looks like a mistake, none of that is requested: it waits in a
+// reconciliation of the kind source until a second person agrees with [Engine.Release]. [Engine.Impact] tells beforehand.
 //
 // It fails with ErrInvalidJSON, ErrUnknownKey, ErrMissingID, ErrUnknownOperation, the codes of configuration, ErrNotReady,
 // or the codes of the store.

@@ -10,7 +10,8 @@ use std::ffi::c_char;
 
 /// Stores an app's definition, a JSON document, and makes the requests that its change of assignment or mapping asks
 /// for. Gives them as an iterator; `requests` may be NULL where nobody asks. `by` says who asked for it, as the host
-/// asserts, or is NULL.
+/// asserts, or is NULL. Where so much would be taken away that it looks like a mistake, none of that is requested: it waits
+/// in a reconciliation of the kind `source` until a second person agrees with rollkeeper_engine_release.
 ///
 /// Fails with ROLLKEEPER_INVALID_JSON, ROLLKEEPER_UNKNOWN_KEY, ROLLKEEPER_MISSING_ID, ROLLKEEPER_UNKNOWN_OPERATION,
 /// the codes of configuration (200 to 299), ROLLKEEPER_NOT_READY for an enabled app with an item that is not ready,

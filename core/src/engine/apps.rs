@@ -15,6 +15,10 @@ impl Engine {
     /// Stores an app's definition in place of the one before, and makes the requests that the change asks for: for every
     /// user who gains or loses the app, and, where the mapping changed, for everybody who has it.
     ///
+    /// Where so many would lose their account, its use, or their memberships that it looks like a mistake, nothing of that is
+    /// requested: it is held in a plan of the kind [`Source`](crate::model::ReconciliationKind::Source), until a second person
+    /// agrees with [`Engine::release`]. [`Engine::impact`] tells beforehand.
+    ///
     /// # Errors
     /// Every fault of the definition at once (`unknown_connector`, `unknown_attribute`, `expression_invalid`, …); with
     /// `enabled`, `not_ready` and the items that fail; store errors.
@@ -28,7 +32,8 @@ impl Engine {
             known.mapping == app.mapping && known.connector == app.connector
         };
         let (apps, _) = self.shared.apps();
-        let known = apps.get(&id).filter(same);
+        let old = apps.get(&id);
+        let known = old.filter(same);
         let live = match (self.shared.make_live(app.clone(), true), known) {
             (Err(_), Some(known)) => self.shared.make_live_again(app, known.described.clone()).map_err(failed)?,
             (made, _) => made.map_err(failed)?,
@@ -42,8 +47,9 @@ impl Engine {
         }
         // The apps in use are read again from the store, where everybody sees the same.
         let brakes = self.shared.brake;
+        let old = old.map(|old| &old.definition);
         let requests =
-            self.transact(|tx, _| intake::put_app(tx, &live, by, brakes)).map_err(|fault| failed(vec![fault]))?;
+            self.transact(|tx, _| intake::put_app(tx, &live, old, by, brakes)).map_err(|fault| failed(vec![fault]))?;
         self.shared.run.recall();
         self.shared.refresh().map_err(|fault| failed(vec![fault]))?;
         Ok(requests)

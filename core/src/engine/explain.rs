@@ -268,9 +268,11 @@ impl Explaining<'_> {
         let projected = self.terms.projected(self.subject);
         let mut decisions = decide(&definition.app, standing, &projected, &self.terms.print, "", self.tx.now);
         for decision in &mut decisions {
-            if matches!(decision.operation, Operation::Create | Operation::Update) {
-                decision.withheld = decision.withheld.take().or_else(|| not_stored(definition, stored));
-            }
+            let withheld = match decision.operation {
+                Operation::Create | Operation::Update => not_stored(definition, stored),
+                _ => self.terms.held_back(standing, decision),
+            };
+            decision.withheld = decision.withheld.take().or(withheld);
         }
         decisions
     }

@@ -5,11 +5,11 @@ use super::{Engine, Error, Result, Shared};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
 use crate::intake::{
-    LanePlan, LaneStep, LaneSteps, LiveApp, Trigger, definition_change, memberships_of, not_stored, plan_lane,
+    LanePlan, LaneStep, LaneSteps, LiveApp, Removals, Trigger, definition_change, memberships_of, not_stored, plan_lane,
 };
 use crate::model::{
-    App, ChangeKind, GroupMembership, ImpactAttribute, ImpactOperation, ImpactOptions, ImpactSummary, UserImpact,
-    WithheldOperation,
+    App, ChangeKind, GroupMembership, ImpactAttribute, ImpactHeld, ImpactOperation, ImpactOptions, ImpactSummary,
+    UserImpact, WithheldOperation,
 };
 use crate::operation::Operation;
 use crate::store::Tx;
@@ -29,7 +29,8 @@ impl Engine {
     /// is an iterator over the users for whom something would change; when it ends, [`Impact::summary`] has the totals.
     ///
     /// It is decided by the code by which [`Engine::put_app`] decides, so that the requests foretold are those that putting
-    /// the definition would make. Nothing is stored or sent and no target is asked. Users are read in pages, each in a
+    /// the definition would make; which of them the brake would hold is in the summary, once all users were looked at. Nothing
+    /// is stored or sent and no target is asked. Users are read in pages, each in a
     /// reading transaction of its own, one user in memory at a time: what others store meanwhile is seen where it is still
     /// to come, and is not where it is past.
     ///
@@ -121,12 +122,16 @@ impl Impact {
         let failed = |fault| Error::new("impact", fault).about("app", self.summary.app.as_str());
         let closed = || Fault::new(Code::Closed, "the engine is closed");
         let engine = self.engine.upgrade().map(|shared| Engine { shared }).ok_or_else(|| failed(closed()));
-        let page = engine.and_then(|engine| engine.view(|tx| self.look(tx)).map_err(failed));
-        let Looked { users, accounts, affected, after, is_last } = page.inspect_err(|_| self.ended = true)?;
+        let page = engine.and_then(|engine| {
+            let brakes = engine.shared.brake;
+            engine.view(|tx| self.look(tx, brakes)).map_err(failed)
+        });
+        let Looked { users, accounts, affected, after, held, is_last } = page.inspect_err(|_| self.ended = true)?;
         self.summary.users += users;
         self.summary.accounts += accounts;
         affected.iter().for_each(|user| count(&mut self.summary, user));
         self.summary.share = share(&self.summary);
+        self.summary.held = held;
         self.summary.finished = is_last;
         self.after = after;
         let goes_on = self.progress.as_ref().is_none_or(|tell| tell(self.summary.users, self.summary.total));
@@ -134,12 +139,19 @@ impl Impact {
         Ok(Some(affected))
     }
 
-    fn look(&self, tx: &Tx<'_>) -> std::result::Result<Looked, Fault> {
+    fn look(&self, tx: &Tx<'_>, brakes: bool) -> std::result::Result<Looked, Fault> {
         let mut looked = Looked { after: self.after.clone(), is_last: true, ..Looked::default() };
         let Some(change) = &self.change else { return Ok(looked) };
         let trigger = Trigger { text: change, by: None, is_definition: true };
         for _ in 0..PAGE {
-            let Some(stored) = tx.next_user(&looked.after)? else { return Ok(looked) };
+            let Some(stored) = tx.next_user(&looked.after)? else {
+                // Whether it is too much is known of the whole alone.
+                let (new, old) = (&self.new.definition, self.old.as_ref().map(|old| &old.definition));
+                if brakes {
+                    looked.held = Removals::of_definition(tx, new, old, change)?.foretold(tx, new)?;
+                }
+                return Ok(looked);
+            };
             looked.after = stored.user.id.to_string();
             let account = tx.linked_account(&self.new.definition.app.id, &stored.user.id, &stored.key)?;
             let has_account = self.compare(tx, &Subject { stored, account }, trigger, &mut looked.affected)?;
@@ -260,6 +272,7 @@ struct Looked {
     accounts: u64,
     affected: Vec<UserImpact>,
     after: String,
+    held: ImpactHeld,
     is_last: bool,
 }
 
@@ -302,7 +315,8 @@ fn foretell(steps: LaneSteps, user: &mut UserImpact) {
     user.cancelled = steps.superseded.iter().map(|row| row.request.operation).collect();
     for step in steps.steps {
         match step {
-            LaneStep::Make(decision) => user.operations.push(ImpactOperation {
+            // What is held now is counted anew with every definition.
+            LaneStep::Make(decision) | LaneStep::Hold(decision, _) => user.operations.push(ImpactOperation {
                 operation: decision.operation,
                 why: decision.why,
                 not_before: decision.not_before,
@@ -317,7 +331,7 @@ fn withheld(step: LaneStep) -> Option<WithheldOperation> {
         LaneStep::Withhold(decision, withheld) => {
             Some(WithheldOperation { operation: decision.operation, why: decision.why, withheld })
         }
-        LaneStep::Make(_) | LaneStep::Keep(..) => None,
+        LaneStep::Make(_) | LaneStep::Hold(..) | LaneStep::Keep(..) => None,
     }
 }
 
@@ -336,6 +350,7 @@ fn empty_summary(app: AppId, changed: bool, total: u64) -> ImpactSummary {
         faults: BTreeMap::new(),
         destructive: 0,
         share: 0.0,
+        held: ImpactHeld::default(),
         finished: false,
     }
 }

@@ -116,8 +116,9 @@ impl Previewing<'_> {
         let print = &self.terms.print;
         for decision in decide(&definition.app, &standing, &projected, print, "as the user is stored", self.now) {
             let renders = matches!(decision.operation, Operation::Create | Operation::Update);
-            let withheld =
-                decision.withheld.or_else(|| not_stored(definition, stored).or(waits.clone()).filter(|_| renders));
+            let unready = || not_stored(definition, stored).or(waits.clone()).filter(|_| renders);
+            let held = self.terms.held_back(&standing, &decision);
+            let withheld = decision.withheld.or_else(unready).or(held);
             let (operation, why) = (decision.operation, decision.why);
             if let Some(withheld) = withheld {
                 preview.withheld.push(WithheldOperation { operation, why, withheld });

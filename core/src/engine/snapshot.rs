@@ -6,7 +6,8 @@ use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    Leaver, Loss, Occasion, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers, supersede,
+    Leaver, LiveApp, Loss, Occasion, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers,
+    supersede,
 };
 use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, User};
 use crate::planning::digest::PlanDigest;
@@ -24,6 +25,9 @@ const BATCH_ITEMS: u32 = 200;
 
 /// What was done within that time counts with what is planned.
 const LATELY: Period = Period::from_seconds(86_400);
+
+/// On what occasion a list takes memberships away.
+const LISTED: &str = "a whole list of users came";
 
 type Settled<T> = std::result::Result<T, Fault>;
 
@@ -107,28 +111,35 @@ impl Engine {
         let mut plans = Vec::new();
         for app in apps.values() {
             let id = &app.definition.app.id;
-            if app.definition.app.entitlements.is_empty() && self.view(|tx| tx.given_groups(id))?.is_empty() {
+            let (given, held, kept) =
+                self.view(|tx| Ok((tx.given_groups(id)?, tx.held_accounts(id)?, tx.held_users(id)?)))?;
+            if app.definition.app.entitlements.is_empty() && given.is_empty() && kept.is_empty() {
                 continue;
             }
             let mut removals = Removals::default();
-            let mut held: BTreeSet<String> = self.view(|tx| tx.held_accounts(id))?.into_iter().collect();
+            let (mut held, mut kept): (BTreeSet<_>, BTreeSet<_>) =
+                (held.into_iter().collect(), kept.into_iter().collect());
             for batch in records.chunks(BATCH) {
                 self.view(|tx| {
                     let readable = batch.iter().filter_map(|record| record.as_ref().ok());
                     let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
-                    users.try_for_each(|user| match tx.account_of(id, user.id.as_str())? {
-                        Some(account) => {
-                            held.remove(&account);
-                            removals.add(tx, &app.definition, &user, &account)
+                    users.try_for_each(|user| {
+                        if kept.remove(user.id.as_str()) {
+                            keep_access(tx, app, &mut removals, user.id.as_str(), Some(&user))?;
                         }
-                        None => Ok(()),
+                        let Some(account) = tx.account_of(id, user.id.as_str())? else { return Ok(()) };
+                        held.remove(&account);
+                        removals.add(tx, &app.definition, &user, &account)
                     })
                 })?;
             }
-            // Who is not in the list has not agreed to anything either.
-            self.view(|tx| held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account)))?;
+            // Of who is not in the list no more is let go than of the others.
+            self.view(|tx| {
+                held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account))?;
+                kept.iter().try_for_each(|user| keep_access(tx, app, &mut removals, user, None))
+            })?;
             if !removals.is_empty() {
-                let text = "a whole list of users came";
+                let text = LISTED;
                 let occasion = Occasion { text, by, is_list: true, brakes: self.shared.brake };
                 plans.extend(self.transact(|tx, _| removals.settle(tx, app, occasion))?);
             }
@@ -277,6 +288,12 @@ impl Engine {
         })?;
         open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
     }
+}
+
+/// The access of a user that is held is held again, unless the record of the list gives it back or says that the user left.
+fn keep_access(tx: &Tx<'_>, app: &LiveApp, removals: &mut Removals, user: &str, instead: Option<&User>) -> Settled<()> {
+    let Some(stored) = tx.user(user)? else { return Ok(()) };
+    removals.add_access(tx, &app.definition, &stored, instead, LISTED)
 }
 
 /// Judges a list, and logs that it came. One of which records were withheld is not believed in the rest either.

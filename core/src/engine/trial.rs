@@ -6,11 +6,12 @@ use crate::connector::mock::MockTarget;
 use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
-use crate::intake::{Gap, LiveApp, gap, memberships_of, watched_print};
+use crate::id::RequestId;
+use crate::intake::{Gap, LiveApp, gap, held_back, held_by, memberships_of, watched_print};
 use crate::mapping::{References, RenderInputs, Rendered, RenderedChange, token};
 use crate::model::{App, Change, ConnectorDefinition, GroupMembership, TargetCall, User};
 use crate::scim;
-use crate::scope::Projected;
+use crate::scope::{Decision, Projected, Standing};
 use crate::store::{AccountRow, StoredUser, Tx, UserKey, UserState};
 use crate::time::Timestamp;
 use crate::value::{Attributes, canonical_object};
@@ -188,6 +189,8 @@ pub(super) struct Terms {
     /// The memberships of groups, those that there are and those that are wanted.
     pub(super) memberships: Vec<GroupMembership>,
     gap: Gap,
+    /// The plan by which the brake holds the user's access.
+    pub(super) held: Option<RequestId>,
 }
 
 impl Terms {
@@ -212,7 +215,8 @@ impl Terms {
                 found = gap(tx, definition, account, present, &standing)?;
             }
         }
-        Ok(Self { references, iteration, token: token(iteration), faults, print, memberships, gap: found })
+        let held = tx.access_held_by(&live.definition.app.id, &subject.stored.user.id)?;
+        Ok(Self { references, iteration, token: token(iteration), faults, print, memberships, gap: found, held })
     }
 
     /// What there is, as decisions see it.
@@ -220,6 +224,11 @@ impl Terms {
         let projected = subject.account.as_ref().map_or_else(Projected::default, AccountRow::projected);
         let Gap { lacks_membership, has_leftover, .. } = self.gap;
         Projected { lacks_membership, has_leftover, ..projected }
+    }
+
+    /// Why a decision is not carried out where the brake holds it.
+    pub(super) fn held_back(&self, standing: &Standing, decision: &Decision) -> Option<String> {
+        self.held.as_ref().filter(|_| held_back(standing, decision)).map(held_by)
     }
 
     /// What the mapping gives, or what is wrong: with the record, or because others have its unique values.

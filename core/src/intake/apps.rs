@@ -1,6 +1,7 @@
 //! Apps come, change and go.
 
 use super::{LiveApp, Occasion, Removals, Trigger, cancel, decide_lane, end_reconciliation};
+use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::lifecycle::Event;
 use crate::model::{App, Request, State};
@@ -11,9 +12,15 @@ use serde_json::json;
 /// How many users are decided for before the next are read.
 const BATCH: u32 = 500;
 
-/// Stores an app's definition and decides for every user. The same definition again changes nothing. Where it would take so many
-/// memberships away that it looks like a mistake, those are held.
-pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>, brakes: bool) -> Result<Vec<Request>, Fault> {
+/// Stores an app's definition and decides for every user. The same definition again changes nothing. Where it would take so
+/// many accounts or memberships away that it looks like a mistake, those are held. `old` is the definition in use before.
+pub(crate) fn put_app(
+    tx: &mut Tx<'_>,
+    app: &LiveApp,
+    old: Option<&Definition>,
+    by: Option<&str>,
+    brakes: bool,
+) -> Result<Vec<Request>, Fault> {
     let definition = &app.definition;
     let id = &definition.app.id;
     let before = tx.app(id.as_str())?.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
@@ -21,9 +28,10 @@ pub(crate) fn put_app(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>, brakes: 
     let Some(text) = definition_change(before.as_ref(), &definition.app) else { return Ok(Vec::new()) };
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    if before.is_some() {
+    // An app that was deleted and comes back finds its accounts.
+    if before.is_some() || tx.count_linked(id)? > 0 {
         let occasion = Occasion { text: &text, by, is_list: false, brakes };
-        Removals::of_definition(tx, definition)?.settle(tx, app, occasion)?;
+        Removals::of_definition(tx, definition, old, &text)?.settle(tx, app, occasion)?;
     }
     let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();

@@ -1,12 +1,12 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
-use super::{NewRequest, gap, insert, watched_print};
+use super::{NewRequest, gap, held_back, held_by, insert, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
 use crate::lane::{Place, beside, effect_order, first, wait_of_first};
 use crate::lifecycle::Event;
-use crate::model::{ApprovalStatus, Request, State, WaitingFor};
+use crate::model::{ApprovalStatus, Reaction, Request, State, WaitingFor};
 use crate::operation::Operation;
 use crate::scope::{Decision, Projected, decide};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
@@ -47,6 +47,8 @@ pub(crate) struct LaneSteps {
     pub(crate) projected: Projected,
     /// The account, and the groups of which the brake held that it leaves them and for which somebody asks again.
     freed: Option<(String, Vec<String>)>,
+    /// Whether the brake held the access, and need not any more: the user may have it again, or left by its own record.
+    lifts: bool,
     print: String,
     asked: String,
 }
@@ -57,8 +59,32 @@ pub(crate) enum LaneStep {
     Make(Decision),
     /// A request that was not sent yet stands for it.
     Keep(Box<RequestRow>, Decision),
+    /// The brake holds it, by that plan, until a second person agrees.
+    Hold(Decision, RequestId),
     /// It is not carried out, and why.
     Withhold(Decision, String),
+}
+
+impl LaneSteps {
+    /// What would be taken away, held or not: the account, or its use. One that would be deleted later is disabled first.
+    pub(crate) fn taking(&self, now: Timestamp) -> Option<Reaction> {
+        let mut taking = None;
+        for step in &self.steps {
+            let (decision, is_new) = match step {
+                LaneStep::Make(decision) | LaneStep::Hold(decision, _) => (decision, true),
+                LaneStep::Keep(row, decision) => (decision, is_sooner(row, decision, now)),
+                LaneStep::Withhold(..) => continue,
+            };
+            match decision.operation {
+                Operation::Deactivate if is_new => taking = Some(Reaction::Deactivate),
+                Operation::Delete if is_new && (taking.is_none() || decision.not_before.is_none()) => {
+                    taking = Some(Reaction::Delete);
+                }
+                _ => {}
+            }
+        }
+        taking
+    }
 }
 
 /// Decides afresh for one user and app, and stores nothing. What is wanted is compared with the account and with what is
@@ -84,6 +110,7 @@ pub(crate) fn plan_lane(
         // The user has an account that is left alone; no second one is made.
         return Ok(LanePlan::Nothing);
     }
+    let held = tx.access_held_by(app, user)?;
     let print = watched_print(tx, definition, stored)?;
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let gap = account.as_ref().map(|account| gap(tx, definition, account, present, &standing)).transpose()?;
@@ -112,10 +139,16 @@ pub(crate) fn plan_lane(
     for decision in decide(&definition.app, &standing, &projected, &print, trigger.text, tx.now) {
         steps.push(match lane.withheld(tx, &decision)? {
             Some(reason) => LaneStep::Withhold(decision, reason),
-            None => match loose.iter().position(|row| stands_for(row, &decision, &print)) {
-                Some(index) => LaneStep::Keep(Box::new(loose.remove(index)), decision),
-                None => LaneStep::Make(decision),
-            },
+            None => {
+                let row = loose.iter().position(|row| stands_for(row, &decision, &print)).map(|at| loose.remove(at));
+                let plan = held.as_ref().filter(|_| held_back(&standing, &decision)).cloned();
+                match (row, plan) {
+                    (Some(row), Some(plan)) if is_sooner(&row, &decision, tx.now) => LaneStep::Hold(decision, plan),
+                    (Some(row), _) => LaneStep::Keep(Box::new(row), decision),
+                    (None, Some(plan)) => LaneStep::Hold(decision, plan),
+                    (None, None) => LaneStep::Make(decision),
+                }
+            }
         });
     }
     // What a person asked for or planned stays, unless it would give access to somebody who may not have it.
@@ -127,7 +160,8 @@ pub(crate) fn plan_lane(
     loose.extend(outdated);
     let freed =
         account.map(|account| (account.account.external_id, gap.freed)).filter(|(_, groups)| !groups.is_empty());
-    Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, freed, print, asked }))
+    let lifts = held.is_some() && (standing.wants_account() || standing.is_explicit());
+    Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, freed, lifts, print, asked }))
 }
 
 /// Decides afresh for one user and app, as [`plan_lane`] says: requests that were not sent are kept where they are still
@@ -139,19 +173,23 @@ pub(crate) fn decide_lane(
     trigger: Trigger<'_>,
 ) -> Result<Vec<Request>, Fault> {
     let user = &stored.user.id;
-    let LaneSteps { steps, superseded, freed, print, asked, .. } = match plan_lane(tx, definition, stored, trigger)? {
-        LanePlan::Steps(steps) => steps,
-        LanePlan::Nothing => return Ok(Vec::new()),
-        LanePlan::Undecided(fault) => {
-            let details = json!({"faults": [fault], "trigger": trigger.text});
-            let app = Some(&definition.app.id);
-            tx.log(LogEvent { app, user: Some(user), by: trigger.by, ..LogEvent::new("undecided", details) })?;
-            elect(tx, definition, user)?;
-            return Ok(Vec::new());
-        }
-    };
+    let LaneSteps { steps, superseded, freed, lifts, print, asked, .. } =
+        match plan_lane(tx, definition, stored, trigger)? {
+            LanePlan::Steps(steps) => steps,
+            LanePlan::Nothing => return Ok(Vec::new()),
+            LanePlan::Undecided(fault) => {
+                let details = json!({"faults": [fault], "trigger": trigger.text});
+                let app = Some(&definition.app.id);
+                tx.log(LogEvent { app, user: Some(user), by: trigger.by, ..LogEvent::new("undecided", details) })?;
+                elect(tx, definition, user)?;
+                return Ok(Vec::new());
+            }
+        };
     if let Some((account, groups)) = freed {
         groups.iter().try_for_each(|group| tx.hold_membership(&definition.app.id, &account, group, None))?;
+    }
+    if lifts {
+        tx.hold_access(&definition.app.id, user, None)?;
     }
     let lane = Lane { definition, stored, trigger, print: &print, asked: &asked };
     let mut made = Vec::new();
@@ -159,6 +197,7 @@ pub(crate) fn decide_lane(
         match step {
             LaneStep::Make(decision) => made.push(lane.make(tx, decision)?),
             LaneStep::Keep(row, decision) => lane.keep(tx, *row, decision)?,
+            LaneStep::Hold(decision, plan) => lane.log_withheld(tx, &decision, &held_by(&plan))?,
             LaneStep::Withhold(decision, reason) => lane.log_withheld(tx, &decision, &reason)?,
         }
     }
@@ -184,6 +223,20 @@ fn stands_for(row: &RequestRow, decision: &Decision, print: &str) -> bool {
     let free = request.not_before.is_none() && request.approval != ApprovalStatus::Required;
     let other = operation == Operation::Update && row.given && row.fingerprint.as_deref() != Some(print);
     request.operation == operation && row.removes == decision.removes && (!row.by_hand || free) && !other
+}
+
+/// From when on a Delete that stands for the decision may be sent: the time runs from the day the user left and not from the
+/// last look at it, also where the rule changed.
+fn delete_at(row: &RequestRow, decision: &Decision, now: Timestamp) -> Option<Timestamp> {
+    decision.not_before.map(|at| row.request.created_at.plus(at.since(now)))
+}
+
+/// Whether a Delete that was not sent would come sooner by the decision for which it stands.
+fn is_sooner(row: &RequestRow, decision: &Decision, now: Timestamp) -> bool {
+    let request = &row.request;
+    request.operation == Operation::Delete
+        && !row.by_hand
+        && request.not_before.is_some_and(|old| delete_at(row, decision, now).is_none_or(|at| at < old))
 }
 
 fn reload(tx: &Tx<'_>, id: &RequestId) -> Result<Request, Fault> {
@@ -309,13 +362,9 @@ impl Lane<'_> {
         row.asked = Some(self.asked.to_owned());
         // Another record may refer to somebody else, and another mapping to nobody.
         row.retry = row.retry.filter(|(_, wait)| !changed || *wait != WaitingFor::Dependency);
-        if row.request.operation == Operation::Delete && !row.by_hand {
-            // The time runs from the day the user left and not from the last look at it, also where the rule changed.
-            let not_before = decision.not_before.map(|at| row.request.created_at.plus(at.since(tx.now)));
-            let sooner = not_before.is_none_or(|at| row.request.not_before.is_some_and(|old| at < old));
-            if sooner || self.trigger.is_definition {
-                row.request.not_before = not_before;
-            }
+        let deletes = row.request.operation == Operation::Delete && !row.by_hand;
+        if deletes && (is_sooner(&row, &decision, tx.now) || self.trigger.is_definition) {
+            row.request.not_before = delete_at(&row, &decision, tx.now);
         }
         if changed && row.request.approval == ApprovalStatus::Approved {
             let approval = self.definition.app.approval.as_ref();

@@ -1,6 +1,7 @@
 //! A change comes in: what it means is decided, and user, requests and log rows are stored in one transaction. Nothing is
 //! ever sent from here.
 
+mod access;
 mod apps;
 mod insert;
 mod lane;
@@ -8,10 +9,12 @@ mod losses;
 mod membership;
 mod reconciliation;
 mod reference;
+mod removal_plan;
 mod removals;
 mod snapshot;
 mod users;
 
+pub(crate) use access::{access_print, held_back, held_by, taken};
 pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
@@ -23,7 +26,8 @@ pub(crate) use reconciliation::{
     advance, begin_reconciliation, definition_mark, end_reconciliation, expire_items, log as log_step, plan_digest,
 };
 pub(crate) use reference::{wake, watched_print};
-pub(crate) use removals::{Occasion, Removals};
+pub(crate) use removal_plan::Occasion;
+pub(crate) use removals::Removals;
 pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};
 

@@ -1,88 +1,80 @@
-//! Memberships that a new definition or a whole list of users would take away at once. Where there are so many that it looks
-//! like a mistake, they are held until a second person agrees to exactly that plan.
+//! What a new definition or a whole list of users would take away at once: accounts, and memberships. Where it is so much that
+//! it looks like a mistake, it is held until a second person agrees to exactly that plan.
 
 use super::membership::whole_difference;
-use super::reconciliation::{advance, definition_mark, end_reconciliation, log};
-use super::{LiveApp, membership_print};
+use super::reconciliation::end_reconciliation;
+use super::removal_plan::{Occasion, Taking, held_before, make_plan};
+use super::{LanePlan, LiveApp, Trigger, access_print, membership_print, plan_lane, taken};
 use crate::definition::Definition;
 use crate::fault::Fault;
-use crate::id::RequestId;
+use crate::id::{AppId, RequestId};
 use crate::lifecycle::Event;
-use crate::model::{
-    AccountStatus, ApprovalStatus, BrakeReason, BrakeSettings, Finding, ItemState, LinkState, PlanItem, Reaction,
-    ReconciliationKind, Situation, SituationCounts, SnapshotVerdict, State, User,
-};
-use crate::planning::brake::group_reason;
-use crate::planning::digest::{PlanDigest, item_digest};
-use crate::planning::groups::{membership_before, membership_change};
-use crate::store::{PlanRow, ReconciliationRow, Tx, UserState};
+use crate::model::{AccountStatus, BrakeReason, ImpactHeld, LinkState, Reaction, State, User};
+use crate::operation::Operation;
+use crate::planning::brake::{Brake, Surroundings};
+use crate::store::{StoredUser, Tx, UserState};
 use crate::time::{Period, Timestamp};
-use serde_json::json;
 use std::collections::BTreeMap;
 
-/// How many rows of the ledger are read at once.
+/// How many rows of the ledger, or users, are read at once.
 const PAGE: u32 = 500;
 
 /// What was taken away within that time counts with what would be.
 const LATELY: Period = Period::from_seconds(86_400);
 
-/// A membership that would be taken away.
-struct Leaving {
-    user: User,
-    account: String,
-    group: String,
-    /// The brake holds it already.
-    was_held: bool,
-}
-
-/// What would become of an app's memberships.
+/// What would become of an app's accounts and memberships.
 #[derive(Default)]
 pub(crate) struct Removals {
-    leaving: Vec<Leaving>,
+    takings: Vec<Taking>,
     /// By group, how many would come into it and how many out of it.
     groups: BTreeMap<String, (u64, u64)>,
 }
 
-/// On what occasion so much would be taken away.
-#[derive(Clone, Copy)]
-pub(crate) struct Occasion<'a> {
-    /// In words.
-    pub(crate) text: &'a str,
-    /// Who put it.
-    pub(crate) by: Option<&'a str>,
-    /// Whether it is a list of users: somebody moves every day, and none lets go what is held.
-    pub(crate) is_list: bool,
-    /// Whether the brake counts.
-    pub(crate) brakes: bool,
-}
-
-impl Occasion<'_> {
-    /// From how many on a group that would be emptied is a reason.
-    fn emptied_from(self) -> u64 {
-        if self.is_list { 2 } else { 1 }
-    }
-}
-
 impl Removals {
-    /// What a definition would take away of what everybody was given.
-    pub(crate) fn of_definition(tx: &Tx<'_>, definition: &Definition) -> Result<Self, Fault> {
+    /// What a definition would take away of what everybody has. `old` is the one before, `text` what differs, in words.
+    pub(crate) fn of_definition(
+        tx: &Tx<'_>,
+        definition: &Definition,
+        old: Option<&Definition>,
+        text: &str,
+    ) -> Result<Self, Fault> {
         let mut removals = Self::default();
+        removals.add_ledger(tx, definition)?;
+        let mut after = String::new();
+        while let Some(stored) = tx.next_user(&after)? {
+            after = stored.user.id.to_string();
+            // Nobody touches a protected account; it is a reason where this definition is the first that would.
+            let protected = &definition.app.protected.external_ids;
+            let is_protected = !protected.is_empty()
+                && tx.account_of(&definition.app.id, &after)?.is_some_and(|account| protected.contains(&account));
+            let had = |old: &Definition| {
+                let present = (stored.state == UserState::Present).then_some(&stored.user);
+                old.standing(present, tx.now).is_ok_and(|standing| standing.wants_account())
+            };
+            if !is_protected || old.is_some_and(had) {
+                removals.add_access(tx, definition, &stored, None, text)?;
+            }
+        }
+        Ok(removals)
+    }
+
+    fn add_ledger(&mut self, tx: &Tx<'_>, definition: &Definition) -> Result<(), Fault> {
         let (mut after, mut last) = ((String::new(), String::new()), None);
         loop {
             let rows = tx.ledger_after(&definition.app.id, (&after.0, &after.1), PAGE)?;
-            let Some(end) = rows.last() else { return Ok(removals) };
+            let Some(end) = rows.last() else { return Ok(()) };
             after = (end.external_id.clone(), end.entry.group.clone());
             for row in rows {
                 if last.as_ref() == Some(&row.external_id) {
                     continue;
                 }
-                removals.add_owner(tx, definition, &row.external_id)?;
+                self.add_owner(tx, definition, &row.external_id)?;
                 last = Some(row.external_id);
             }
         }
     }
 
-    /// What the record of an account's owner, as it is stored, would take away.
+    /// What the record of an account's owner, as it is stored, would take away of memberships.
     pub(crate) fn add_owner(&mut self, tx: &Tx<'_>, definition: &Definition, account: &str) -> Result<(), Fault> {
         let known = tx.account_at(&definition.app.id, account)?.map(|row| row.account);
         let owned = known.filter(|one| one.link_state == LinkState::Linked && one.status != AccountStatus::Deleted);
@@ -94,8 +86,8 @@ impl Removals {
         }
     }
 
-    /// What a user's next record would take away. Nothing is counted of who leaves by the source's own word, or of whom the
-    /// scope cannot be evaluated.
+    /// What a user's next record would take away of memberships. Nothing is counted of who leaves by the source's own word, or
+    /// of whom the scope cannot be evaluated.
     pub(crate) fn add(
         &mut self,
         tx: &Tx<'_>,
@@ -117,140 +109,141 @@ impl Removals {
         }
         for group in found.remove {
             self.groups.entry(group.clone()).or_default().1 += 1;
-            let was_held = ledger.iter().any(|row| row.entry.group == group && row.held_by.is_some());
-            self.leaving.push(Leaving { user: user.clone(), account: account.to_owned(), group, was_held });
+            let held = ledger.iter().find(|row| row.entry.group == group).and_then(|row| row.held_by.clone());
+            let planned_for = membership_print(tx, definition, account, &group, Some(user))?;
+            self.takings.push(Taking::membership(&user.id, account, &group, planned_for, held));
         }
+        Ok(())
+    }
+
+    /// What would be taken away of a user's account, by the stored record or by the one that is about to take its place. Nothing
+    /// is counted of who may have it, or has left by the own record, or of whom the scope cannot be evaluated.
+    pub(crate) fn add_access(
+        &mut self,
+        tx: &Tx<'_>,
+        definition: &Definition,
+        stored: &StoredUser,
+        instead: Option<&User>,
+        text: &str,
+    ) -> Result<(), Fault> {
+        let present = instead.or((stored.state == UserState::Present).then_some(&stored.user));
+        let Ok(standing) = definition.standing(present, tx.now) else { return Ok(()) };
+        if standing.wants_account() || standing.is_explicit() {
+            return Ok(());
+        }
+        let trigger = Trigger { text, by: None, is_definition: true };
+        let LanePlan::Steps(steps) = plan_lane(tx, definition, stored, trigger)? else { return Ok(()) };
+        let Some(reaction) = steps.taking(tx.now) else { return Ok(()) };
+        let (app, user) = (&definition.app.id, &stored.user.id);
+        let account = tx.account_of(app, user.as_str())?;
+        let planned_for = access_print(tx, definition, user, instead)?;
+        let held = tx.access_held_by(app, user)?;
+        let mut taking = Taking::access(user, account, reaction, planned_for, held);
+        taking.item.why = standing.because;
+        self.takings.push(taking);
         Ok(())
     }
 
     /// Whether nothing would be taken away.
     pub(crate) fn is_empty(&self) -> bool {
-        self.leaving.is_empty()
+        self.takings.is_empty()
     }
 
-    /// Holds everything where the brake trips, and gives the plan that a second person has to release; notes what leaves
-    /// without one where it does not. What was held before is held no more, but for what a list takes up again.
+    /// Holds everything where the brake trips, and gives the plan that a second person has to release; notes what is taken
+    /// away without one where it does not. What was held before is held no more, but for what a list takes up again.
     pub(crate) fn settle(
-        mut self,
+        self,
         tx: &mut Tx<'_>,
         app: &LiveApp,
         occasion: Occasion<'_>,
     ) -> Result<Option<RequestId>, Fault> {
         let id = &app.definition.app.id;
-        supersede(tx, app, occasion.by)?;
-        tx.release_memberships(id)?;
-        let mut reasons =
-            if occasion.brakes { self.reasons(tx, &app.definition, occasion.emptied_from())? } else { Vec::new() };
-        if reasons.is_empty() {
-            let keeps = occasion.is_list && occasion.brakes;
-            let (held, free): (Vec<_>, _) = self.leaving.into_iter().partition(|one| keeps && one.was_held);
-            let mut left: BTreeMap<String, u64> = BTreeMap::new();
-            free.into_iter().for_each(|one| *left.entry(one.group).or_default() += 1);
-            left.iter().try_for_each(|(group, count)| tx.note_left_group(id, group, *count))?;
-            if held.is_empty() {
-                return Ok(None);
-            }
-            reasons = vec![held_before(held.len() as u64)];
-            self.leaving = held;
-        }
-        self.plan(tx, app, occasion, reasons).map(Some)
+        supersede(tx, id, occasion.by)?;
+        let mut reasons = self.reasons(tx, &app.definition, occasion)?;
+        let (trips, keeps) = (!reasons.is_empty(), occasion.is_list && occasion.brakes);
+        let (held, free): (Vec<_>, _) =
+            self.takings.into_iter().partition(|one| trips || (keeps && one.held.is_some()));
+        let kept = held.iter().filter(|one| keeps && one.held.is_some()).count();
+        reasons.extend((kept > 0).then(|| held_before(kept as u64)));
+        note_silent(tx, id, &free)?;
+        if held.is_empty() { Ok(None) } else { make_plan(tx, app, occasion, held, reasons).map(Some) }
     }
 
-    fn reasons(&self, tx: &Tx<'_>, definition: &Definition, emptied_from: u64) -> Result<Vec<BrakeReason>, Fault> {
-        let (app, defaults) = (&definition.app, BrakeSettings::default());
-        let limits = &app.brake.as_ref().unwrap_or(&defaults).group_removals;
+    /// What the brake would hold of it, and why, on a definition's occasion.
+    pub(crate) fn foretold(&self, tx: &Tx<'_>, definition: &Definition) -> Result<ImpactHeld, Fault> {
+        let occasion = Occasion { text: "", by: None, is_list: false, brakes: true };
+        let brake = self.reasons(tx, definition, occasion)?;
+        Ok(match brake.is_empty() {
+            true => ImpactHeld::default(),
+            false => {
+                let memberships = self.takings.iter().filter(|one| one.item.group.is_some()).count() as u64;
+                ImpactHeld { accounts: self.takings.len() as u64 - memberships, memberships, brake }
+            }
+        })
+    }
+
+    /// Why all of it is held; empty where it is not.
+    fn reasons(&self, tx: &Tx<'_>, definition: &Definition, occasion: Occasion<'_>) -> Result<Vec<BrakeReason>, Fault> {
+        if !occasion.brakes || self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let app = &definition.app;
+        let settings = app.brake.clone().unwrap_or_default();
+        let around = surroundings(tx, definition, &settings.admins)?;
+        let mut brake = Brake::new(&settings, &around);
+        for one in self.takings.iter().filter(|one| one.item.group.is_none() && !occasion.is_list) {
+            brake.add(&one.item, true);
+        }
         let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(LATELY.as_micros()));
-        let mut reasons = Vec::new();
+        // Every day somebody moves out of a group of one, and no definition changes for that.
+        let emptied_from = if occasion.is_list { 2 } else { 1 };
         for (group, (added, removed)) in self.groups.iter().filter(|(_, (_, removed))| *removed > 0) {
             let (given, left) = (tx.count_given(&app.id, group)?, tx.left_group_since(&app.id, group, since)?);
-            let count = (removed.saturating_add(left), given.max(*removed).saturating_add(left));
+            let of = given.max(*removed).saturating_add(left);
             let emptied = *added == 0 && *removed >= given.max(emptied_from);
-            reasons.extend(group_reason(limits, group, count, emptied));
+            brake.add_group(group, Some(of), removed.saturating_add(left), emptied);
         }
-        Ok(reasons)
+        Ok(brake.decide().reasons)
     }
+}
 
-    fn plan(
-        self,
-        tx: &mut Tx<'_>,
-        app: &LiveApp,
-        occasion: Occasion<'_>,
-        brake: Vec<BrakeReason>,
-    ) -> Result<RequestId, Fault> {
-        let (definition, verdict) = (&app.definition, SnapshotVerdict::Complete);
-        let id = &definition.app.id;
-        let mut row = ReconciliationRow::new(tx.request_id()?, ReconciliationKind::Source, Some(id.clone()), tx.now);
-        let mark = definition_mark(app)?;
-        row.definition = Some(mark.clone());
-        let shown = &mut row.shown;
-        shown.by = occasion.by.map(str::to_owned);
-        shown.verdict = Some(verdict);
-        shown.verdict_why = vec![format!("nothing was read: {}", occasion.text)];
-        let count = self.leaving.len() as u64;
-        shown.counts = SituationCounts([(Situation::MembershipUnqualified, count)].into());
-        let key = tx.insert_reconciliation(&row)?;
-        advance(tx, &mut row, Event::Analyze, occasion.by, json!({"why": occasion.text}))?;
-        let mut digest = PlanDigest::new(&mark, verdict);
-        for (one, number) in self.leaving.iter().zip(1..) {
-            let item = one.item(tx, definition, number, occasion.text)?;
-            digest.add(number, &item.digest, true);
-            tx.put_item(&row.shown.id, &key, &item)?;
-            tx.hold_membership(id, &one.account, &one.group, Some(&row.shown.id))?;
+/// What the brake is to know of an app besides what would be taken away.
+fn surroundings(tx: &Tx<'_>, definition: &Definition, admins: &[String]) -> Result<Surroundings, Fault> {
+    let app = &definition.app;
+    let mut around = Surroundings {
+        delete_allowed: app.operations.allows(Operation::Delete),
+        linked: tx.count_linked(&app.id)?,
+        taken: taken(tx, &app.id)?,
+        protected: app.protected.external_ids.iter().cloned().collect(),
+        ..Surroundings::default()
+    };
+    for admin in admins {
+        let known = tx.account_at(&app.id, admin)?;
+        if known.is_some_and(|row| row.account.status == AccountStatus::Active) {
+            around.active_admins.insert(admin.clone());
         }
-        let digest = digest.finish();
-        row.shown.digest = Some(digest.clone());
-        row.shown.approval = ApprovalStatus::Required;
-        row.shown.brake = brake;
-        let details = json!({"digest": digest, "items": {"held": count}});
-        advance(tx, &mut row, Event::Analyzed, occasion.by, details)?;
-        advance(tx, &mut row, Event::Commit, occasion.by, json!({"digest": digest}))?;
-        log(tx, &row, occasion.by, "held", json!({"items": count, "brake": row.shown.brake}))?;
-        Ok(row.shown.id)
     }
+    Ok(around)
 }
 
-impl Leaving {
-    fn item(&self, tx: &Tx<'_>, definition: &Definition, number: u64, why: &str) -> Result<PlanRow, Fault> {
-        let item = PlanItem {
-            number,
-            finding: Finding {
-                situation: Situation::MembershipUnqualified,
-                user: Some(self.user.id.to_string()),
-                account: Some(self.account.clone()),
-                rule: None,
-                candidates: Vec::new(),
-                drift: Vec::new(),
-                faults: Vec::new(),
-            },
-            group: Some(self.group.clone()),
-            reaction: Reaction::Remove,
-            state: ItemState::Held,
-            destructive: true,
-            explicit: false,
-            changes: membership_change(Reaction::Remove, &self.group).into_iter().collect(),
-            before: membership_before(Reaction::Remove, &self.group),
-            why: vec![why.to_owned()],
-            request: None,
-            fault: None,
-            by: None,
-        };
-        let planned_for = membership_print(tx, definition, &self.account, &self.group, Some(&self.user))?;
-        Ok(PlanRow { digest: item_digest(&item, &planned_for), item, planned_for, done_at: None })
-    }
+/// What is taken away without a plan counts for a day.
+fn note_silent(tx: &Tx<'_>, app: &AppId, takings: &[Taking]) -> Result<(), Fault> {
+    let mut groups: BTreeMap<&str, u64> = BTreeMap::new();
+    let left = takings.iter().filter_map(|one| one.item.group.as_deref());
+    left.for_each(|group| *groups.entry(group).or_default() += 1);
+    groups.iter().try_for_each(|(group, count)| tx.note_left_group(app, group, *count))?;
+    let count = |reaction| takings.iter().filter(|one| one.item.reaction == reaction).count() as u64;
+    tx.note_lost_accounts(app, count(Reaction::Deactivate), count(Reaction::Delete))
 }
 
-/// Why what was held stays so where the brake would let it pass by itself: no list is a second person.
-fn held_before(count: u64) -> BrakeReason {
-    let message = "it was held before, and nobody has released it".to_owned();
-    BrakeReason { name: "held_before".to_owned(), message, count, of: count }
-}
-
-/// Ends what an older definition or list left for a person to decide: a newer one took its place.
-fn supersede(tx: &mut Tx<'_>, app: &LiveApp, by: Option<&str>) -> Result<(), Fault> {
-    for id in tx.open_removals(&app.definition.app.id)? {
+/// Ends what an older definition or list left for a person to decide: a newer one took its place, and the brake holds nothing of
+/// the app any more.
+pub(super) fn supersede(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<(), Fault> {
+    for id in tx.open_removals(app)? {
         let Some(row) = tx.reconciliation(id.as_str())? else { continue };
         let event = if row.shown.state == State::Committing { Event::Complete } else { Event::Cancel };
         end_reconciliation(tx, &id, event, by, "a newer definition or list of users took its place")?;
     }
-    Ok(())
+    tx.release_memberships(app)?;
+    tx.release_access(app)
 }

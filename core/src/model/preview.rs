@@ -1,6 +1,7 @@
 //! What a preview and the impact of a change tell: calls that would be made, and whom a definition would touch.
 
 use super::membership::GroupMembership;
+use super::reconciliation::BrakeReason;
 use super::target::Change;
 use crate::fault::Fault;
 use crate::id::{AppId, UserId};
@@ -170,6 +171,19 @@ pub struct ImpactSummary {
     pub destructive: u64,
     /// Their share of those who have an account, from 0 to 1.
     pub share: f64,
+    /// What of that the brake would hold; told once every user was looked at.
+    pub held: ImpactHeld,
     /// Whether every user was looked at.
     pub finished: bool,
+}
+
+/// What the brake would hold until a second person agrees. It is counted among the requests that would be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImpactHeld {
+    /// How many accounts would not be disabled or deleted until then.
+    pub accounts: u64,
+    /// How many memberships would not be taken away.
+    pub memberships: u64,
+    /// Why; empty where nothing would be held.
+    pub brake: Vec<BrakeReason>,
 }

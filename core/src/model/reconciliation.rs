@@ -318,7 +318,7 @@ pub struct PlanItem {
     /// What kept it from being done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
-    /// Who decided, where a person did.
+    /// Who decided, where a person did; of what a list of users found held, who put that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
 }
@@ -327,7 +327,8 @@ pub struct PlanItem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrakeReason {
     /// A stable name: `deactivations`, `deletes`, `delete_right`, `unlinks`, `group_removals`, `group_emptied`,
-    /// `same_attribute`, `protected`, `last_admin`, `suspect`, `incomplete`, `first_observation`.
+    /// `same_attribute`, `protected`, `last_admin`, `suspect`, `incomplete`, `first_observation`,
+    /// `held_before`.
     pub name: String,
     /// In words, with the figures.
     pub message: String,

@@ -7,7 +7,9 @@ use crate::delivery::hold;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
 use crate::intake::{LiveApp, NewRequest, cancel, elect, insert, insert_for_account, wake, watched_print};
-use crate::model::{AccountStatus, Change, LinkState, PlanItem, Reaction, Situation, TargetAccount};
+use crate::model::{
+    AccountStatus, Change, LinkState, PlanItem, Reaction, ReconciliationKind, Situation, TargetAccount,
+};
 use crate::operation::Operation;
 use crate::store::{AccountRow, Given, LogEvent, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint};
 use serde_json::json;
@@ -44,6 +46,9 @@ impl Acting<'_> {
         let item = &row.item;
         if item.group.is_some() {
             return self.membership(tx, row).map(Outcome::done);
+        }
+        if self.reconciliation.shown.kind == ReconciliationKind::Source {
+            return self.access(tx, row);
         }
         let finding = &item.finding;
         let subject = Subject::find(tx, self.live, finding.user.as_deref(), finding.account.as_deref())?;
@@ -89,7 +94,7 @@ impl Acting<'_> {
         Ok(())
     }
 
-    fn is_protected(&self, account: &str) -> bool {
+    pub(super) fn is_protected(&self, account: &str) -> bool {
         self.live.definition.app.protected.external_ids.iter().any(|id| id == account)
     }
 

@@ -5,11 +5,11 @@ use super::sources::Staged;
 use super::{Work, read, write};
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::intake::{LiveApp, advance};
+use crate::intake::{LiveApp, advance, taken};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, BrakeSettings, ItemState, PlanFilter, PlanItem, SnapshotVerdict};
 use crate::operation::Operation;
-use crate::planning::brake::{Brake, Hold, Surroundings, Taken, can_be_released, is_confirmed};
+use crate::planning::brake::{Brake, Hold, Surroundings, can_be_released, is_confirmed};
 use crate::planning::digest::{PlanDigest, item_digest};
 use crate::store::{PlanRow, ReconciliationRow, Tx};
 use crate::time::{Period, Timestamp};
@@ -131,14 +131,12 @@ impl Work<'_> {
         }
         read(self.host, |tx| {
             let ago = |seconds| Timestamp::from_micros(tx.now.as_micros() - Period::from_seconds(seconds).as_micros());
-            let (deactivations, deletes) = tx.taken_since(&app.id, ago(86_400), false)?;
-            let explicit = tx.taken_since(&app.id, ago(3_600), true)?;
             Ok(Surroundings {
                 verdict,
                 delete_allowed: app.operations.allows(Operation::Delete),
                 linked: tx.count_linked(&app.id)?,
                 groups: self.group_sizes(tx, ago(86_400))?,
-                taken: Taken { deactivations, deletes, explicit: explicit.0 + explicit.1 },
+                taken: taken(tx, &app.id)?,
                 protected: app.protected.external_ids.iter().cloned().collect(),
                 active_admins,
             })

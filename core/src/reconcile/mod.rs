@@ -4,6 +4,7 @@
 //! transaction, and none is open while a target is asked. So the work can be dropped at any point, and whoever takes it up
 //! goes on where it was.
 
+mod access_acts;
 mod act;
 mod changes;
 mod collect;

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::id::UserId;
 use crate::intake::LiveApp;
 use crate::model::{Account, AccountStatus, LinkState, Reaction, Situation, TargetAccount, User};
-use crate::scope::{Cause, Standing};
+use crate::scope::Standing;
 use crate::store::{AccountRow, StoredUser, Tx, UserState, fingerprint};
 use crate::value::canonical_object;
 use serde_json::json;
@@ -77,9 +77,7 @@ impl Subject {
         if !follows || !self.is_linked() {
             return false;
         }
-        let said = [Cause::Deleted, Cause::Deactivated, Cause::Expired];
-        let causes = self.standing.as_ref().map(|standing| standing.causes.as_slice()).unwrap_or_default();
-        self.stored.is_some() && causes.iter().any(|cause| said.contains(cause))
+        self.stored.is_some() && self.standing.as_ref().is_ok_and(Standing::is_explicit)
     }
 
     /// Whether we know the account as disabled, so that a request to disable it looks first whether it is.

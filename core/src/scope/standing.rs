@@ -45,6 +45,11 @@ impl Standing {
     pub fn wants_account(&self) -> bool {
         self.causes.is_empty()
     }
+
+    /// Whether the user's own record says that no active account is wanted, or whoever deleted it: not the app alone.
+    pub fn is_explicit(&self) -> bool {
+        self.causes.iter().any(|cause| *cause != Cause::Unassigned)
+    }
 }
 
 /// Where `user` stands with `app` at `now`; `None` is a user who left the directory. The scope is evaluated only where

@@ -9,7 +9,7 @@ use rusqlite::params;
 use std::collections::BTreeSet;
 
 /// How the group of a loss is called that is of accounts.
-const ACCOUNTS: &str = "";
+pub(super) const ACCOUNTS: &str = "";
 
 impl Tx<'_> {
     /// The groups of an app in which are memberships that we gave, and nobody is about to take away.
@@ -96,35 +96,35 @@ impl Tx<'_> {
             params![since.as_micros(), app.as_str(), group],
             |row| row.get::<_, i64>(0),
         )?;
-        Ok(by_plans.unwrap_or_default().cast_unsigned() + self.lost(app.as_str(), group, since)?)
+        Ok(by_plans.unwrap_or_default().cast_unsigned() + self.lost(app.as_str(), group, since, false)?)
     }
 
     /// So many leave a group of an app, and no plan has them.
     pub(crate) fn note_left_group(&self, app: &AppId, group: &str, count: u64) -> Result<(), Fault> {
-        self.note_lost(app.as_str(), group, count)
+        self.note_lost(app.as_str(), group, count, false)
     }
 
     /// How many users lost an account since then by lists that did not say that they left.
     pub(crate) fn lost_silently_since(&self, since: Timestamp) -> Result<u64, Fault> {
-        self.lost(ACCOUNTS, ACCOUNTS, since)
+        self.lost(ACCOUNTS, ACCOUNTS, since, false)
     }
 
     /// So many users lose an account by a list that does not say that they left.
     pub(crate) fn note_lost_silently(&self, count: u64) -> Result<(), Fault> {
-        self.note_lost(ACCOUNTS, ACCOUNTS, count)
+        self.note_lost(ACCOUNTS, ACCOUNTS, count, false)
     }
 
-    fn lost(&self, app: &str, group: &str, since: Timestamp) -> Result<u64, Fault> {
+    pub(super) fn lost(&self, app: &str, group: &str, since: Timestamp, deleted: bool) -> Result<u64, Fault> {
         let count = self.row(
-            "SELECT sum(count) FROM silent_loss WHERE app_id = $1 AND group_id = $2 AND lost_at > $3",
-            params![app, group, since.as_micros()],
+            "SELECT sum(count) FROM silent_loss WHERE app_id = $1 AND group_id = $2 AND lost_at > $3 AND deleted = $4",
+            params![app, group, since.as_micros(), deleted],
             |row| row.get::<_, Option<i64>>(0),
         )?;
         Ok(count.flatten().unwrap_or_default().cast_unsigned())
     }
 
     /// Notes a loss, and forgets what nobody counts any more.
-    fn note_lost(&self, app: &str, group: &str, count: u64) -> Result<(), Fault> {
+    pub(super) fn note_lost(&self, app: &str, group: &str, count: u64, deleted: bool) -> Result<(), Fault> {
         if count == 0 {
             return Ok(());
         }
@@ -135,8 +135,8 @@ impl Tx<'_> {
             params![app, group, since],
         )?;
         self.execute(
-            "INSERT INTO silent_loss (app_id, group_id, lost_at, count) VALUES ($1, $2, $3, $4)",
-            params![app, group, self.now.as_micros(), count.cast_signed()],
+            "INSERT INTO silent_loss (app_id, group_id, lost_at, count, deleted) VALUES ($1, $2, $3, $4, $5)",
+            params![app, group, self.now.as_micros(), count.cast_signed(), deleted],
         )
         .map(drop)
     }

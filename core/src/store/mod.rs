@@ -11,6 +11,7 @@ mod dialect;
 mod gates;
 mod given;
 mod group_ledger;
+mod held_access;
 mod holds;
 mod lessons;
 mod log;

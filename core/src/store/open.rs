@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sql/v007.sql"),
     include_str!("sql/v008.sql"),
     include_str!("sql/v009.sql"),
+    include_str!("sql/v010.sql"),
 ];
 
 /// Keeps the file «in use» as long as it lives.

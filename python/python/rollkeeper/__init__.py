@@ -23,7 +23,7 @@ from .errors import (
     StoreError,
     TargetError,
 )
-from .impact import Impact, ImpactAttribute, ImpactOperation, ImpactSummary, UserImpact
+from .impact import Impact, ImpactAttribute, ImpactHeld, ImpactOperation, ImpactSummary, UserImpact
 from .pure import can_change, check_expression, evaluate, match_accounts, next_state, render
 from .reconciliation import BrakeReason, Drift, Finding, GroupSize, MatchCandidate, PlanItem, Reconciliation
 from .records import (
@@ -97,6 +97,7 @@ __all__ = [
     "HttpResponse",
     "Impact",
     "ImpactAttribute",
+    "ImpactHeld",
     "ImpactOperation",
     "ImpactSummary",
     "InternalError",

@@ -132,7 +132,12 @@ class Engine:
     # Apps
 
     def put_app(self, app: Document, *, by: Optional[str] = None) -> list[Request]:
-        """Stores an app's definition and gives the requests that the change asks for."""
+        """Stores an app's definition and gives the requests that the change asks for.
+
+        Where it would take so many accounts or memberships away that it looks like a mistake, none of that is requested: it
+        waits in a reconciliation of the kind ``source`` until a second person agrees with :meth:`release`. :meth:`impact`
+        tells beforehand.
+        """
         return _requests(self._native.put_app(app, by))
 
     def app(self, id: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Callable, Optional
 
 from . import _native
+from .reconciliation import BrakeReason
 from .records import Fault, Membership, Record, WithheldOperation, _time, _tuple_of
 
-__all__ = ["Impact", "ImpactAttribute", "ImpactOperation", "ImpactSummary", "UserImpact"]
+__all__ = ["Impact", "ImpactAttribute", "ImpactHeld", "ImpactOperation", "ImpactSummary", "UserImpact"]
 
 
 class ImpactOperation(Record):
@@ -61,11 +62,26 @@ class UserImpact(Record):
     faults: tuple[Fault, ...]
 
 
+class ImpactHeld(Record):
+    """What the brake would hold until a second person agrees: how many ``accounts`` would not be disabled or deleted until
+    then, how many ``memberships`` not be taken away, and why."""
+
+    __slots__ = ()
+    _shown = ("accounts", "memberships")
+    _readers = {"brake": _tuple_of(BrakeReason)}
+
+    accounts: int
+    memberships: int
+    brake: tuple[BrakeReason, ...]
+
+
 class ImpactSummary(Record):
-    """The totals of an impact: of what was looked at so far, and of everything once ``finished``."""
+    """The totals of an impact: of what was looked at so far, and of everything once ``finished``. What would be ``held`` is
+    among the requests that would be made, and told at the end."""
 
     __slots__ = ()
     _shown = ("app", "users", "total", "affected", "destructive", "share", "finished")
+    _readers = {"held": ImpactHeld}
 
     app: str
     changed: bool
@@ -80,6 +96,7 @@ class ImpactSummary(Record):
     faults: dict[str, int]
     destructive: int
     share: float
+    held: ImpactHeld
     finished: bool
 
 
