@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, Optional
@@ -48,22 +49,27 @@ def app() -> None:
 @database
 @secrets
 @as_json
-def put(file: str, by: Optional[str], database: Database, as_json: bool) -> None:
+def put(file: str, by: Optional[str], database: Database, as_json: bool) -> int:
     """Store an app's definition.
 
     A file `-` is standard input. Tells the requests that the change makes. Makes the database where there is none. An
-    app that is not ready to be enabled is refused with the list of what is missing.
+    app that is not ready to be enabled is refused with the list of what is missing. Ends with 6 where the brake holds what
+    the definition would take away.
     """
     output = Output(as_json)
     document = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     with database.create() as engine:
         made = engine.put_app(document, by=by)
+        held = list(engine.reconciliations(app=json.loads(document)["id"], kind="source", state="Committing"))
     if as_json:
         for request in made:
             output.emit(request)
     else:
         output.say(f"{shown(file)} is stored; {plural(len(made), 'request')} made")
         request_table(output, made[:100])
+        for plan in held:
+            output.say(f"{plural(plan.items.get('held', 0), 'item')} held, a second person releases them: {shown(plan.id)}")
+    return Exit.HELD if held else Exit.WELL
 
 
 @app.command()
