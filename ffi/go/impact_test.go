@@ -72,6 +72,34 @@ func TestAnImpactIsReadUserByUserAndMayBeLeft(t *testing.T) {
 	}
 }
 
+func TestAnImpactTellsWhatTheBrakeWouldHold(t *testing.T) {
+	engine := open(t, "", Options{})
+	_, err := engine.PutApp(crm, "")
+	must(t, err)
+	var users []map[string]any
+	for number := range 8 {
+		users = append(users, map[string]any{"id": fmt.Sprint("u", number), "username": fmt.Sprint("n", number), "profile": "Nurses"})
+	}
+	_, err = engine.PutUsers(users, "")
+	must(t, err)
+	_, err = engine.Run(t.Context(), RunOptions{})
+	must(t, err)
+	var wrong map[string]any
+	must(t, json.Unmarshal([]byte(crm), &wrong))
+	wrong["assigned_to"] = map[string]any{"profiles": []string{"Nurse"}}
+	impact, err := engine.Impact(wrong, ImpactOptions{})
+	must(t, err)
+	for _, err := range impact.Users() {
+		must(t, err)
+	}
+	summary, err := impact.Summary()
+	must(t, err)
+	held := summary.Held
+	if held.Accounts != 8 || held.Memberships != 0 || len(held.Brake) != 1 || held.Brake[0].Name != "deactivations" {
+		t.Errorf("%s", summary.Raw)
+	}
+}
+
 func TestACancelledImpactEnds(t *testing.T) {
 	engine := open(t, "", Options{})
 	_, err := engine.PutUser(nurse("Nurse"), "")

@@ -55,6 +55,20 @@ def test_a_target_is_reconciled_and_a_plan_that_is_held_has_its_own_exit_code(fi
     assert "complete" in filled("reconciliations", "--state", "Analyzed").out
 
 
+def test_a_definition_that_takes_too_much_away_is_stored_and_ends_as_a_plan_that_is_held(command: Command) -> None:
+    app = {**CRM, "enabled": True, "connector": {"kind": "mock"}, "create_without_match": True}
+    assert command("app", "put", "-", "--by", "adam", stdin=json.dumps(app)).code == 0
+    assert command("users", "put", "-", "--by", "hr", stdin=json.dumps(USERS)).code == 0
+    assert command("run").code == 0
+    wrong = json.dumps({**app, "assigned_to": {"profiles": ["Nurse"]}})
+    ended = command("app", "put", "-", "--by", "adam", stdin=wrong)
+    (plan,) = command("reconciliations", "--kind", "source", "--json").documents
+    assert (ended.code, ended.err) == (6, "")
+    assert f"2 items held, a second person releases them: {plan['id']}\n" in ended.out
+    codes = [command("release", plan["id"], "--digest", plan["digest"], "--by", by).code for by in ("adam", "eve")]
+    assert codes == [1, 0]
+
+
 def test_a_plan_is_listed_without_values_and_filtered(filled: Command) -> None:
     id, _ = reconciled(filled)
     shown = filled("plan", id)

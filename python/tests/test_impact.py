@@ -75,6 +75,20 @@ def test_an_impact_is_an_iterator_that_reads_while_it_is_gone_through(engine: ro
     assert list(engine.requests()) == [] and [app["id"] for app in engine.apps()] == ["reader"]
 
 
+def test_an_impact_tells_what_the_brake_would_hold(engine: rollkeeper.Engine) -> None:
+    app = {**APP, "connector": {"kind": "mock"}}
+    engine.put_app(app)
+    engine.put_users(users(8))
+    engine.run()
+    impact = engine.impact({**app, "assigned_to": {"profiles": ["Nurse"]}})
+    assert len(list(impact)) == 8
+    held = impact.summary.held
+    assert (held.accounts, held.memberships, [reason.name for reason in held.brake]) == (8, 0, ["deactivations"])
+    engine.put_app({**app, "assigned_to": {"profiles": ["Nurse"]}}, by="adam")
+    (plan,) = engine.reconciliations(app="hr", kind="source")
+    assert (plan.items, plan.brake) == ({"held": 8}, held.brake)
+
+
 def test_an_impact_ends_when_progress_says_so_and_what_it_raises_comes_out(engine: rollkeeper.Engine) -> None:
     engine.put_users(users(250))
     impact = engine.impact(APP, progress=lambda done, total: False)

@@ -148,7 +148,7 @@ impl Impact {
                 // Whether it is too much is known of the whole alone.
                 let (new, old) = (&self.new.definition, self.old.as_ref().map(|old| &old.definition));
                 if brakes {
-                    looked.held = Removals::of_definition(tx, new, old, change)?.foretold(tx, new)?;
+                    looked.held = Removals::foretell(tx, new, old, change)?;
                 }
                 return Ok(looked);
             };

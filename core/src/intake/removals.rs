@@ -22,6 +22,11 @@ const PAGE: u32 = 500;
 /// What was taken away within that time counts with what would be.
 const LATELY: Period = Period::from_seconds(86_400);
 
+/// From how many members on it is a reason that a group would be emptied. Every day somebody moves out of a group of one, and no
+/// definition changes for that.
+const DEFINITION_EMPTIES: u64 = 1;
+const LIST_EMPTIES: u64 = 2;
+
 /// What would become of an app's accounts and memberships.
 #[derive(Default)]
 pub(crate) struct Removals {
@@ -39,7 +44,47 @@ impl Removals {
         text: &str,
     ) -> Result<Self, Fault> {
         let mut removals = Self::default();
-        removals.add_ledger(tx, definition)?;
+        removals.walk(tx, definition, old, text, &mut |_| {})?;
+        Ok(removals)
+    }
+
+    /// What of that the brake would hold, and why. Nothing is kept of the users: any number of them takes no more memory.
+    pub(crate) fn foretell(
+        tx: &Tx<'_>,
+        definition: &Definition,
+        old: Option<&Definition>,
+        text: &str,
+    ) -> Result<ImpactHeld, Fault> {
+        let settings = definition.app.brake.clone().unwrap_or_default();
+        let around = surroundings(tx, definition, &settings.admins)?;
+        let (mut brake, mut held) = (Brake::new(&settings, &around), ImpactHeld::default());
+        let mut removals = Self::default();
+        removals.walk(tx, definition, old, text, &mut |takings| {
+            for one in takings.drain(..) {
+                match one.item.group {
+                    Some(_) => held.memberships += 1,
+                    None => {
+                        held.accounts += 1;
+                        brake.add(&one.item, true);
+                    }
+                }
+            }
+        })?;
+        removals.add_groups(tx, definition, DEFINITION_EMPTIES, &mut brake)?;
+        held.brake = brake.decide().reasons;
+        Ok(if held.brake.is_empty() { ImpactHeld::default() } else { held })
+    }
+
+    /// Looks at everybody, and shows what was found from time to time.
+    fn walk(
+        &mut self,
+        tx: &Tx<'_>,
+        definition: &Definition,
+        old: Option<&Definition>,
+        text: &str,
+        found: &mut dyn FnMut(&mut Vec<Taking>),
+    ) -> Result<(), Fault> {
+        self.add_ledger(tx, definition, found)?;
         let mut after = String::new();
         while let Some(stored) = tx.next_user(&after)? {
             after = stored.user.id.to_string();
@@ -52,13 +97,19 @@ impl Removals {
                 old.standing(present, tx.now).is_ok_and(|standing| standing.wants_account())
             };
             if !is_protected || old.is_some_and(had) {
-                removals.add_access(tx, definition, &stored, None, text)?;
+                self.add_access(tx, definition, &stored, None, text)?;
+                found(&mut self.takings);
             }
         }
-        Ok(removals)
+        Ok(())
     }
 
-    fn add_ledger(&mut self, tx: &Tx<'_>, definition: &Definition) -> Result<(), Fault> {
+    fn add_ledger(
+        &mut self,
+        tx: &Tx<'_>,
+        definition: &Definition,
+        found: &mut dyn FnMut(&mut Vec<Taking>),
+    ) -> Result<(), Fault> {
         let (mut after, mut last) = ((String::new(), String::new()), None);
         loop {
             let rows = tx.ledger_after(&definition.app.id, (&after.0, &after.1), PAGE)?;
@@ -71,6 +122,7 @@ impl Removals {
                 self.add_owner(tx, definition, &row.external_id)?;
                 last = Some(row.external_id);
             }
+            found(&mut self.takings);
         }
     }
 
@@ -169,41 +221,39 @@ impl Removals {
         if held.is_empty() { Ok(None) } else { make_plan(tx, app, occasion, held, reasons).map(Some) }
     }
 
-    /// What the brake would hold of it, and why, on a definition's occasion.
-    pub(crate) fn foretold(&self, tx: &Tx<'_>, definition: &Definition) -> Result<ImpactHeld, Fault> {
-        let occasion = Occasion { text: "", by: None, is_list: false, brakes: true };
-        let brake = self.reasons(tx, definition, occasion)?;
-        Ok(match brake.is_empty() {
-            true => ImpactHeld::default(),
-            false => {
-                let memberships = self.takings.iter().filter(|one| one.item.group.is_some()).count() as u64;
-                ImpactHeld { accounts: self.takings.len() as u64 - memberships, memberships, brake }
-            }
-        })
-    }
-
     /// Why all of it is held; empty where it is not.
     fn reasons(&self, tx: &Tx<'_>, definition: &Definition, occasion: Occasion<'_>) -> Result<Vec<BrakeReason>, Fault> {
         if !occasion.brakes || self.is_empty() {
             return Ok(Vec::new());
         }
-        let app = &definition.app;
-        let settings = app.brake.clone().unwrap_or_default();
+        let settings = definition.app.brake.clone().unwrap_or_default();
         let around = surroundings(tx, definition, &settings.admins)?;
         let mut brake = Brake::new(&settings, &around);
         for one in self.takings.iter().filter(|one| one.item.group.is_none() && !occasion.is_list) {
             brake.add(&one.item, true);
         }
+        let emptied_from = if occasion.is_list { LIST_EMPTIES } else { DEFINITION_EMPTIES };
+        self.add_groups(tx, definition, emptied_from, &mut brake)?;
+        Ok(brake.decide().reasons)
+    }
+
+    /// Counts who would leave the groups; from `emptied_from` on it is a reason that nobody would be left.
+    fn add_groups(
+        &self,
+        tx: &Tx<'_>,
+        definition: &Definition,
+        emptied_from: u64,
+        brake: &mut Brake<'_>,
+    ) -> Result<(), Fault> {
+        let app = &definition.app;
         let since = Timestamp::from_micros(tx.now.as_micros().saturating_sub(LATELY.as_micros()));
-        // Every day somebody moves out of a group of one, and no definition changes for that.
-        let emptied_from = if occasion.is_list { 2 } else { 1 };
         for (group, (added, removed)) in self.groups.iter().filter(|(_, (_, removed))| *removed > 0) {
             let (given, left) = (tx.count_given(&app.id, group)?, tx.left_group_since(&app.id, group, since)?);
             let of = given.max(*removed).saturating_add(left);
             let emptied = *added == 0 && *removed >= given.max(emptied_from);
             brake.add_group(group, Some(of), removed.saturating_add(left), emptied);
         }
-        Ok(brake.decide().reasons)
+        Ok(())
     }
 }
 
@@ -238,7 +288,7 @@ fn note_silent(tx: &Tx<'_>, app: &AppId, takings: &[Taking]) -> Result<(), Fault
 
 /// Ends what an older definition or list left for a person to decide: a newer one took its place, and the brake holds nothing of
 /// the app any more.
-pub(super) fn supersede(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<(), Fault> {
+fn supersede(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<(), Fault> {
     for id in tx.open_removals(app)? {
         let Some(row) = tx.reconciliation(id.as_str())? else { continue };
         let event = if row.shown.state == State::Committing { Event::Complete } else { Event::Cancel };
