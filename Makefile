@@ -12,11 +12,13 @@ test:                   # every test in every language
 	tests/all.sh
 
 test-long:              # the heavy tests in one place, for a night: core/docs/testing.md
+	tests/servers/install.sh
+	tests/servers/keycloak.sh
 	cargo build --release --locked -p rollkeeper-tests --bin simulate
 	target/release/simulate --seeds 100000
 	target/release/simulate --seeds 100000 --wide 1
 	target/release/simulate --every 1
-	ROLLKEEPER_PEOPLE=1000 SNAPSHOT_COMPANIES=1000 cargo test --release --workspace --exclude rollkeeper-python --locked --test bad_snapshots --test real_servers -- --nocapture
+	ROLLKEEPER_KEYCLOAK=1 ROLLKEEPER_PEOPLE=1000 SNAPSHOT_COMPANIES=1000 cargo test --release --workspace --exclude rollkeeper-python --locked --test bad_snapshots --test real_servers -- --nocapture
 	ROLLKEEPER_USERS=50000 ROLLKEEPER_UPDATES=10000 cargo test --release --workspace --exclude rollkeeper-python --locked --test engine -- --nocapture poison:: leavers::
 	ROLLKEEPER_QUEUED=1000000 cargo test --release --locked -p rollkeeper --lib engine::cost -- --nocapture
 	tests/threads/sanitize.sh

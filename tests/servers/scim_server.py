@@ -1,10 +1,10 @@
-"""Starts real SCIM servers (scim2-server, django-scim2, Canaille) on loopback, each a process group that ends with its parent.
+"""Starts real SCIM servers (scim2-server, django-scim2, Canaille, Keycloak) on loopback, each a process group that ends with its parent.
 
 From Python:    with ScimServer(token) as server: … server.base_url …
 From elsewhere: .build/servers/bin/python tests/servers/scim_server.py
                 prints {"base_url": …, "token": …} in one line and serves until its standard input is closed;
-                of Canaille also where its authorization server is, and as whom to ask it: "token_url", "client",
-                "secret".
+                of Canaille and Keycloak also where its authorization server is, and as whom to ask it: "token_url",
+                "client", "secret".
 """
 
 import argparse
@@ -26,11 +26,14 @@ from pathlib import Path
 _HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(_HERE))
 
+import keycloak  # noqa: E402
 from relay import Relay, listen_on, reserve_port  # noqa: E402
 
 _BUILD = _HERE.parent.parent / ".build"
 BIN = _BUILD / "servers" / "bin"
 START_LIMIT = 60.0
+# Java reads much before it answers, and on a busy machine that takes minutes.
+KEYCLOAK_START_LIMIT = 600.0
 STOP_LIMIT = 10.0
 CLIENT = "rollkeeper"
 
@@ -39,8 +42,9 @@ class ScimServer:
     """One tenant of a server with its data in memory, or in a folder that goes with it.
 
     `command`: scim2-server under `gunicorn` (HTTP/1.1, connections kept alive) or by its `own` command (HTTP/1.0);
-    `django` for django-scim2 under gunicorn; `canaille` for Canaille, which takes tokens of its own authorization server
-    alone: `token` is one of them once it has been started, `secret` is what they are asked for with.
+    `django` for django-scim2 under gunicorn; `canaille` for Canaille and `keycloak` for Keycloak (`keycloak.sh` installs
+    it), which take tokens of their own authorization servers alone: `token` is one of them once it has been started,
+    `secret` is what they are asked for with.
     `paging`: `index`, or `cursor` for RFC 9865 as well.
     `relay`: put a door in front, so that `down` and `up` work; `base_url` then leads through it and `direct_url` does
     not.
@@ -51,7 +55,8 @@ class ScimServer:
             raise ValueError("cursor paging needs the command `gunicorn`")
         self.secret = self.token = token or secrets.token_hex(24)
         self._command, self._paging = command, paging
-        self._path = "/scim/v2" if command == "canaille" else "/v2"
+        paths = {"canaille": "/scim/v2", "keycloak": f"/realms/{keycloak.REALM}/scim/v2"}
+        self._path = paths.get(command, "/v2")
         self._reservation = reserve_port()
         self._port = self._reservation.getsockname()[1]
         self._relay = Relay(self._port) if relay else None
@@ -79,7 +84,9 @@ class ScimServer:
 
     @property
     def token_url(self):
-        """Where Canaille gives tokens; `None` for the others, which take one token for ever."""
+        """Where Canaille and Keycloak give tokens; `None` for the others, which take one token for ever."""
+        if self._command == "keycloak":
+            return keycloak.token_url(self._port)
         return f"http://127.0.0.1:{self._port}/oauth/token" if self._command == "canaille" else None
 
     @property
@@ -98,15 +105,17 @@ class ScimServer:
             "SCIM_PAGING": self._paging,
             "SCIM_PORT": str(self._port),
             "SCIM_FOLDER": self._folder.name,
+            **(keycloak.environment(self.secret) if self._command == "keycloak" else {}),
         }
         with contextlib.ExitStack() as stack:
-            if self._command != "own":
+            if self._command not in ("own", "keycloak"):
                 listener = stack.enter_context(listen_on(self._port))
                 descriptors, command = (listener.fileno(),), self._gunicorn(listener.fileno())
             else:
-                # It binds by itself and would not share the port with a reservation.
+                # These bind by themselves and would not share the port with a reservation.
                 self._reservation.close()
-                descriptors, command = (), self._own()
+                descriptors = ()
+                command = self._own() if self._command == "own" else keycloak.command(_BUILD / "keycloak", self._port)
             self._process = subprocess.Popen(
                 [sys.executable, str(_HERE / "serve.py"), str(os.getpid()), *command],
                 pass_fds=descriptors,
@@ -196,11 +205,15 @@ class ScimServer:
             request = urllib.request.Request(
                 f"{self.direct_url}/ServiceProviderConfig", headers={"Authorization": f"Bearer {self.token}"}
             )
-        limit = time.monotonic() + START_LIMIT
+        is_keycloak = self._command == "keycloak"
+        limit = time.monotonic() + (KEYCLOAK_START_LIMIT if is_keycloak else START_LIMIT)
         while time.monotonic() < limit:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the SCIM server ended: {self._said()}")
             try:
+                if is_keycloak:
+                    keycloak.make_realm(self._port, CLIENT, self.secret)
+                    is_keycloak = False
                 # A listening socket is open before the server is, so this waits in the kernel's queue, not in a loop.
                 with urllib.request.urlopen(request, timeout=5.0) as answer:
                     if self.token_url:
@@ -227,7 +240,7 @@ def _group_lives(group):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--command", choices=["gunicorn", "own", "django", "canaille"], default="gunicorn")
+    parser.add_argument("--command", choices=["gunicorn", "own", "django", "canaille", "keycloak"], default="gunicorn")
     parser.add_argument("--paging", choices=["index", "cursor"], default="index")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

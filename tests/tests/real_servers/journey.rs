@@ -441,3 +441,17 @@ fn three_hundred_people_and_twelve_groups_travel_through_canaille() {
         features: json!({"member_removal": "replace"}),
     });
 }
+
+/// It needs Java, much memory and minutes: `make test-long` sets `ROLLKEEPER_KEYCLOAK` and installs it.
+#[test]
+fn three_hundred_people_and_twelve_groups_travel_through_keycloak_at_night() {
+    if std::env::var_os("ROLLKEEPER_KEYCLOAK").is_none() {
+        return;
+    }
+    travel(Kind {
+        name: "Keycloak, by OAuth 2.0, at night",
+        arguments: &["--command", "keycloak"],
+        keeps: &[("name.givenName", "first"), ("name.familyName", "last"), ("title", "title"), (ENTERPRISE, "ward")],
+        features: json!({}),
+    });
+}
