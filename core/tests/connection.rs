@@ -303,6 +303,10 @@ fn a_proxy_that_refuses_or_is_not_there_is_told_as_such() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (code, message) = unsent(ask_by_proxy(through(gone, None), "crm.example.com", 443));
     assert_eq!((code, message.as_str()), (Code::ProxyFailed, "the proxy could not be reached"));
+    let mut nameless = through(gone, None);
+    nameless.proxy = Some(ProxyOptions { url: "http://no-such-host.invalid:3128".to_owned(), credentials: None });
+    let (code, message) = unsent(ask_by_proxy(nameless, "crm.example.com", 443));
+    assert_eq!((code, message.as_str()), (Code::ProxyFailed, "the proxy's name could not be resolved"));
 }
 
 #[test]
@@ -378,4 +382,69 @@ fn an_app_is_connected_with_the_certificates_that_it_names_once_they_are_there()
         let secret = pem("client.key").lines().nth(1).unwrap().as_bytes().to_vec();
         assert!(!bytes.windows(secret.len()).any(|found| found == secret));
     }
+}
+
+/// An engine with an app of that connector; its secrets are those that are named here, and none before.
+fn engine_of(connector: &serde_json::Value) -> Engine {
+    let engine = Engine::builder().key([7; 32]).open().unwrap();
+    let app = serde_json::json!({
+        "id": "crm", "enabled": false, "create_without_match": true,
+        "mapping": [{"target": "userName", "source": "username"}], "connector": connector,
+    });
+    engine.put_app(rollkeeper::model::App::from_json(app.to_string().as_bytes()).unwrap(), None).unwrap();
+    engine
+}
+
+/// Why the target of [`engine_of`] cannot be used; what the servers here answer is no listing.
+fn tested(engine: &Engine) -> Option<Code> {
+    engine.test_app("crm").unwrap().fault.map(|fault| fault.code)
+}
+
+#[test]
+fn an_app_speaks_no_older_version_of_tls_than_it_says() {
+    let (port, seen) = serve(config("server", &[&rustls::version::TLS12], false));
+    let mut connector = serde_json::json!({"kind": "scim", "base_url": format!("https://127.0.0.1:{port}"),
+        "tls": {"ca_certificates": {"pem": pem("authority.pem")}, "minimum_version": "1.3"}});
+    assert_eq!(tested(&engine_of(&connector)), Some(Code::TlsFailed));
+    assert_eq!(seen.try_iter().count(), 0);
+    connector["tls"]["minimum_version"] = "1.2".into();
+    assert_eq!(tested(&engine_of(&connector)), Some(Code::InvalidAnswer));
+}
+
+#[test]
+fn an_app_whose_key_is_not_there_sends_nothing_without_it() {
+    let (port, seen) = serve(usual());
+    let engine = engine_of(&serde_json::json!({"kind": "scim", "base_url": format!("https://127.0.0.1:{port}"),
+        "tls": {"ca_certificates": {"pem": pem("authority.pem")}, "client_certificate": {"pem": pem("client.pem")},
+            "private_key": {"sealed": "key"}}}));
+    assert_eq!(tested(&engine), Some(Code::SecretMissing));
+    assert_eq!(seen.try_iter().count(), 0);
+    engine.set_secret("crm", "key", Some(&Secret::new(pem("client.key"))), None).unwrap();
+    assert_eq!(tested(&engine), Some(Code::InvalidAnswer));
+}
+
+#[test]
+fn an_app_goes_through_its_proxy_with_the_credentials_that_it_names() {
+    let (target, seen) = serve(config("other_name", rustls::ALL_VERSIONS, false));
+    let (port, heads) = proxy(None);
+    let engine = engine_of(&serde_json::json!({"kind": "scim", "base_url": format!("https://other.example:{target}"),
+        "tls": {"ca_certificates": {"pem": pem("authority.pem")}},
+        "proxy": {"url": format!("http://127.0.0.1:{port}"), "username": "ann", "password": {"sealed": "password"}}}));
+    assert_eq!(tested(&engine), Some(Code::SecretMissing));
+    assert_eq!((heads.try_iter().count(), seen.try_iter().count()), (0, 0));
+    engine.set_secret("crm", "password", Some(&Secret::new("pass word")), None).unwrap();
+    assert_eq!(tested(&engine), Some(Code::InvalidAnswer));
+    let head = heads.recv().unwrap();
+    assert!(head.starts_with(&format!("CONNECT other.example:{target} ")), "{head}");
+    assert!(head.contains("Proxy-Authorization: Basic YW5uOnBhc3Mgd29yZA==\r\n"), "{head}");
+    assert!(seen.try_iter().count() > 0);
+}
+
+#[test]
+fn an_app_calls_private_addresses_only_where_it_says_so() {
+    // Nobody listens there; whether it is tried is what differs.
+    let mut connector = serde_json::json!({"kind": "scim", "base_url": "https://0x7f000001:1"});
+    assert_eq!(tested(&engine_of(&connector)), Some(Code::BlockedAddress));
+    connector["allow_private_addresses"] = true.into();
+    assert_eq!(tested(&engine_of(&connector)), Some(Code::Unreachable));
 }

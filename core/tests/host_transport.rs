@@ -89,3 +89,23 @@ fn what_only_our_own_client_heeds_is_refused_beside_a_hosts() {
         assert!(own.validate_app(app.to_string().as_bytes()).unwrap().findings.is_empty());
     }
 }
+
+/// Answers more than anybody may, or panics.
+struct Misbehaving(bool);
+
+impl Http for Misbehaving {
+    fn send(&self, _: &Request) -> Result<Response, HttpError> {
+        assert!(!self.0, "a host's own mistake");
+        Ok(Response { status: 200, headers: Vec::new(), body: vec![b' '; 8 * 1024 * 1024 + 1] })
+    }
+}
+
+#[test]
+fn a_hosts_transport_is_held_to_the_bounds_of_ours() {
+    for (panics, code) in [(false, Code::AnswerTooLarge), (true, Code::Unreachable)] {
+        let secrets = Arc::new(|_: &str| Some(Secret::new("t0ken")));
+        let engine = Engine::builder().secrets(secrets).transport(Arc::new(Misbehaving(panics))).open().unwrap();
+        engine.put_app(App::from_json(scenario()["app"].to_string().as_bytes()).unwrap(), None).unwrap();
+        assert_eq!(engine.test_app("crm").unwrap().fault.map(|fault| fault.code), Some(code));
+    }
+}

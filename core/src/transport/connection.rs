@@ -168,22 +168,23 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Answers one address, and counts how often it was asked. Look-ups and their threads happen behind it.
+    /// Answers these addresses, and counts how often it was asked. Look-ups and their threads happen behind it.
     #[derive(Debug)]
-    struct Counting(Arc<AtomicUsize>, SocketAddr);
+    struct Counting(Arc<AtomicUsize>, Vec<SocketAddr>);
 
     impl Resolver for Counting {
         fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
             self.0.fetch_add(1, Ordering::SeqCst);
             let mut addresses = self.empty();
-            addresses.push(self.1);
+            self.1.iter().for_each(|address| addresses.push(*address));
             Ok(addresses)
         }
     }
 
-    fn resolver(address: &str) -> (CachingResolver<Counting>, Arc<AtomicUsize>) {
+    fn resolver(addresses: &str) -> (CachingResolver<Counting>, Arc<AtomicUsize>) {
         let count = Arc::new(AtomicUsize::new(0));
-        let system = Counting(count.clone(), address.parse().unwrap());
+        let addresses = addresses.split(' ').map(|address| address.parse().unwrap()).collect();
+        let system = Counting(count.clone(), addresses);
         (CachingResolver::new(AddressPolicy { allow_private: false }, system), count)
     }
 
@@ -203,8 +204,37 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_believed_for_half_a_minute_and_then_checked_anew() {
+        let (resolver, count) = resolver("10.0.0.1:443");
+        let (public, _) = self::resolver("93.184.216.34:443");
+        let answered = resolve(&public, "https://target.example/").unwrap();
+        let age = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        resolver.known().insert("target.example:443".to_owned(), (answered.clone(), age(29)));
+        assert!(resolve(&resolver, "https://target.example/").is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), 0);
+        // The name leads inside now.
+        resolver.known().insert("target.example:443".to_owned(), (answered, age(31)));
+        assert!(resolve(&resolver, "https://target.example/").is_err());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn an_address_that_is_known_is_no_leave_for_clear_text() {
+        let (resolver, count) = resolver("93.184.216.34:443");
+        assert!(resolve(&resolver, "https://target.example:443/").is_ok());
+        assert!(resolve(&resolver, "http://target.example:443/").is_err());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
     fn a_public_name_that_leads_inside_is_refused_and_not_remembered() {
-        for address in ["127.0.0.1:443", "169.254.169.254:443", "10.0.0.1:443", "[::ffff:10.0.0.1]:443"] {
+        for address in [
+            "127.0.0.1:443",
+            "169.254.169.254:443",
+            "10.0.0.1:443",
+            "[::ffff:10.0.0.1]:443",
+            "93.184.216.34:443 10.0.0.1:443",
+        ] {
             let (resolver, count) = resolver(address);
             assert!(resolve(&resolver, "https://target.example/").is_err(), "{address}");
             assert!(resolve(&resolver, "https://target.example/").is_err(), "{address}");
