@@ -1,0 +1,350 @@
+"""The rows of the table: who is measured beside whom, and what has to come of it."""
+
+from dataclasses import dataclass, field
+
+from parties import (
+    HERE,
+    PEERS,
+    PEOPLE,
+    RELEASE,
+    against_stub,
+    analysis,
+    asking,
+    at_limits,
+    bare_loop,
+    bench,
+    changed_target,
+    confirmed,
+    crate,
+    delivered,
+    delivery_peers,
+    growth,
+    in_c,
+    pages_by_hand,
+    peer,
+    queueing,
+    reading,
+    reconciling,
+    reconciling_slowly,
+    second,
+    slow_delivery_peers,
+    stored_share,
+    weight,
+    wheel,
+    wrk,
+)
+
+
+@dataclass
+class Row:
+    """One line of the table: who is measured, and how."""
+
+    id: str
+    name: str
+    unit: str
+    better: str
+    ours: callable
+    peers: dict = field(default_factory=dict)
+    limit: callable = None
+    gate: str = ""
+    notes: str = ""
+    # Peers more than five times slower: run once, on a tenth of the size.
+    slow: dict = field(default_factory=dict)
+    # Fewer rounds than usual, where one takes long.
+    rounds: int | None = None
+
+
+ROWS = [
+    Row("P11", "import rollkeeper", "ms", "lower", weight("import"), gate="≤ 25 ms"),
+    Row("P11open", "open a file", "ms", "lower", weight("open"), gate="≤ 10 ms"),
+    Row("P11size", "native library", "MB", "lower", weight("size"), gate="≤ 6 MB"),
+    Row(
+        "P1",
+        "mapped users, ten rules, one core",
+        "users/s",
+        "higher",
+        bench("map", n=200_000),
+        peers={"orjson + Python": peer("orjson"), **{name: crate(name) for name in ("minijinja", "rhai", "cel")}},
+        slow={
+            "Jinja2": peer("jinja2", 20_000),
+            "common-expression-language": peer("rust-cel", 20_000),
+            "cel-python": peer("python-cel", 2_000),
+        },
+        limit=bench("map-by-hand", n=200_000),
+        gate="≥ 2 × orjson + Python, ≥ 50 × Jinja2, ≥ 2 × best expression crate, ≥ 0.5 × limit",
+        notes="users of 1.2 kB; limit: a Rust function written for these ten rules",
+    ),
+    Row(
+        "P1lines",
+        "the same, 1,000 users a call",
+        "users/s",
+        "higher",
+        bench("map-lines", n=200_000),
+        limit=bench("map-by-hand", n=200_000),
+    ),
+    Row(
+        "P1rendered",
+        "the same by `render`, record by record",
+        "users/s",
+        "higher",
+        bench("map-rendered", n=50_000),
+        limit=bench("map-by-hand", n=200_000),
+    ),
+    Row(
+        "P2",
+        "mapped users through the wheel",
+        "users/s",
+        "higher",
+        wheel("bytes"),
+        limit=in_c("render"),
+        gate="≥ 0.77 × limit (time ≤ 1.3 ×)",
+        notes="bytes in, bytes out, one user a call; limit: the C interface from C",
+    ),
+    Row(
+        "P2lines",
+        "the same, 1,000 users a call",
+        "users/s",
+        "higher",
+        wheel("lines"),
+        limit=in_c("render"),
+        gate="≥ 0.77 × limit (time ≤ 1.3 ×)",
+        notes="the interpreter lock is released; limit: the C interface from C, one user a call",
+    ),
+    Row(
+        "P2c",
+        "mapped users through the C interface",
+        "users/s",
+        "higher",
+        in_c("render"),
+        limit=bench("map", n=200_000),
+        notes="limit: the same from Rust",
+    ),
+    Row("P2noop", "a call from C that does nothing", "ns", "lower", in_c("noop", 50_000_000), gate="≤ 5 ns"),
+    Row(
+        "P3",
+        "reconciled from SCIM pages",
+        "s",
+        "lower",
+        analysis("pages"),
+        peers={
+            "DuckDB": reconciling("duckdb-pages", "pages,csv"),
+            "msgspec + Python": reconciling("msgspec-pages", "pages,csv"),
+        },
+        slow={
+            "orjson + Python": reconciling_slowly("orjson-pages", "pages,csv"),
+            "polars": reconciling_slowly("polars-pages", "pages,csv"),
+        },
+        limit=lambda: pages_by_hand(),
+        gate="≤ 0.20 of the best peer, ≤ 3 × limit, ≤ 64 MiB",
+        notes="limit: the pages alone, read from memory into a structure written for these fields",
+    ),
+    Row(
+        "P3b",
+        "the same from flat rows",
+        "s",
+        "lower",
+        analysis("flat"),
+        peers={tool: reconciling(f"{tool.lower()}-csv", "csv") for tool in ("polars", "DuckDB", "pandas")},
+        slow={
+            "Python": reconciling_slowly("python-csv", "csv"),
+            "SQLite": reconciling_slowly("sqlite-csv", "csv"),
+        },
+        gate="≤ 0.40 of polars",
+        notes="ours reads lines of JSON, the peers CSV, which is half as long",
+    ),
+    Row(
+        "P4",
+        "ten times as many people, time",
+        "×",
+        "lower",
+        growth,
+        gate="≤ 12 ×, ≤ 160 MiB",
+        rounds=1,
+    ),
+    Row(
+        "P4b",
+        "second reconciliation, storing",
+        "% of it",
+        "lower",
+        changed_target(stored_share),
+        gate="≤ 10 %",
+        notes="by the engine; storing: the time in which bare SQLite writes the same bytes",
+    ),
+    Row(
+        "P5",
+        "collected, analysed, planned",
+        "users/s",
+        "higher",
+        changed_target(second),
+        limit=changed_target(bare_loop),
+        gate="≥ 0.6 × limit",
+        notes="limit: a bare client that reads the same pages into a structure written for these fields",
+    ),
+    Row(
+        "P5parse",
+        "users read from SCIM pages",
+        "users/s",
+        "higher",
+        reading(RELEASE / "bench", "read-pages", "--folder"),
+        peers={"msgspec": reading(PEERS, HERE / "peer_pages.py", "msgspec")},
+        slow={"scim2-models": lambda: reading(PEERS, HERE / "peer_pages.py", "scim2-models", n=max(PEOPLE // 100, 2000))()},
+        limit=reading(RELEASE / "bench", "read-pages-by-hand", "--folder"),
+        gate="≥ 2 × msgspec, ≥ 100 × scim2-models",
+        notes="from memory; limit: serde into a structure written for these fields",
+    ),
+    Row(
+        "P6enqueue",
+        "enqueued requests, 1,000 a call",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=50_000, batch=1000),
+        limit=bench("append", n=50_000, batch=1000),
+        notes="limit: rows appended to a bare SQLite file, 1,000 a commit",
+    ),
+    Row(
+        "P6",
+        "enqueued requests, one a call",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=2_000, batch=1),
+        limit=bench("append", n=2_000, batch=1),
+        gate="≥ 0.75 × limit",
+        notes="limit: rows appended to a bare SQLite file, one a commit",
+    ),
+    Row(
+        "P6producers",
+        "the same by 64 producers",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=5_000, batch=1, threads=64),
+        limit=bench("append", n=1_000, batch=1),
+        gate="≥ 8 × limit",
+        notes="limit: rows appended to a bare SQLite file, one a commit",
+    ),
+    Row(
+        "P6put",
+        "enqueued requests, one a call, beside queues",
+        "requests/s",
+        "higher",
+        bench("enqueue", n=1_000, batch=1),
+        peers=queueing("put"),
+    ),
+    Row(
+        "P6claim",
+        "claimed and completed requests",
+        "requests/s",
+        "higher",
+        bench("claim", n=20_000, threads=4),
+        peers=queueing("take"),
+        gate="≥ 20 × best packaged queue",
+        notes="a whole step each: claimed, mapped, called at a target in memory, linked, logged",
+    ),
+    *(
+        Row(
+            f"P6{name}",
+            f"steps of one request, {waiting:,} waiting",
+            "steps/s",
+            "higher",
+            bench("step", n=waiting, steps=300),
+            limit=bench("append", n=300, batch=1),
+            notes="limit: rows appended to a bare SQLite file, one a commit",
+            rounds=3,
+        )
+        for name, waiting in (("few", 1_000), ("many", 100_000))
+    ),
+    *(
+        Row(
+            name,
+            f"delivered creates, durable, {workers} at a time",
+            "requests/s",
+            "higher",
+            delivered(workers),
+            peers=delivery_peers(),
+            slow=slow_delivery_peers(),
+            limit=against_stub(lambda url, workers=workers: bench("http", n=5_000, threads=workers, url=url)),
+            gate="≥ 20 × requests + sqlite3, ≥ 4 × aiohttp in batches, ≥ 20 × scim2-client" if name == "P7" else "",
+            notes="limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
+        )
+        for name, workers in (("P7", 8), ("P7four", 4), ("P7one", 1))
+    ),
+    Row(
+        "P8",
+        "reads by the HTTP client alone, 8 at a time",
+        "requests/s",
+        "higher",
+        against_stub(lambda url: bench("client", n=20_000, threads=8, url=url)),
+        peers={
+            "aiohttp": asking("aiohttp"),
+            "requests": asking("requests"),
+            "ureq as it comes": against_stub(lambda url: bench("client-ureq", n=20_000, threads=8, url=url)),
+        },
+        limit=against_stub(wrk),
+        gate="≥ 5 × aiohttp",
+        notes="limit: wrk, two threads and eight connections",
+    ),
+    Row(
+        "P9",
+        "creates at Slack's limits",
+        "% of them",
+        "higher",
+        at_limits("share"),
+        peers={"script": at_limits("share", "limited-script")},
+        gate="≥ 97 %",
+        notes="2,000 creates, 180 a minute and 20 together, on a clock of its own; script: waits 1, 2, 4 … s where it is refused",
+        rounds=1,
+    ),
+    Row(
+        "P9refused",
+        "answered 429",
+        "% of calls",
+        "lower",
+        at_limits("refused"),
+        peers={"script": at_limits("refused", "limited-script")},
+        gate="≤ 1 %",
+        rounds=1,
+    ),
+    Row(
+        "P9create",
+        "calls for each create",
+        "calls",
+        "lower",
+        at_limits("create"),
+        peers={"script": at_limits("create", "limited-script")},
+        gate="≤ 1.02",
+        rounds=1,
+    ),
+    Row("P9update", "calls for each update", "calls", "lower", at_limits("update"), gate="≤ 1.02", rounds=1),
+    Row("P9same", "calls for each who did not change", "calls", "lower", at_limits("same"), gate="0", rounds=1),
+    Row(
+        "P9listing",
+        "calls for a listing, ÷ (pages + 1)",
+        "×",
+        "lower",
+        at_limits("listing"),
+        gate="≤ 1",
+        notes="pages of 100",
+        rounds=1,
+    ),
+    *(
+        Row(
+            name,
+            f"99 of 100 leavers out, {calls} call{'s' if calls > 1 else ''} at a time",
+            "s",
+            "lower",
+            confirmed(calls),
+            gate="≤ 10 s" if name == "P12" else "",
+            notes="among 10,000 updates, one after the other; calls take 100 ms, on a clock of its own",
+            rounds=1,
+        )
+        for name, calls in (("P12", 1), ("P12four", 4), ("P12eight", 8))
+    ),
+    Row(
+        "P12together",
+        "the same, all leave at once, 4 calls",
+        "s",
+        "lower",
+        confirmed(4, together=1),
+        notes="a removal is two calls, since it is read back: 100 of them take 5 s at the least",
+        rounds=1,
+    ),
+]
