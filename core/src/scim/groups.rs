@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// The longest listing, in pages.
 const MOST_PAGES: u64 = 10_000;
 
+/// What a target is asked that shows members to those alone who ask for them by name (RFC 7643 §7, `returned`).
+const BY_NAME: (&str, &str) = ("attributes", "displayName,externalId,members");
+
 /// What is asked for of each group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
@@ -27,16 +30,21 @@ struct Cursor {
     /// The index of the next row, from 1.
     start: u64,
     pages: u64,
+    /// Whether members are asked for by name, as the first page taught.
+    by_name: bool,
     /// The id of the first group of the page before.
     first: String,
 }
 
 impl Cursor {
     fn parse(text: Option<&str>) -> Option<Self> {
-        let Some(text) = text else { return Some(Self { start: 1, pages: 0, first: String::new() }) };
+        let Some(text) = text else {
+            return Some(Self { start: 1, pages: 0, by_name: false, first: String::new() });
+        };
         let mut parts = text.splitn(3, ':');
-        let (start, pages) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-        Some(Self { start, pages, first: parts.next()?.to_owned() })
+        let (start, pages) = (parts.next()?.parse().ok()?, parts.next()?);
+        let (pages, by_name) = pages.strip_suffix('n').map_or((pages, false), |pages| (pages, true));
+        Some(Self { start, pages: pages.parse().ok()?, by_name, first: parts.next()?.to_owned() })
     }
 }
 
@@ -60,8 +68,12 @@ pub(super) fn page(
             Shown::Names => exchange.get_part(&url, Part::Without("members"), |list| has_names(&list.body)),
         }
     };
+    let mut parameters = vec![("startIndex", start.as_str()), ("count", count.as_str())];
+    if cursor.by_name {
+        parameters.push(BY_NAME);
+    }
     let mut is_everything = false;
-    let mut response = ask(&[("startIndex", start.as_str()), ("count", count.as_str())])?;
+    let mut response = ask(&parameters)?;
     if cursor.pages == 0 && matches!(response.status, 400 | 500) {
         // Some targets break on the parameters themselves.
         let plain = ask(&[])?;
@@ -74,7 +86,16 @@ pub(super) fn page(
     }
     let response = succeeded(Method::Get, response)?;
     let invalid = |message| unreadable(Method::Get, message);
-    let (rows, total) = rows(&response.body, shown).ok_or_else(|| invalid("the target's groups cannot be read"))?;
+    let (mut rows, mut total) =
+        rows(&response.body, shown).ok_or_else(|| invalid("the target's groups cannot be read"))?;
+    let mut by_name = cursor.by_name;
+    if shown == Shown::Members && cursor.pages == 0 && !is_everything && !rows.is_empty() && !shows_members(&rows) {
+        parameters.push(BY_NAME);
+        if let Some(named) = asked_by_name(exchange, &parameters)? {
+            (rows, total) = named;
+            by_name = true;
+        }
+    }
     let (count, seen) = (rows.len() as u64, cursor.start - 1);
     if count == 0 {
         return match total.is_none_or(|total| seen >= total) {
@@ -95,8 +116,21 @@ pub(super) fn page(
     }
     // Without a count, or with one that may be the page's, only an empty page is the end.
     let is_end = total.is_some_and(|total| seen + count >= total) && count != u64::from(size);
-    let next = format!("{}:{}:{first}", cursor.start + count, cursor.pages + 1);
+    let mark = if by_name { "n" } else { "" };
+    let next = format!("{}:{}{mark}:{first}", cursor.start + count, cursor.pages + 1);
     Ok((groups, (!is_end).then_some(next)))
+}
+
+/// The page again, asked with these parameters; `None` where that shows no members either, or is refused.
+fn asked_by_name(exchange: &Exchange, parameters: &[(&str, &str)]) -> Result<Option<Page>, ConnectorError> {
+    let response = exchange.get(&exchange.base.endpoint("Groups", parameters))?;
+    let is_done = (200..300).contains(&response.status);
+    Ok(rows(&response.body, Shown::Members).filter(|(rows, _)| is_done && shows_members(rows)))
+}
+
+/// Whether a group of the page has members.
+fn shows_members(rows: &[Attributes]) -> bool {
+    rows.iter().any(|row| member(row, "members").is_some())
 }
 
 /// Whether the body is a list of groups.
@@ -113,7 +147,9 @@ fn has_names(body: &[u8]) -> bool {
 }
 
 /// The rows of a list response, and how many the target counts.
-fn rows(body: &[u8], shown: Shown) -> Option<(Vec<Attributes>, Option<u64>)> {
+type Page = (Vec<Attributes>, Option<u64>);
+
+fn rows(body: &[u8], shown: Shown) -> Option<Page> {
     let read = match shown {
         Shown::Members => strict::read(body)?,
         Shown::Names => strict::read_without(body, "members")?,
@@ -139,7 +175,7 @@ fn rows(body: &[u8], shown: Shown) -> Option<(Vec<Attributes>, Option<u64>)> {
 /// The groups of a page; `None` where one has no id or members that cannot be read. An empty group may be shown without its
 /// members (RFC 7643 §2.5), and so may every group: where no group of the page has any, they are not shown.
 fn groups(rows: &[Attributes], shown: Shown) -> Option<Vec<Attributes>> {
-    let shows_members = shown == Shown::Members && rows.iter().any(|row| member(row, "members").is_some());
+    let shows_members = shown == Shown::Members && shows_members(rows);
     let group = |row: &Attributes| {
         let mut group = Attributes::new();
         group.insert("id".to_owned(), id_of(row)?.into());

@@ -19,6 +19,8 @@ pub struct Groups {
     pub names: Vec<String>,
     /// Members are not shown.
     pub members_hidden: bool,
+    /// Members are shown to those alone who ask for them by name.
+    pub members_by_name: bool,
     /// So many members are shown at the most.
     pub members_shown: Option<usize>,
     /// After so many changes everything about groups is answered with 404.
@@ -91,7 +93,9 @@ impl Shared {
         let bends = &self.bends.groups;
         let mut shown = json!({"schemas": [GROUP], "id": group.id, "displayName": group.name,
             "meta": {"resourceType": "Group"}});
-        if let (false, Some(shown)) = (bends.members_hidden, shown.as_object_mut()) {
+        let asked = request.parameter("attributes").is_some_and(|names| names.contains("members"));
+        let hidden = bends.members_hidden || (bends.members_by_name && !asked);
+        if let (false, Some(shown)) = (hidden, shown.as_object_mut()) {
             let most = bends.members_shown.unwrap_or(usize::MAX);
             let members: Vec<Value> = group.members.iter().take(most).map(|id| json!({"value": id})).collect();
             shown.insert("members".to_owned(), members.into());

@@ -1,8 +1,9 @@
 //! Three hundred people and twelve groups in every real SCIM server that we have: they join, move, leave and come back, somebody
-//! changes things by hand, and two reconciliations put them right. How it went stands in a table of `core/docs/targets.md`;
+//! changes things by hand, a membership among them, and two reconciliations put them right. How it went stands in a table of `core/docs/targets.md`;
 //! `UPDATE_TARGETS=1` writes it anew.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+use rollkeeper::connector::Connector;
 use rollkeeper::model::{
     AccountFilter, App, ItemState, PlanFilter, Request, RequestFilter, Situation, SnapshotVerdict, State, User,
 };
@@ -118,7 +119,8 @@ impl Journey {
             "matching": [{"all": [{"user": "username", "account": "userName", "normalize": ["casefold"]}]}],
             "deprovision": {"memberships": "remove"},
             "entitlements": entitlements.collect::<Vec<_>>(),
-            "reconcile": {"reactions": {"drifted": "update", "missing": "create", "orphaned": "deactivate", "unqualified": "deactivate"}}});
+            "reconcile": {"reactions": {"drifted": "update", "missing": "create", "orphaned": "deactivate", "unqualified": "deactivate",
+                "membership_missing": "update"}}});
         App::from_json(app.to_string().as_bytes()).unwrap()
     }
 
@@ -284,7 +286,8 @@ impl Journey {
         self.compare(0);
     }
 
-    /// Somebody renames, disables, deletes, enables again and makes accounts at the target, and it is put right.
+    /// Somebody renames, disables, deletes, enables again and makes accounts at the target, and takes one out of a group, and it is
+    /// put right.
     fn mend(&mut self) {
         let patch = |path: &str, value: Value| {
             json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
@@ -302,6 +305,8 @@ impl Journey {
             let (status, answer) = self.server.ask(method, &path, &body);
             assert!(status == expected || status == 204, "{} {method} {path}: {status} {answer}", self.kind.name);
         }
+        let group = &self.groups[*self.people[203].groups.first().unwrap()];
+        self.server.connector_with(&self.kind.features).change_members(group, &[], &[self.id(203)]).unwrap();
         for round in 0..2 {
             self.clock.advance(Period::from_seconds(901));
             let plan = self.engine.reconcile("crm", Some("ann")).unwrap();
@@ -318,6 +323,11 @@ impl Journey {
                     let of = found.iter().filter(|one| **one == situation).count();
                     assert_eq!(of, count, "{} {situation:?}: {items:#?}", self.kind.name);
                 }
+                let is_found = items.iter().any(|item| {
+                    let is_theirs = item.finding.user.as_deref() == Some("u203");
+                    is_theirs && item.finding.situation == Situation::MembershipMissing
+                });
+                assert!(is_found, "{}: {items:#?}", self.kind.name);
             }
             self.engine.commit(plan.id.as_str(), plan.digest.as_deref().unwrap(), "ann").unwrap();
             self.settle();
