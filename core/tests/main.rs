@@ -7,6 +7,7 @@ mod ahead;
 mod analyze;
 mod analyze_odd_inputs;
 mod app_expressions;
+mod approvals;
 mod attribute_path;
 mod bad_input;
 mod brake;
