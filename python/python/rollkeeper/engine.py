@@ -10,22 +10,18 @@ from typing import Any, Callable, Optional, TypeVar, Union
 
 from . import _logging, _native, transport as _transport
 from .connector import Connector
+from .definitions import AppTest, Credentials, Discovery, MappingSuggestion, ProbeReport, Validation
 from .impact import Impact
 from .reconciliation import PlanItem, Reconciliation
 from .records import (
     Account,
     Alert,
-    AppTest,
-    Credentials,
-    Discovery,
     Explanation,
     Hold,
     LogEntry,
     LogVerdict,
-    MappingSuggestion,
     Metrics,
     Preview,
-    ProbeReport,
     Progress,
     PutUsers,
     Record,
@@ -33,7 +29,6 @@ from .records import (
     RequestDetail,
     Step,
     Tile,
-    Validation,
 )
 
 __all__ = ["Engine"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Optional, Union
 
 from . import _native
-from .records import ExpressionReport
+from .definitions import ExpressionReport
 
 __all__ = ["can_change", "check_expression", "evaluate", "match_accounts", "next_state", "render"]
 
