@@ -252,6 +252,17 @@ def asking(name):
     return against_stub(lambda url: rate(PEERS, HERE / "peer_client.py", name, "--url", url))
 
 
+def made_and_listed(*command):
+    """A party that makes 500 accounts at a stub that has 4,500, and lists the 5,000; seconds."""
+
+    def measure():
+        with stub("--generated", 4_500) as url:
+            line = line_of([*command, "--url", url, "--n", 500, "--listed", 4_500, "--page", 500])
+        return Measured(line["seconds"], line["peak_mib"])
+
+    return measure
+
+
 def wrk(url):
     """The load generator, where it is installed."""
 

@@ -1,6 +1,7 @@
-"""The peer: scim2-client creates N users, one after another, and prints its rate as one line of JSON.
+"""The peer: scim2-client creates N users, one after another, and lists those and so many others that are there; it prints
+its rate as one line of JSON.
 
-    .build/bench/bin/python tests/bench/peer_scim2_client.py --url URL [--n 500]
+    .build/bench/bin/python tests/bench/peer_scim2_client.py --url URL [--n 500] [--listed 4500] [--page 500]
 
 Models are made before the clock starts; each answer is validated, as the client does by default.
 """
@@ -12,7 +13,7 @@ import time
 
 from httpx2 import Client
 from scim2_client.engines.httpx2 import SyncSCIMClient
-from scim2_models import EnterpriseUser, ResourceType, User
+from scim2_models import EnterpriseUser, ResourceType, SearchRequest, User
 
 
 def user(number):
@@ -28,10 +29,22 @@ def user(number):
     }
 
 
+def listed(scim, model, size):
+    """How many users a listing of everybody gives."""
+    count = 0
+    while True:
+        page = scim.query(model, query_parameters=SearchRequest(start_index=count + 1, count=size))
+        count += len(page.resources or [])
+        if not page.resources or count >= page.total_results:
+            return count
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", required=True)
     parser.add_argument("--n", type=int, default=500)
+    parser.add_argument("--listed", type=int, default=0, help="how many others are there; without it nobody is listed")
+    parser.add_argument("--page", type=int, default=500)
     arguments = parser.parse_args()
     model = User[EnterpriseUser]
     scim = SyncSCIMClient(Client(base_url=arguments.url, timeout=60))
@@ -41,6 +54,9 @@ def main():
     started = time.perf_counter()
     for one in users:
         scim.create(one)
+    if arguments.listed:
+        count = listed(scim, model, arguments.page)
+        assert count == arguments.n + arguments.listed, count
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rate = arguments.n / seconds

@@ -20,6 +20,7 @@ from parties import (
     delivery_peers,
     growth,
     in_c,
+    made_and_listed,
     pages_by_hand,
     peer,
     queueing,
@@ -266,6 +267,15 @@ ROWS = [
             notes="limit: ureq alone, nothing stored; scim2-client: one call at a time, nothing stored",
         )
         for name, workers in (("P7", 8), ("P7four", 4), ("P7one", 1))
+    ),
+    Row(
+        "P7listed",
+        "500 made, 5,000 listed, one at a time",
+        "s",
+        "lower",
+        made_and_listed(RELEASE / "bench", "connector"),
+        peers={"scim2-client": made_and_listed(PEERS, HERE / "peer_scim2_client.py")},
+        notes="the SCIM connector alone, nothing stored; pages of 500",
     ),
     Row(
         "P8",

@@ -22,6 +22,7 @@
 //! | `append` | rows appended to a bare SQLite file, `--batch` a commit, `synchronous=FULL` | rows/s |
 //! | `client` | reads at `--url` by our HTTP client alone, `--threads` at a time | requests/s |
 //! | `client-ureq` | the same by ureq as it comes | requests/s |
+//! | `connector` | `--n` accounts made at `--url` by our SCIM connector alone, and then those and `--listed` others listed, `--page` a page | s |
 //! | `http` | users created at `--url` by ureq alone, `--threads` at a time | requests/s |
 //!
 //! `bench workload --folder PATH` measures nothing and writes the files that other programs map;
@@ -30,6 +31,7 @@
 
 mod client;
 mod collect;
+mod connector;
 mod directory;
 mod engine;
 mod files;
@@ -120,6 +122,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         "append" => (n, limits::append(n, &arguments)?, Value::Null),
         "http" => (n, limits::http(n, &arguments)?, Value::Null),
+        "connector" => (n, connector::made_and_listed(n, &arguments)?, Value::Null),
         "client" => (n, client::ours(n, &arguments)?, Value::Null),
         "client-ureq" => (n, client::ureq(n, &arguments)?, Value::Null),
         "analyze" => {
