@@ -46,6 +46,8 @@ fn found(attribute: &str, text: &str, body: Vec<u8>) -> (usize, Vec<String>) {
         auth: None,
         features: ScimFeatures::default(),
         allow_private_addresses: false,
+        tls: rollkeeper::model::Tls::default(),
+        proxy: None,
     };
     let connector = ScimConnector::new(&definition, None, target.clone(), Period::from_seconds(1)).expect("it is sound");
     let count = connector.find(attribute, &Value::from(text)).map_or(0, |accounts| accounts.len());
