@@ -19,7 +19,7 @@ if rustup run nightly rustc --version >/dev/null 2>&1; then
     export RUSTUP_TOOLCHAIN=nightly
     sanitizer=address
 fi
-targets=${*:-expression mapping path filter definition token answer}
+targets=${*:-expression mapping path filter definition token answer discovery wait}
 
 fuzz() {                            # fuzz SANITIZER TARGET OPTIONS…
     of=$1 target=$2

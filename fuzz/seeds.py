@@ -58,6 +58,16 @@ def answers():
     yield "\1\1https://crm.example.com/scim/Users/1\n"
 
 
+def descriptions():
+    """What targets say of themselves in the cases of discovery."""
+    for name in ("discovery", "schema"):
+        for case in json.loads((data / f"scim/{name}.json").read_text()):
+            for step in case["steps"]:
+                for exchange in step.get("exchanges", []):
+                    if "json" in exchange["answer"]:
+                        yield json.dumps(exchange["answer"]["json"])
+
+
 seeds = {
     "expression": expressions + [text for key, text in strings(mappings) if key == "expression"],
     "mapping": [json.dumps(document) for document in documents],
@@ -70,6 +80,14 @@ seeds = {
     ],
     "definition": [json.dumps(app) for app in apps],
     "answer": list(answers()),
+    "discovery": list(descriptions()),
+    "wait": [
+        "\0retry-after: 120",
+        "\0retry-after: Sun, 06 Nov 1994 08:49:37 GMT\ndate: Sun, 06 Nov 1994 08:49:07 GMT",
+        "\0retry-after: Sunday, 06-Nov-94 08:49:37 GMT\nretry-after-ms: 250",
+        "\1x-ratelimit-remaining: 0\nx-ratelimit-reset: 1795255230\ndate: Sat, 21 Nov 2026 10:00:00 GMT",
+        '\2ratelimit-remaining: 0\nratelimit: "default";r=0;t=30',
+    ],
 }
 for target, texts in seeds.items():
     (folder / target).mkdir(parents=True, exist_ok=True)

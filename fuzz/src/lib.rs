@@ -1,8 +1,13 @@
-//! What every target shares: a bound on time, and the record that expressions are evaluated on.
+//! What every target shares: a bound on time, the record that expressions are evaluated on, and a target that gives one answer.
 
+use rollkeeper::Period;
+use rollkeeper::http::{Http, HttpError, Request, Response};
+use rollkeeper::model::ScimDefinition;
+use rollkeeper::scim::ScimConnector;
 use rollkeeper::value::Attributes;
 use serde_json::json;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The longest that one case may compute, in milliseconds, unless `ROLLKEEPER_FUZZ_BOUND` says otherwise.
@@ -38,6 +43,31 @@ fn computed() -> Duration {
     let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     assert_eq!(status, 0, "the machine has no clock for threads");
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Gives the same answer to everything.
+struct Parrot {
+    answer: Response,
+    asked: AtomicU32,
+}
+
+impl Http for Parrot {
+    fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        assert!(request.url.starts_with("https://crm.example.com/scim/"), "{}", request.url);
+        assert!(self.asked.fetch_add(1, Ordering::Relaxed) < 1000, "there is no end to it");
+        Ok(self.answer.clone())
+    }
+}
+
+/// A connector to a target that gives this answer to everything. It is asked a thousand times at the most, and nowhere else.
+///
+/// # Panics
+/// Where the connector asks elsewhere, or without end, which is a finding.
+pub fn answering(answer: Response) -> ScimConnector {
+    let definition: ScimDefinition =
+        serde_json::from_value(json!({"base_url": "https://crm.example.com/scim"})).expect("it is a definition");
+    let parrot = Arc::new(Parrot { answer, asked: AtomicU32::new(0) });
+    ScimConnector::new(&definition, None, parrot, Period::from_seconds(1)).expect("it is sound")
 }
 
 /// A user with a value of every kind.

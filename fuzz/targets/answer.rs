@@ -3,31 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rollkeeper::Period;
 use rollkeeper::connector::{Change, ChangeKind, Connector};
-use rollkeeper::http::{Http, HttpError, Request, Response};
-use rollkeeper::model::ScimDefinition;
-use rollkeeper::scim::ScimConnector;
-use rollkeeper_fuzz::{account, bounded};
+use rollkeeper::http::Response;
+use rollkeeper_fuzz::{account, answering, bounded};
 use serde_json::json;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 const STATUSES: [u16; 16] = [200, 201, 204, 400, 401, 403, 404, 405, 409, 412, 415, 428, 429, 500, 501, 503];
-
-/// Gives the same answer to everything.
-struct Parrot {
-    answer: Response,
-    asked: AtomicU32,
-}
-
-impl Http for Parrot {
-    fn send(&self, request: &Request) -> Result<Response, HttpError> {
-        assert!(request.url.starts_with("https://crm.example.com/scim/"), "{}", request.url);
-        assert!(self.asked.fetch_add(1, Ordering::Relaxed) < 1000, "there is no end to it");
-        Ok(self.answer.clone())
-    }
-}
 
 fuzz_target!(|bytes: &[u8]| {
     let Some(([status, has_location], rest)) = bytes.split_first_chunk::<2>() else { return };
@@ -36,19 +17,22 @@ fuzz_target!(|bytes: &[u8]| {
     let headers = vec![("location".to_owned(), String::from_utf8_lossy(location).into_owned())];
     let status = STATUSES[usize::from(*status) % STATUSES.len()];
     bounded(|| {
-        let answer = Response { status, headers: headers.clone(), body: body.to_vec() };
-        let parrot = Arc::new(Parrot { answer, asked: AtomicU32::new(0) });
-        let definition: ScimDefinition =
-            serde_json::from_value(json!({"base_url": "https://crm.example.com/scim"})).unwrap();
-        let target = ScimConnector::new(&definition, None, parrot, Period::from_seconds(1)).unwrap();
+        let target = answering(Response { status, headers: headers.clone(), body: body.to_vec() });
         let change = Change { kind: ChangeKind::Replace, path: "title".to_owned(), value: Some(json!("x")) };
         let _ = target.create(&account(), "key");
         let _ = target.read("1");
         let _ = target.find("userName", &json!("ann"));
         let _ = target.update("1", &[change], None);
         let _ = target.deactivate("1");
+        let _ = target.activate("1");
         let _ = target.delete("1");
-        let _ = target.list_groups(None);
+        let members = ["1".to_owned(), "2".to_owned()];
+        let _ = target.change_members("g1", &members, &members);
+        let _ = target.group_names(None);
+        if let Ok((_, Some(next))) = target.list_groups(None) {
+            let _ = target.list_groups(Some(&next));
+        }
+        let _ = target.list_lines(None, None, None);
         if let Ok(page) = target.list(None, None)
             && let Some(next) = page.next
         {
