@@ -5,7 +5,7 @@ use rollkeeper_tests::simulation::{Counts, Options, play};
 
 /// How many seeds every test run plays, each in a plain world or a wide one, by turns. Their stories end after a third; `make
 /// simulate` plays whole ones.
-const ALWAYS: u64 = 5_000;
+const ALWAYS: u64 = 2_000;
 
 /// Seeds whose stories found a defect of the engine once: an Update that came through unknown to anybody, a retry of a doubtful
 /// Create that was taken back, what was in doubt for an account that another one replaced.
