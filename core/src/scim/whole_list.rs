@@ -17,7 +17,7 @@ pub(super) fn remove(exchange: &Exchange, url: &str, remove: &[String]) -> Resul
     let (shown, version) = read(exchange, url)?;
     let mut out = remove.to_vec();
     // A target may show its members by their logins.
-    if !remove.iter().all(|id| shown.iter().any(|one| is_one_of(one, std::slice::from_ref(id)))) {
+    if !shown.is_empty() && !remove.iter().all(|id| shown.iter().any(|one| is_one_of(one, std::slice::from_ref(id)))) {
         out.extend(logins(exchange, remove)?);
     }
     let stay: Vec<&Value> = shown.iter().filter(|one| !is_one_of(one, &out)).collect();
@@ -27,7 +27,7 @@ pub(super) fn remove(exchange: &Exchange, url: &str, remove: &[String]) -> Resul
     let body = message(&json!([{"op": "replace", "path": "members", "value": stay}]));
     let response = exchange.send_for(Method::Patch, url, Some(&body), version.as_deref())?;
     let response = succeeded(Method::Patch, response)?;
-    let left = strict::read(&response.body).and_then(|body| members(body.as_object()?));
+    let left = strict::read(&response.body).and_then(|body| members(body.as_object()?)).flatten();
     if left.is_some_and(|left| left.iter().any(|one| is_one_of(one, &out))) {
         let message = "the target answered success and still shows the members that were to be removed";
         return Err(ConnectorError::new(Outcome::Ambiguous, Code::NotConfirmed.name(), message));
@@ -35,8 +35,22 @@ pub(super) fn remove(exchange: &Exchange, url: &str, remove: &[String]) -> Resul
     Ok(())
 }
 
-/// The members that the group shows, and its version where it has one.
+/// The members that the group shows, and its version where it has one. A group without any is asked for them by name, since some
+/// targets show them to nobody else; one that still says nothing of them may hide them, and is not taken for empty.
 fn read(exchange: &Exchange, url: &str) -> Result<(Vec<Value>, Option<String>), ConnectorError> {
+    let (shown, version) = ask(exchange, url)?;
+    if let Some(shown) = shown {
+        return Ok((shown, version));
+    }
+    let (shown, _) = ask(exchange, &Part::Of(&["members"]).of(url))?;
+    let message =
+        "the target does not show who is in the group, so that nobody can be taken out by the list of who stays";
+    let hidden = || ConnectorError::new(Outcome::Rejected, Code::Unsupported.name(), message);
+    Ok((shown.ok_or_else(hidden)?, version))
+}
+
+/// What the group shows of its members, `None` where it does not mention them, and its version.
+fn ask(exchange: &Exchange, url: &str) -> Result<(Option<Vec<Value>>, Option<String>), ConnectorError> {
     let response = exchange.get(url)?;
     if is_missing(&response) {
         return Err(missing(exchange));
@@ -52,11 +66,11 @@ fn read(exchange: &Exchange, url: &str) -> Result<(Vec<Value>, Option<String>), 
     Ok((members(group).ok_or_else(invalid)?, version))
 }
 
-/// The members of a group; `None` where they cannot be read. An empty group may be shown without them (RFC 7643 §2.5).
-fn members(group: &Attributes) -> Option<Vec<Value>> {
+/// The members of a group, where it mentions them; `None` where they cannot be read.
+fn members(group: &Attributes) -> Option<Option<Vec<Value>>> {
     match member(group, "members") {
-        None | Some(Value::Null) => Some(Vec::new()),
-        Some(Value::Array(shown)) => Some(shown.clone()),
+        None | Some(Value::Null) => Some(None),
+        Some(Value::Array(shown)) => Some(Some(shown.clone())),
         Some(_) => None,
     }
 }
