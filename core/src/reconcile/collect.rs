@@ -253,7 +253,9 @@ impl Work<'_> {
             partial: self.row.partial,
             ..seen.listing()
         };
-        let token = if over && moved { self.token_after(live, page)? } else { None };
+        // What changed is asked for from here on, so that nothing may have been passed over.
+        let faultless = !listing.shrank && listing.repeated == 0 && listing.unreadable == 0;
+        let token = if over && moved && faultless { self.token_after(live, page)? } else { None };
         let (row, key) = (self.row.clone(), self.key.clone());
         let store = |tx: &mut Tx<'_>| {
             let mut row = row.clone();

@@ -123,9 +123,13 @@ pub(super) fn page(
 
 /// The page again, asked with these parameters; `None` where that shows no members either, or is refused.
 fn asked_by_name(exchange: &Exchange, parameters: &[(&str, &str)]) -> Result<Option<Page>, ConnectorError> {
+    if !exchange.knowledge.selects() {
+        return Ok(None);
+    }
     let response = exchange.get(&exchange.base.endpoint("Groups", parameters))?;
     let is_done = (200..300).contains(&response.status);
-    Ok(rows(&response.body, Shown::Members).filter(|(rows, _)| is_done && shows_members(rows)))
+    let is_whole = |rows: &[Attributes]| shows_members(rows) && rows.iter().all(|row| id_of(row).is_some());
+    Ok(rows(&response.body, Shown::Members).filter(|(rows, _)| is_done && is_whole(rows)))
 }
 
 /// Whether a group of the page has members.
