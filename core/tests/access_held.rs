@@ -323,6 +323,36 @@ fn protected_accounts_and_the_last_administrator_are_reasons_by_themselves() {
 }
 
 #[test]
+fn who_is_suspended_has_no_account_that_can_be_used_whatever_is_held() {
+    let world = World::new(20, app(&json!({})));
+    world.put_app(wrong());
+    assert!(world.waiting().is_some());
+    world.put(with(3, &json!({"frozen": true})));
+    world.run();
+    assert_eq!((world.active(), world.is_active(3)), (19, false));
+}
+
+#[test]
+fn no_reconciliation_takes_away_what_a_second_person_was_asked_about() {
+    let scoped = |scope: &str| app(&json!({"scope": scope, "reconcile": {"reactions": {"unqualified": "deactivate"}}}));
+    let world = World::new(50, scoped("user.number >= 0"));
+    // Three more after three are too many for a day, and three alone on the next one are not.
+    world.put_app(scoped("user.number >= 3"));
+    world.run();
+    world.put_app(scoped("user.number >= 6"));
+    let held = world.waiting().unwrap();
+    world.clock.advance(Period::from_seconds(86_500));
+    for _ in 0..3 {
+        let found = world.engine.reconcile("crm", Some("carl")).unwrap();
+        let done = world.engine.commit(found.id.as_str(), found.digest.as_deref().unwrap(), "carl").unwrap();
+        assert_eq!(done.items.get(&ItemState::Done).copied().unwrap_or_default(), 0, "{:?}", done.items);
+        world.run();
+        assert_eq!((world.active(), world.waiting().map(|plan| plan.id)), (47, Some(held.id.clone())));
+        world.clock.advance(Period::from_seconds(20_000));
+    }
+}
+
+#[test]
 fn other_ways_to_take_everybody_out_are_the_same_to_the_brake() {
     let nothing = |cause: &str| json!({"deprovision": {cause: {"action": "nothing"}}});
     // What happens to who has lost it.

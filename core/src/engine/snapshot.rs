@@ -106,45 +106,61 @@ impl Engine {
     /// Holds the memberships that the records of a list would take away, where there are so many that a column was rather read
     /// wrong. The records are stored all the same. Gives the plans that a second person has to release.
     fn hold_memberships(&self, records: &[Readable], by: Option<&str>) -> Settled<Vec<RequestId>> {
-        self.shared.refresh()?;
-        let (apps, _) = self.shared.apps();
-        let mut plans = Vec::new();
-        for app in apps.values() {
-            let id = &app.definition.app.id;
-            let (given, held, kept) =
-                self.view(|tx| Ok((tx.given_groups(id)?, tx.held_accounts(id)?, tx.held_users(id)?)))?;
-            if app.definition.app.entitlements.is_empty() && given.is_empty() && kept.is_empty() {
-                continue;
+        let (mut plans, mut done) = (Vec::new(), BTreeSet::new());
+        let occasion = Occasion { text: LISTED, by, is_list: true, brakes: self.shared.brake };
+        'again: loop {
+            self.shared.refresh()?;
+            let (apps, revision) = self.shared.apps();
+            for (id, app) in &apps {
+                if done.contains(id) {
+                    continue;
+                }
+                let removals = self.removals_of(app, records)?;
+                if !removals.is_empty() {
+                    // What was counted for one definition says nothing of another that was put meanwhile.
+                    let settle = |tx: &mut Tx<'_>, _: &_| match tx.apps_revision()? == revision {
+                        true => removals.settle(tx, app, occasion).map(Some),
+                        false => Ok(None),
+                    };
+                    let Some(plan) = self.transact(settle)? else { continue 'again };
+                    plans.extend(plan);
+                }
+                done.insert(id.clone());
             }
-            let mut removals = Removals::default();
-            let (mut held, mut kept): (BTreeSet<_>, BTreeSet<_>) =
-                (held.into_iter().collect(), kept.into_iter().collect());
-            for batch in records.chunks(BATCH) {
-                self.view(|tx| {
-                    let readable = batch.iter().filter_map(|record| record.as_ref().ok());
-                    let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
-                    users.try_for_each(|user| {
-                        if kept.remove(user.id.as_str()) {
-                            keep_access(tx, app, &mut removals, user.id.as_str(), Some(&user))?;
-                        }
-                        let Some(account) = tx.account_of(id, user.id.as_str())? else { return Ok(()) };
-                        held.remove(&account);
-                        removals.add(tx, &app.definition, &user, &account)
-                    })
-                })?;
-            }
-            // Of who is not in the list no more is let go than of the others.
-            self.view(|tx| {
-                held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account))?;
-                kept.iter().try_for_each(|user| keep_access(tx, app, &mut removals, user, None))
-            })?;
-            if !removals.is_empty() {
-                let text = LISTED;
-                let occasion = Occasion { text, by, is_list: true, brakes: self.shared.brake };
-                plans.extend(self.transact(|tx, _| removals.settle(tx, app, occasion))?);
-            }
+            return Ok(plans);
         }
-        Ok(plans)
+    }
+
+    /// What the records of a list would take away of an app's memberships, and what the brake holds and nobody asks for.
+    fn removals_of(&self, app: &LiveApp, records: &[Readable]) -> Settled<Removals> {
+        let id = &app.definition.app.id;
+        let mut removals = Removals::default();
+        let (given, held, kept) =
+            self.view(|tx| Ok((tx.given_groups(id)?, tx.held_accounts(id)?, tx.held_users(id)?)))?;
+        if app.definition.app.entitlements.is_empty() && given.is_empty() && kept.is_empty() {
+            return Ok(removals);
+        }
+        let (mut held, mut kept): (BTreeSet<_>, BTreeSet<_>) = (held.into_iter().collect(), kept.into_iter().collect());
+        for batch in records.chunks(BATCH) {
+            self.view(|tx| {
+                let readable = batch.iter().filter_map(|record| record.as_ref().ok());
+                let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
+                users.try_for_each(|user| {
+                    if kept.remove(user.id.as_str()) {
+                        keep_access(tx, app, &mut removals, user.id.as_str(), Some(&user))?;
+                    }
+                    let Some(account) = tx.account_of(id, user.id.as_str())? else { return Ok(()) };
+                    held.remove(&account);
+                    removals.add(tx, &app.definition, &user, &account)
+                })
+            })?;
+        }
+        // Of who is not in the list no more is let go than of the others.
+        self.view(|tx| {
+            held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account))?;
+            kept.iter().try_for_each(|user| keep_access(tx, app, &mut removals, user, None))
+        })?;
+        Ok(removals)
     }
 
     /// A user whose record is faulty is there all the same.

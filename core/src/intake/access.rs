@@ -11,9 +11,14 @@ use crate::store::{Tx, UserState};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
 
-/// Whether a decision waits where the brake holds the user's access. Nobody waits for who leaves by the own record.
+/// Whether a decision waits where the brake holds the user's access. Nobody waits for who leaves by the own record, and nobody
+/// who is suspended keeps an account that can be used.
 pub(crate) fn held_back(standing: &Standing, decision: &Decision) -> bool {
-    matches!(decision.operation, Operation::Deactivate | Operation::Delete) && !standing.is_explicit()
+    match decision.operation {
+        Operation::Deactivate => !standing.is_explicit() && !standing.frozen,
+        Operation::Delete => !standing.is_explicit(),
+        _ => false,
+    }
 }
 
 /// Why such a decision is not carried out.

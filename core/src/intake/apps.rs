@@ -28,8 +28,8 @@ pub(crate) fn put_app(
     let Some(text) = definition_change(before.as_ref(), &definition.app) else { return Ok(Vec::new()) };
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    // An app that was deleted and comes back finds its accounts.
-    if before.is_some() || tx.count_linked(id)? > 0 {
+    // An app that was deleted and comes back finds its accounts, and what was held of them.
+    if before.is_some() || tx.count_linked(id)? > 0 || !tx.held_users(id)?.is_empty() {
         let occasion = Occasion { text: &text, by, is_list: false, brakes };
         Removals::of_definition(tx, definition, old, &text)?.settle(tx, app, occasion)?;
     }

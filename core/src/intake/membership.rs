@@ -54,7 +54,7 @@ pub(crate) fn difference_of<'a>(
     standing: &Standing,
 ) -> Result<Difference<'a>, Fault> {
     let mut found = whole_difference(tx, definition, ledger, user, standing)?;
-    if !standing.causes.iter().any(|cause| cause.is_leaving()) {
+    if !standing.is_explicit() {
         // What the brake holds stays until a second person releases it; nobody who leaves is waited for.
         let is_held = |group: &String| ledger.iter().any(|row| row.entry.group == *group && row.held_by.is_some());
         found.remove.retain(|group| !is_held(group));

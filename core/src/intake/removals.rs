@@ -149,9 +149,7 @@ impl Removals {
     ) -> Result<(), Fault> {
         let app = &definition.app;
         let Ok(standing) = definition.standing(Some(user), tx.now) else { return Ok(()) };
-        if app.protected.external_ids.iter().any(|id| id == account)
-            || standing.causes.iter().any(|cause| cause.is_leaving())
-        {
+        if app.protected.external_ids.iter().any(|id| id == account) || standing.is_explicit() {
             return Ok(());
         }
         let ledger = tx.memberships(&app.id, account)?;
@@ -169,7 +167,7 @@ impl Removals {
     }
 
     /// What would be taken away of a user's account, by the stored record or by the one that is about to take its place. Nothing
-    /// is counted of who may have it, or has left by the own record, or of whom the scope cannot be evaluated.
+    /// is counted of who may have it, is suspended or has left by the own record, or of whom the scope cannot be evaluated.
     pub(crate) fn add_access(
         &mut self,
         tx: &Tx<'_>,
@@ -186,6 +184,9 @@ impl Removals {
         let trigger = Trigger { text, by: None, is_definition: true };
         let LanePlan::Steps(steps) = plan_lane(tx, definition, stored, trigger)? else { return Ok(()) };
         let Some(reaction) = steps.taking(tx.now) else { return Ok(()) };
+        if standing.frozen && reaction == Reaction::Deactivate {
+            return Ok(());
+        }
         let (app, user) = (&definition.app.id, &stored.user.id);
         let account = tx.account_of(app, user.as_str())?;
         let planned_for = access_print(tx, definition, user, instead)?;
@@ -202,7 +203,8 @@ impl Removals {
     }
 
     /// Holds everything where the brake trips, and gives the plan that a second person has to release; notes what is taken
-    /// away without one where it does not. What was held before is held no more, but for what a list takes up again.
+    /// away without one where it does not. What was held before is held no more by a definition; a list takes up again what nobody
+    /// asks for, and leaves the rest to whoever decides for it.
     pub(crate) fn settle(
         self,
         tx: &mut Tx<'_>,
@@ -213,6 +215,10 @@ impl Removals {
         supersede(tx, id, occasion.by)?;
         let mut reasons = self.reasons(tx, &app.definition, occasion)?;
         let (trips, keeps) = (!reasons.is_empty(), occasion.is_list && occasion.brakes);
+        if !keeps {
+            tx.release_memberships(id)?;
+            tx.release_access(id)?;
+        }
         let (held, free): (Vec<_>, _) =
             self.takings.into_iter().partition(|one| trips || (keeps && one.held.is_some()));
         let kept = held.iter().filter(|one| keeps && one.held.is_some()).count();
@@ -286,14 +292,12 @@ fn note_silent(tx: &Tx<'_>, app: &AppId, takings: &[Taking]) -> Result<(), Fault
     tx.note_lost_accounts(app, count(Reaction::Deactivate), count(Reaction::Delete))
 }
 
-/// Ends what an older definition or list left for a person to decide: a newer one took its place, and the brake holds nothing of
-/// the app any more.
+/// Ends what an older definition or list left for a person to decide: a newer one took its place.
 fn supersede(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<(), Fault> {
     for id in tx.open_removals(app)? {
         let Some(row) = tx.reconciliation(id.as_str())? else { continue };
         let event = if row.shown.state == State::Committing { Event::Complete } else { Event::Cancel };
         end_reconciliation(tx, &id, event, by, "a newer definition or list of users took its place")?;
     }
-    tx.release_memberships(app)?;
-    tx.release_access(app)
+    Ok(())
 }

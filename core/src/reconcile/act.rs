@@ -6,11 +6,12 @@ use super::update::wanted;
 use crate::delivery::hold;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
-use crate::intake::{LiveApp, NewRequest, cancel, elect, insert, insert_for_account, wake, watched_print};
+use crate::intake::{LiveApp, NewRequest, cancel, elect, held_by, insert, insert_for_account, wake, watched_print};
 use crate::model::{
     AccountStatus, Change, LinkState, PlanItem, Reaction, ReconciliationKind, Situation, TargetAccount,
 };
 use crate::operation::Operation;
+use crate::scope::Standing;
 use crate::store::{AccountRow, Given, LogEvent, PlanRow, ReconciliationRow, StoredUser, Tx, UserState, fingerprint};
 use serde_json::json;
 
@@ -59,6 +60,9 @@ impl Acting<'_> {
         if item.reaction != Reaction::Create && self.is_protected(account) {
             return Err(Fault::new(Code::OperationOff, "the account is protected; it is never touched"));
         }
+        if matches!(item.reaction, Reaction::Deactivate | Reaction::Delete) {
+            self.leave_what_is_held(tx, item, &subject)?;
+        }
         if let Some(user) = &finding.user {
             self.clear_lane(tx, item, &UserId::new(user.as_str())?)?;
         }
@@ -77,6 +81,13 @@ impl Acting<'_> {
             }
         };
         Ok(Outcome::done(request))
+    }
+
+    /// What a new definition would take away, and the brake holds, no other plan takes away as long as a second person may release it.
+    fn leave_what_is_held(&self, tx: &Tx<'_>, item: &PlanItem, subject: &Subject) -> Result<(), Fault> {
+        let explicit = subject.standing.as_ref().is_ok_and(Standing::is_explicit);
+        let Some(user) = item.finding.user.as_deref().filter(|_| !explicit) else { return Ok(()) };
+        leave_to(tx, item, tx.access_held_by(&self.live.definition.app.id, &UserId::new(user)?)?)
     }
 
     /// Nothing is done beside a request of the same user, but that one to make an account gives way to a link.
@@ -329,6 +340,13 @@ pub(super) fn forget(tx: &Tx<'_>, row: &mut AccountRow) {
 
 pub(super) fn why(item: &PlanItem) -> String {
     format!("reconciliation: {}", item.finding.situation.name())
+}
+
+/// What the brake holds by another plan is left to whoever may still release that one.
+pub(super) fn leave_to(tx: &Tx<'_>, item: &PlanItem, held: Option<RequestId>) -> Result<(), Fault> {
+    let Some(plan) = held else { return Ok(()) };
+    let is_open = tx.reconciliation(plan.as_str())?.is_some_and(|row| !row.shown.state.is_finished());
+    if is_open { Err(changed(item, &held_by(&plan))) } else { Ok(()) }
 }
 
 pub(super) fn changed(item: &PlanItem, what: &str) -> Fault {

@@ -1,6 +1,6 @@
 //! Carrying out what a plan says about memberships: exactly those, in a request of each account.
 
-use super::act::{Acting, changed, why};
+use super::act::{Acting, changed, leave_to, why};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApp, NewRequest, asked_reference, elect, insert, insert_for_account, membership_print};
@@ -28,6 +28,12 @@ impl Acting<'_> {
             return Err(changed(item, "the account is linked otherwise now"));
         }
         let known = tx.memberships(&definition.app.id, account)?.into_iter().find(|known| known.entry.group == group);
+        let standing = stored.as_ref().map(|stored| definition.standing(Some(&stored.user), tx.now));
+        let leaves = standing.is_some_and(|standing| standing.is_ok_and(|standing| standing.is_explicit()));
+        if item.reaction == Reaction::Remove && !leaves {
+            let held = known.as_ref().and_then(|known| known.held_by.clone());
+            leave_to(tx, item, held.filter(|plan| *plan != self.reconciliation.shown.id))?;
+        }
         let asked = stored.as_ref().map(|stored| asked_reference(tx, definition, &stored.user, group)).transpose()?;
         let named = known.as_ref().map(|known| known.entry.reference.clone()).or(asked.flatten());
         let one = GivenMembership {

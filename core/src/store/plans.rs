@@ -196,8 +196,8 @@ impl Tx<'_> {
     /// Whether this person decided on an item of the plan.
     pub(crate) fn has_decided(&self, id: &RequestId, by: &str) -> Result<bool, Fault> {
         let found = self.row(
-            "SELECT 1 FROM plan_item WHERE reconciliation_id = $1 AND author = $2 LIMIT 1",
-            [id.as_str(), by],
+            "SELECT 1 FROM plan_item WHERE reconciliation_id = $1 AND trim(author) = $2 LIMIT 1",
+            [id.as_str(), by.trim()],
             |row| row.get::<_, i64>(0),
         )?;
         Ok(found.is_some())
