@@ -1,6 +1,7 @@
 package rollkeeper
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func TestAnImpactTellsWhatTheBrakeWouldHold(t *testing.T) {
 	}
 	_, err = engine.PutUsers(users, "")
 	must(t, err)
-	_, err = engine.Run(t.Context(), RunOptions{})
+	_, err = engine.Run(context.Background(), RunOptions{})
 	must(t, err)
 	var wrong map[string]any
 	must(t, json.Unmarshal([]byte(crm), &wrong))
