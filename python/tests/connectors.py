@@ -22,6 +22,7 @@ class Directory(rollkeeper.Connector):
         self.accounts: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.lock = threading.Lock()
+        self.made = 0
 
     def capabilities(self) -> dict[str, Any]:
         return {**super().capabilities(), "unique_keys": ["userName"]}
@@ -46,7 +47,8 @@ class Directory(rollkeeper.Connector):
             for account in self.accounts.values():
                 if account["username"] == username:
                     raise ConnectorError("conflict", "conflict", "taken", external_id=account["external_id"])
-            external_id = f"d-{len(self.calls)}"
+            self.made += 1
+            external_id = f"d-{self.made}"
             self.accounts[external_id] = {
                 "external_id": external_id,
                 "username": username,
