@@ -15,11 +15,12 @@ pub(super) fn finish(
     rules: &Rules<'_>,
     terms: &Terms,
     scratch: &mut dyn Scratch,
-    (mut collected, settled, close): (Collected, Settled, Parts),
+    (mut collected, mut settled, close): (Collected, Settled, Parts),
 ) -> Result<Analysis, Fault> {
     for parts in collected.users.keys.iter_mut().chain(&mut collected.accounts.keys) {
         parts.close(scratch);
     }
+    settled.settle_claims(scratch)?;
     let mut troubles = collected.troubles;
     troubles.told.sort_by_key(|one| (one.side, one.index));
     let mut analysis = Analysis {

@@ -4,7 +4,7 @@
 //! order, so that everything comes out as with one. Where all others are busy it reads a chunk itself.
 
 use super::collect::Troubles;
-use super::partition::{Key, NOBODY, Parts, Pieces, Places, Row};
+use super::partition::{Key, MOST, NOBODY, Parts, Pieces, Places, Row};
 use super::read::{Seen, UNREADABLE};
 use super::record::Side;
 use super::{Records, Scratch, Split};
@@ -156,9 +156,8 @@ impl Gathered {
     /// Puts aside what was read; the batch is empty afterwards.
     fn put(&mut self, batch: &mut Batch, troubles: &mut Troubles, scratch: &mut dyn Scratch) -> Result<(), Fault> {
         let first = self.count;
-        // The last number is nobody's.
         let too_many = || Fault::new(Code::TooLarge, "there are more records than can be compared");
-        self.count = first.checked_add(batch.count()).filter(|count| *count < NOBODY).ok_or_else(too_many)?;
+        self.count = first.checked_add(batch.count()).filter(|count| *count < MOST).ok_or_else(too_many)?;
         self.rows.append::<Row>(scratch, &mut batch.rows, first)?;
         for (parts, pieces) in self.keys.iter_mut().zip(&mut batch.keys) {
             parts.append::<Key>(scratch, pieces, first)?;

@@ -3,20 +3,20 @@
 use super::Scratch;
 use super::collect::{Collected, user_flags};
 use super::partition::{NOBODY, PARTS, Parts, Row};
-use super::read::{ACTIVE, COMPARABLE, FAULTY, FROZEN, IGNORED, LINKED, PROTECTED, WANTS};
+use super::read::{ACTIVE, COMPARABLE, FAULTY, FROZEN, IGNORED, KEYLESS, LINKED, PROTECTED, WANTS};
 use super::record::Side;
 use super::settled::Settled;
 use crate::fault::{Code, Fault};
 use crate::model::Situation;
 
-/// Decides what links decide. Gives the accounts that must be looked at closely.
-pub(super) fn link(
+/// Decides what links decide by themselves. Gives what is linked, by the hash of its user, and the accounts to be matched
+/// whose keys were not read.
+pub(super) fn by_links(
     collected: &mut Collected,
     settled: &mut Settled,
     scratch: &mut dyn Scratch,
-) -> Result<Parts, Fault> {
-    // What is linked, by the hash of its user.
-    let mut linked = Parts::new();
+) -> Result<(Parts, Vec<u32>), Fault> {
+    let (mut linked, mut keyless) = (Parts::new(), Vec::new());
     for part in 0..PARTS {
         let mut accounts: Vec<Row> = collected.accounts.rows.take(scratch, part)?;
         let mut links: Vec<Row> = collected.links.rows.take(scratch, part)?;
@@ -63,10 +63,13 @@ pub(super) fn link(
                 }
                 before = Some(hash);
                 by_link(account, link, settled, &mut linked, scratch)?;
+                if account.flags & KEYLESS != 0 && settled.is_unmatched(account.number) {
+                    keyless.push(account.number);
+                }
             }
         }
     }
-    by_user(collected, settled, linked, scratch)
+    Ok((linked, keyless))
 }
 
 fn sort(rows: &mut [Row]) {
@@ -111,8 +114,8 @@ fn by_link(
     }
 }
 
-/// Rule 3.
-fn by_user(
+/// Rule 3. Gives the accounts that must be looked at closely.
+pub(super) fn by_users(
     collected: &mut Collected,
     settled: &mut Settled,
     mut linked: Parts,

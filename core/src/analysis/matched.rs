@@ -5,6 +5,7 @@ use super::outcome::MOST_CANDIDATES;
 use super::partition::{Key, PARTS, Pair, Parts};
 use super::record::{again, read_account, user};
 use super::settled::{Kind, Settled};
+use super::sieve::Sieve;
 use super::{Inputs, Rules, Scratch};
 use crate::fault::Fault;
 use crate::matching::Confidence;
@@ -43,35 +44,6 @@ struct Group<'g> {
     accounts: &'g [Key],
 }
 
-/// Bits by hashes: whether a hash can be among those that were put in.
-struct Sieve {
-    bits: Vec<u64>,
-}
-
-impl Sieve {
-    fn of(keys: &[Key]) -> Self {
-        // A power of two, with sixteen bits and more for each key.
-        let mut sieve = Self { bits: vec![0; (keys.len() / 4 + 1).next_power_of_two()] };
-        for key in keys {
-            let (word, bit) = sieve.place(key.hash);
-            if let Some(word) = sieve.bits.get_mut(word) {
-                *word |= bit;
-            }
-        }
-        sieve
-    }
-
-    fn may_have(&self, hash: u128) -> bool {
-        let (word, bit) = self.place(hash);
-        self.bits.get(word).is_some_and(|word| word & bit != 0)
-    }
-
-    fn place(&self, hash: u128) -> (usize, u64) {
-        let low = usize::try_from(hash & 0xffff_ffff).unwrap_or_default();
-        (low >> 6 & (self.bits.len() - 1), 1 << (low & 63))
-    }
-}
-
 /// Shows every key that both sides have, with its users and those of its accounts that take part.
 fn groups(
     mut users: Vec<Key>,
@@ -82,7 +54,7 @@ fn groups(
 ) -> Result<(), Fault> {
     accounts.retain(|key| takes_part(settled, key.number));
     // Few accounts take part where most have links, and what can meet none of them need not be sorted.
-    let sieve = Sieve::of(&accounts);
+    let sieve = Sieve::of(accounts.iter().map(|key| key.hash));
     users.retain(|key| sieve.may_have(key.hash) && !settled.has(key.number, user_flags::GONE));
     for keys in [&mut users, &mut accounts] {
         keys.sort_unstable_by_key(|key| (key.hash, key.number));
@@ -112,44 +84,44 @@ fn plain(
     };
     // An account with several keys may meet users in several parts.
     let takes_part =
-        |settled: &Settled, account| is_unmatched(settled, account) || settled.rule_of(account) == Some(rule);
+        |settled: &Settled, account| settled.is_unmatched(account) || settled.rule_of(account) == Some(rule);
     for part in 0..PARTS {
         let (users, accounts) = (users.take(scratch, part)?, accounts.take(scratch, part)?);
         groups(users, accounts, takes_part, settled, &mut |group, settled| {
             for account in group.accounts {
                 for user in group.users.iter().take(MOST_CANDIDATES) {
-                    meet(account.number, user.number, rule, settled);
+                    meet(account.number, user.number, rule, settled, scratch)?;
                 }
             }
             // The others are candidates all the same.
-            for user in group.users.iter().skip(MOST_CANDIDATES) {
-                group.accounts.iter().take(2).for_each(|account| settled.claim(user.number, account.number));
-            }
-            Ok(())
+            let others = group.users.get(MOST_CANDIDATES..).unwrap_or_default();
+            claim(others, group.accounts, settled, scratch)
         })?;
     }
     Ok(())
 }
 
-fn is_unmatched(settled: &Settled, account: u32) -> bool {
-    matches!(settled.kind(account), Kind::Unmatched(_))
+/// Two accounts are enough to say that the users are candidates of several.
+fn claim(users: &[Key], accounts: &[Key], settled: &mut Settled, scratch: &mut dyn Scratch) -> Result<(), Fault> {
+    let pairs = users.iter().flat_map(|user| accounts.iter().take(2).map(move |account| (user, account)));
+    pairs.into_iter().try_for_each(|(user, account)| settled.claim(scratch, user.number, account.number))
 }
 
-fn meet(account: u32, user: u32, rule: usize, settled: &mut Settled) {
+fn meet(account: u32, user: u32, rule: usize, settled: &mut Settled, scratch: &mut dyn Scratch) -> Result<(), Fault> {
     match (settled.kind(account), settled.user_of(account)) {
         (Kind::Unmatched(is_active), _) => {
             settled.user(account, user);
             settled.rule(account, rule);
             settled.set(account, Kind::One(is_active));
         }
-        (_, Some(first)) if first == user => return,
+        (_, Some(first)) if first == user => return Ok(()),
         (_, first) => {
             first.into_iter().for_each(|first| settled.tell(account, first));
             settled.tell(account, user);
             settled.set(account, Kind::Several);
         }
     }
-    settled.claim(user, account);
+    settled.claim(scratch, user, account)
 }
 
 /// Rules that are certain only together: every pair that meets under a rule is weighed by its records.
@@ -179,7 +151,7 @@ impl Weighing<'_, '_, '_> {
         let most = self.rules.matching.rule_confidence(rule);
         for part in 0..PARTS {
             let (users, accounts) = (users.read(scratch, part)?, accounts.read(scratch, part)?);
-            groups(users, accounts, is_unmatched, settled, &mut |group, settled| {
+            groups(users, accounts, Settled::is_unmatched, settled, &mut |group, settled| {
                 if group.users.len() > MOST_TRIED {
                     self.crowded.insert((rule, part));
                     for account in group.accounts {
@@ -212,7 +184,7 @@ impl Weighing<'_, '_, '_> {
         let matching = self.rules.matching;
         for part in 0..PARTS {
             let mut pairs: Vec<Pair> = self.pairs.take(scratch, part)?;
-            pairs.retain(|pair| is_unmatched(settled, pair.account));
+            pairs.retain(|pair| settled.is_unmatched(pair.account));
             pairs.sort_unstable();
             pairs.dedup();
             for pairs in pairs.chunk_by(|one, other| one.account == other.account) {
@@ -222,11 +194,11 @@ impl Weighing<'_, '_, '_> {
                 if !certain.is_empty() {
                     let rule = certain.iter().filter_map(|(_, (_, rule))| *rule).min();
                     let users = certain.iter().map(|(user, _)| **user).collect::<Vec<_>>();
-                    self.certain(account, &users, rule, settled);
+                    self.certain(account, &users, rule, settled, scratch)?;
                 } else if is_last {
                     let likely = sums.iter().filter(|(_, (sum, _))| !sum.is_none() && *sum >= matching.candidate());
                     let users: Vec<u32> = likely.map(|(user, _)| *user).collect();
-                    uncertain(account, &users, settled);
+                    uncertain(account, &users, settled, scratch)?;
                 } else {
                     for pair in pairs {
                         self.pairs.push(scratch, part, pair)?;
@@ -268,20 +240,28 @@ impl Weighing<'_, '_, '_> {
         Ok(sums)
     }
 
-    fn certain(&self, account: u32, users: &[u32], rule: Option<usize>, settled: &mut Settled) {
-        let Kind::Unmatched(is_active) = settled.kind(account) else { return };
+    fn certain(
+        &self,
+        account: u32,
+        users: &[u32],
+        rule: Option<usize>,
+        settled: &mut Settled,
+        scratch: &mut dyn Scratch,
+    ) -> Result<(), Fault> {
+        let Kind::Unmatched(is_active) = settled.kind(account) else { return Ok(()) };
         let is_crowded = self.crowds.get(&account).is_some_and(|most| *most >= self.rules.matching.certain());
         match users {
             [user] if !is_crowded => {
                 settled.user(account, *user);
-                settled.claim(*user, account);
+                settled.claim(scratch, *user, account)?;
                 settled.set(account, Kind::One(is_active));
             }
-            _ => uncertain(account, users, settled),
+            _ => uncertain(account, users, settled, scratch)?,
         }
         if let Some(rule) = rule {
             settled.rule(account, rule);
         }
+        Ok(())
     }
 
     /// Accounts that have a key in common with a crowd are nobody's for certain, and the crowd are candidates of theirs.
@@ -304,10 +284,10 @@ impl Weighing<'_, '_, '_> {
             let (users, accounts) = (users.read(scratch, part)?, accounts.read(scratch, part)?);
             let is_crowded = |_: &Settled, account| crowds.binary_search(&account).is_ok();
             groups(users, accounts, is_crowded, settled, &mut |group, settled| {
-                for user in group.users.iter().filter(|_| group.users.len() > MOST_TRIED) {
-                    group.accounts.iter().take(2).for_each(|account| settled.claim(user.number, account.number));
+                if group.users.len() <= MOST_TRIED {
+                    return Ok(());
                 }
-                Ok(())
+                claim(group.users, group.accounts, settled, scratch)
             })?;
         }
         for account in crowds {
@@ -318,13 +298,13 @@ impl Weighing<'_, '_, '_> {
 }
 
 /// Several users, or none for certain.
-fn uncertain(account: u32, users: &[u32], settled: &mut Settled) {
-    if users.is_empty() {
-        return;
-    }
+fn uncertain(account: u32, users: &[u32], settled: &mut Settled, scratch: &mut dyn Scratch) -> Result<(), Fault> {
     for user in users {
         settled.tell(account, *user);
-        settled.claim(*user, account);
+        settled.claim(scratch, *user, account)?;
     }
-    settled.set(account, Kind::Several);
+    if !users.is_empty() {
+        settled.set(account, Kind::Several);
+    }
+    Ok(())
 }

@@ -18,6 +18,7 @@ mod random;
 mod read;
 mod record;
 mod settled;
+mod sieve;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod whole;
 pub use outcome::{Analysis, Findings, Found};
 pub use record::{Side, Unreadable};
 
+use collect::{Collected, Collector};
 use settled::Settled;
 
 use crate::fault::Fault;
@@ -179,9 +181,16 @@ pub fn analyze(
     terms: &Terms,
     scratch: &mut dyn Scratch,
 ) -> Result<Analysis, Fault> {
-    let mut collected = collect::collect(inputs, rules, terms, scratch)?;
+    let mut collected = Collected::new(rules);
+    let collector = Collector::new(rules, terms);
+    collector.links(inputs.links, &mut collected, scratch)?;
+    collector.accounts(inputs.accounts, &mut collected, scratch)?;
     let mut settled = Settled::new(&mut collected, terms.memory);
-    let close = linked::link(&mut collected, &mut settled, scratch)?;
+    let (linked, keyless) = linked::by_links(&mut collected, &mut settled, scratch)?;
+    collector.keys(inputs.accounts, &keyless, (&mut collected, &mut settled), scratch)?;
+    collector.users(inputs.users, &mut collected, &settled, scratch)?;
+    settled.add_users(&mut collected);
+    let close = linked::by_users(&mut collected, &mut settled, linked, scratch)?;
     matched::by_rules(inputs, rules, &mut collected, &mut settled, scratch)?;
     finish::finish(inputs, rules, terms, scratch, (collected, settled, close))
 }

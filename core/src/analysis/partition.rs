@@ -6,6 +6,9 @@ use crate::fault::{Code, Fault};
 /// How many parts there are.
 pub(super) const PARTS: usize = 64;
 
+/// How many records there may be of one kind: a bit of their numbers is to spare.
+pub(super) const MOST: u32 = 1 << 31;
+
 /// Nobody's number.
 pub(super) const NOBODY: u32 = u32::MAX;
 
@@ -134,7 +137,7 @@ impl Part for Pair {
 }
 
 /// Records in parts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parts {
     files: Vec<Option<usize>>,
     bytes: Vec<u8>,

@@ -1,6 +1,7 @@
 //! Directories at random: the partitioned analysis comes to what the rules say, record for record, however odd the records.
 
 use super::tests::{Case, Listed};
+use crate::model::Situation;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -199,5 +200,28 @@ proptest! {
             case.definition.scope_reads = None;
         }
         case.run();
+    }
+}
+
+/// The picture of the links takes one account in twenty for linked that is not.
+#[test]
+fn what_only_seems_to_be_linked_is_matched_all_the_same() {
+    let app = json!({"matching": [{"all": [{"user": "username", "account": "userName"}]}], "mapping": []});
+    for (linked, unlinked) in [(0, 200), (600, 200), (600, 100)] {
+        let number = |from, to| (from..to).map(|number| number.to_string());
+        let users: Vec<Value> = number(0, linked + unlinked)
+            .map(|number| json!({"id": format!("u{number}"), "username": format!("n{number}"), "profile": "P"}))
+            .collect();
+        let accounts: Vec<Value> = number(0, linked + unlinked)
+            .map(|number| json!({"id": format!("a{number}"), "userName": format!("n{number}")}))
+            .collect();
+        let links: Vec<Value> = number(0, linked)
+            .map(|number| json!({"user": format!("u{number}"), "account": format!("a{number}")}))
+            .chain(number(0, 300).map(|number| json!({"user": "nobody", "account": format!("gone{number}")})))
+            .collect();
+        let mut case = Case::new(app.clone(), json!(users), json!(accounts), json!(links));
+        let (analysis, _) = case.run();
+        assert_eq!(analysis.counts().0[&Situation::Found], unlinked);
+        assert_eq!(analysis.counts().0[&Situation::Confirmed], linked);
     }
 }

@@ -1,11 +1,12 @@
 //! What is decided so far, some bytes for each record.
 
+use super::Scratch;
 use super::collect::{Collected, user_flags};
-use super::partition::{NOBODY, PARTS};
+use super::partition::{MOST, NOBODY, PARTS, Pair, Parts};
 use super::read::{FAULTY, UNREADABLE, WANTS};
 use crate::fault::{Code, Fault};
 use crate::model::Situation;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is known of an account besides a situation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,21 +47,26 @@ pub(super) struct Told {
     pub(super) user: u32,
 }
 
+/// How many users in a row stand in one part of the claims.
+const USERS_TOGETHER: usize = 1024;
+
 /// The code of what takes no part.
 const GONE: u8 = 1;
 
-/// No rule.
-const NO_RULE: u16 = u16::MAX;
+/// What stands before the number of a rule where that of a link may stand.
+const RULE: u32 = MOST;
 
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
     kinds: Vec<u8>,
     users: Vec<u32>,
-    links: Vec<u32>,
-    rules: Vec<u16>,
+    /// By which link or by which rule an account is decided on.
+    by: Vec<u32>,
+    /// The rules of accounts that have a link besides.
+    rules: HashMap<u32, u32>,
     pub(super) user_flags: Vec<u8>,
-    /// The first account of which a user is a candidate.
-    claims: Vec<u32>,
+    /// Which users are candidates of which accounts.
+    claims: Parts,
     /// The links of users to accounts that the listing does not show.
     elsewhere: Vec<(u32, u32)>,
     /// Candidates by account, where there are several of either.
@@ -73,33 +79,37 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Takes over the flags of what was collected.
+    /// Takes over the flags of accounts.
     pub(super) fn new(collected: &mut Collected, memory: usize) -> Self {
         let mut kinds = std::mem::take(&mut collected.accounts.flags);
         for flags in &mut kinds {
             *flags = if *flags == UNREADABLE { GONE } else { 0 };
         }
-        let mut user_flags = std::mem::take(&mut collected.users.flags);
-        for flags in &mut user_flags {
+        Self {
+            users: vec![NOBODY; kinds.len()],
+            kinds,
+            by: Vec::new(),
+            rules: HashMap::new(),
+            user_flags: Vec::new(),
+            claims: Parts::new(),
+            elsewhere: Vec::new(),
+            told: Vec::new(),
+            by_user: Vec::new(),
+            most_told: (memory / 16).max(4096),
+            repeated: 0,
+        }
+    }
+
+    /// Takes over the flags of users.
+    pub(super) fn add_users(&mut self, collected: &mut Collected) {
+        self.user_flags = std::mem::take(&mut collected.users.flags);
+        for flags in &mut self.user_flags {
             *flags = match *flags {
                 UNREADABLE => user_flags::GONE,
                 // Nothing is taken away for a mistake in a scope.
                 flags if flags & (WANTS | FAULTY) != 0 => user_flags::WANTS,
                 _ => 0,
             };
-        }
-        Self {
-            users: vec![NOBODY; kinds.len()],
-            kinds,
-            links: Vec::new(),
-            rules: Vec::new(),
-            user_flags,
-            claims: Vec::new(),
-            elsewhere: Vec::new(),
-            told: Vec::new(),
-            by_user: Vec::new(),
-            most_told: (memory / 16).max(4096),
-            repeated: 0,
         }
     }
 
@@ -221,25 +231,42 @@ impl Settled {
     }
 
     pub(super) fn link_of(&self, account: u32) -> Option<u32> {
-        get(&self.links, account).filter(|link| *link != NOBODY)
+        get(&self.by, account).filter(|by| by & RULE == 0)
     }
 
     pub(super) fn link(&mut self, account: u32, link: u32) {
-        if self.links.is_empty() {
-            self.links = vec![NOBODY; self.kinds.len()];
-        }
-        put(&mut self.links, account, link);
+        self.decided_by(account, link);
     }
 
     pub(super) fn rule_of(&self, account: u32) -> Option<usize> {
-        get(&self.rules, account).filter(|rule| *rule != NO_RULE).map(usize::from)
+        let by = get(&self.by, account).filter(|by| *by != NOBODY)?;
+        let rule = if by & RULE == 0 { *self.rules.get(&account)? } else { by & !RULE };
+        usize::try_from(rule).ok()
     }
 
     pub(super) fn rule(&mut self, account: u32, rule: usize) {
-        if self.rules.is_empty() {
-            self.rules = vec![NO_RULE; self.kinds.len()];
+        let rule = u32::try_from(rule).unwrap_or_default();
+        if self.link_of(account).is_some() {
+            self.rules.insert(account, rule);
+        } else {
+            self.decided_by(account, rule | RULE);
         }
-        put(&mut self.rules, account, u16::try_from(rule).unwrap_or(NO_RULE));
+    }
+
+    fn decided_by(&mut self, account: u32, by: u32) {
+        if self.by.is_empty() {
+            self.by = vec![NOBODY; self.kinds.len()];
+        }
+        put(&mut self.by, account, by);
+    }
+
+    pub(super) fn is_unmatched(&self, account: u32) -> bool {
+        matches!(self.kind(account), Kind::Unmatched(_))
+    }
+
+    /// How many accounts are to be matched.
+    pub(super) fn unmatched(&self) -> usize {
+        self.kinds.iter().filter(|code| matches!(Kind::of(**code), Kind::Unmatched(_))).count()
     }
 
     pub(super) fn has(&self, user: u32, flag: u8) -> bool {
@@ -285,21 +312,27 @@ impl Settled {
     }
 
     /// Notes that a user is a candidate of an account.
-    pub(super) fn claim(&mut self, user: u32, account: u32) {
-        if self.claims.is_empty() {
-            self.claims = vec![NOBODY; self.user_flags.len()];
-        }
+    pub(super) fn claim(&mut self, scratch: &mut dyn Scratch, user: u32, account: u32) -> Result<(), Fault> {
         self.flag(user, user_flags::MENTIONED);
-        let first = get(&self.claims, user).unwrap_or(NOBODY);
-        if first == NOBODY {
-            put(&mut self.claims, user, account);
-        } else if first != account {
-            if !self.has(user, user_flags::SEVERAL) {
-                self.flag(user, user_flags::SEVERAL);
-                self.tell(first, user);
+        let part = usize::try_from(user).unwrap_or_default() / USERS_TOGETHER % PARTS;
+        self.claims.push(scratch, part, &Pair { account, user })
+    }
+
+    /// To be called once every account was matched: who is a candidate of several accounts.
+    pub(super) fn settle_claims(&mut self, scratch: &mut dyn Scratch) -> Result<(), Fault> {
+        let mut claims = std::mem::replace(&mut self.claims, Parts::new());
+        for part in 0..PARTS {
+            let mut pairs: Vec<Pair> = claims.take(scratch, part)?;
+            pairs.sort_unstable_by_key(|pair| (pair.user, pair.account));
+            pairs.dedup();
+            for pairs in pairs.chunk_by(|one, other| one.user == other.user).filter(|pairs| pairs.len() > 1) {
+                for pair in pairs {
+                    self.flag(pair.user, user_flags::SEVERAL);
+                    self.tell(pair.account, pair.user);
+                }
             }
-            self.tell(account, user);
         }
+        Ok(())
     }
 
     /// Other accounts of which the user of an account is a candidate.

@@ -1,9 +1,10 @@
 //! Accounts read for joining.
 
-use super::{ACTIVE, COMPARABLE, FROZEN, MOST_KEYS, PROTECTED, Seen, join_keys};
+use super::{ACTIVE, COMPARABLE, FROZEN, KEYLESS, MOST_KEYS, PROTECTED, Seen, join_keys};
 use crate::analysis::gather::Read;
 use crate::analysis::hash::Hasher;
 use crate::analysis::record::read_account;
+use crate::analysis::sieve::Sieve;
 use crate::analysis::{Rules, Terms};
 use crate::fault::Fault;
 use crate::mapping::{Comparable, root};
@@ -78,6 +79,8 @@ pub(in crate::analysis) struct AccountReader<'r> {
     rules: &'r Rules<'r>,
     hasher: Hasher,
     members: &'r AccountMembers,
+    /// What links lead to. Whoever is linked is not matched, and needs no keys.
+    linked: &'r Sieve,
     comparable: Option<Comparable>,
     direct: Vec<Option<(OnlyPair<'r>, usize)>>,
     /// In which order the members of accounts come that are their own attributes, and those of attributes that stand apart.
@@ -118,6 +121,9 @@ impl Read for AccountReader<'_> {
         seen.clear(self.rules.matching.rules());
         let account: TargetAccount = read_account(json)?;
         self.own(seen, &account.external_id, account.active, account.frozen);
+        if seen.flags & KEYLESS != 0 {
+            return Ok(());
+        }
         let attributes = account.named();
         for (rule, keys) in seen.keys.iter_mut().enumerate() {
             join_keys(&self.hasher, self.rules.matching.account_keys(rule, &attributes), keys)?;
@@ -132,6 +138,7 @@ impl<'r> AccountReader<'r> {
         terms: &Terms,
         user: Option<&Keys>,
         members: &'r AccountMembers,
+        linked: &'r Sieve,
     ) -> Self {
         let direct = (0..rules.matching.rules()).map(|rule| {
             let pair = rules.matching.only_pair(rule)?;
@@ -141,6 +148,7 @@ impl<'r> AccountReader<'r> {
             rules,
             hasher: Hasher::new(&terms.key),
             members,
+            linked,
             comparable: user.and_then(|user| rules.mapping.comparable(user, &members.keys)),
             direct: direct.collect(),
             own_order: Order::new(),
@@ -153,8 +161,10 @@ impl<'r> AccountReader<'r> {
     fn own(&self, seen: &mut Seen, external_id: &str, active: bool, frozen: bool) {
         seen.id = self.hasher.hash(external_id.as_bytes());
         let flag = |is_so: bool, flag: u8| if is_so { flag } else { 0 };
-        seen.flags =
-            flag(active, ACTIVE) | flag(frozen, FROZEN) | flag(self.rules.protected.contains(external_id), PROTECTED);
+        seen.flags = flag(active, ACTIVE)
+            | flag(frozen, FROZEN)
+            | flag(self.rules.protected.contains(external_id), PROTECTED)
+            | flag(self.linked.may_have(seen.id), KEYLESS);
     }
 
     fn read_in_part(&mut self, json: &[u8], seen: &mut Seen) -> Option<()> {
@@ -186,7 +196,9 @@ impl<'r> AccountReader<'r> {
             *name = Some(Raw::Text(username));
         }
         let tree = self.tree(&fields)?;
-        self.keys(&fields, &tree, seen)?;
+        if seen.flags & KEYLESS == 0 {
+            self.keys(&fields, &tree, seen)?;
+        }
         if let Some(comparable) = &self.comparable {
             self.text.clear();
             comparable.actual(

@@ -27,6 +27,8 @@ pub(super) const COMPARABLE: u8 = 8;
 pub(super) const ACTIVE: u8 = 16;
 /// The account is protected.
 pub(super) const PROTECTED: u8 = 32;
+/// The account seems to be linked, and its keys were not read.
+pub(super) const KEYLESS: u8 = 64;
 /// The record takes no part.
 pub(super) const UNREADABLE: u8 = 128;
 

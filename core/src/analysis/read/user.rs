@@ -4,6 +4,7 @@ use super::{COMPARABLE, FAULTY, FROZEN, Seen, WANTS, join_keys};
 use crate::analysis::gather::Read;
 use crate::analysis::hash::Hasher;
 use crate::analysis::record::user;
+use crate::analysis::sieve::Sieve;
 use crate::analysis::{Rules, Terms};
 use crate::fault::Fault;
 use crate::id::is_sound;
@@ -40,6 +41,8 @@ pub(in crate::analysis) struct UserReader<'r> {
     /// The only pairs of rules, with the member where the user's text stands.
     direct: Vec<Option<(OnlyPair<'r>, usize)>>,
     text: String,
+    /// The keys under each rule for which somebody asks; all where there is nothing.
+    asked: Option<&'r [Sieve]>,
 }
 
 /// Reads those members that count, which have numbers.
@@ -83,6 +86,7 @@ impl Read for UserReader<'_> {
     fn read(&mut self, json: &[u8], seen: &mut Seen) -> Result<(), Fault> {
         seen.clear(self.rules.matching.rules());
         if self.read_in_part(json, seen).is_some() {
+            self.sift(seen);
             return Ok(());
         }
         seen.clear(self.rules.matching.rules());
@@ -92,6 +96,7 @@ impl Read for UserReader<'_> {
         for (rule, keys) in seen.keys.iter_mut().enumerate() {
             join_keys(&self.hasher, self.rules.matching.user_keys(rule, &user.record), keys)?;
         }
+        self.sift(seen);
         Ok(())
     }
 }
@@ -103,6 +108,7 @@ impl<'r> UserReader<'r> {
         keys: Option<&'r Keys>,
         account: &Keys,
         nobody: &'r Attributes,
+        asked: Option<&'r [Sieve]>,
     ) -> Self {
         let comparable = keys.and_then(|keys| rules.mapping.comparable(keys, account));
         let direct = (0..rules.matching.rules()).map(|rule| {
@@ -127,6 +133,14 @@ impl<'r> UserReader<'r> {
             last_standing: (String::new(), 0),
             direct: direct.collect(),
             text: String::new(),
+            asked,
+        }
+    }
+
+    /// Drops the keys for which nobody asks.
+    fn sift(&self, seen: &mut Seen) {
+        for (keys, sieve) in seen.keys.iter_mut().zip(self.asked.into_iter().flatten()) {
+            keys.retain(|key| sieve.may_have(*key));
         }
     }
 
