@@ -140,12 +140,14 @@ impl Part for Pair {
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     files: Vec<Option<usize>>,
+    /// How many bytes are in each.
+    lengths: Vec<usize>,
     bytes: Vec<u8>,
 }
 
 impl Parts {
     pub(super) fn new() -> Self {
-        Self { files: vec![None; PARTS], bytes: Vec::with_capacity(64) }
+        Self { files: vec![None; PARTS], lengths: vec![0; PARTS], bytes: Vec::with_capacity(64) }
     }
 
     /// The part of a hash. Hashes of names that are counted stand in a row; stirred, they are in all parts alike.
@@ -182,9 +184,10 @@ impl Parts {
     }
 
     fn put(&mut self, scratch: &mut dyn Scratch, part: usize, bytes: &[u8]) -> Result<(), Fault> {
-        let Some(file) = self.files.get_mut(part) else {
+        let (Some(file), Some(length)) = (self.files.get_mut(part), self.lengths.get_mut(part)) else {
             return Err(Fault::new(Code::Internal, "there is no such part"));
         };
+        *length += bytes.len();
         let file = match file {
             Some(file) => *file,
             none => *none.insert(scratch.open()?),
@@ -195,15 +198,17 @@ impl Parts {
     /// All records of a part; afterwards it is empty.
     pub(super) fn take<P: Part>(&mut self, scratch: &mut dyn Scratch, part: usize) -> Result<Vec<P>, Fault> {
         let records = self.read(scratch, part)?;
-        if let Some(file) = self.files.get_mut(part).and_then(Option::take) {
-            scratch.close(file);
+        if let (Some(file), Some(length)) = (self.files.get_mut(part), self.lengths.get_mut(part)) {
+            *length = 0;
+            file.take().into_iter().for_each(|file| scratch.close(file));
         }
         Ok(records)
     }
 
     /// All records of a part.
     pub(super) fn read<P: Part>(&self, scratch: &mut dyn Scratch, part: usize) -> Result<Vec<P>, Fault> {
-        let mut records = Vec::new();
+        let length = self.lengths.get(part).copied().unwrap_or_default();
+        let mut records = Vec::with_capacity(length / P::SIZE);
         let Some(file) = self.files.get(part).copied().flatten() else { return Ok(records) };
         let mut buffer = vec![0; P::SIZE * 1024];
         let mut from = 0;

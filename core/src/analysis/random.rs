@@ -208,7 +208,7 @@ proptest! {
 fn what_only_seems_to_be_linked_is_matched_all_the_same() {
     let app = json!({"matching": [{"all": [{"user": "username", "account": "userName"}]}], "mapping": []});
     for (linked, unlinked) in [(0, 200), (600, 200), (600, 100)] {
-        let number = |from, to| (from..to).map(|number| number.to_string());
+        let number = |from: u64, to| (from..to).map(|number| number.to_string());
         let users: Vec<Value> = number(0, linked + unlinked)
             .map(|number| json!({"id": format!("u{number}"), "username": format!("n{number}"), "profile": "P"}))
             .collect();
