@@ -20,6 +20,7 @@ mod metrics;
 mod not_kept;
 mod observations;
 mod open;
+mod packing;
 mod plans;
 mod process;
 mod reconciliations;
