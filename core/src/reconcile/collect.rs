@@ -20,7 +20,8 @@ use serde::Deserialize;
 use serde_json::json;
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::Arc;
 
 /// How often a page is asked for before the reconciliation fails.
 const PAGE_TRIES: u32 = 4;
@@ -40,10 +41,28 @@ struct Named<'l> {
 #[derive(Default)]
 pub(super) struct Seen {
     hasher: RandomState,
-    ids: HashSet<u64>,
+    ids: HashSet<u64, BuildHasherDefault<Itself>>,
     cursors: HashSet<u64>,
     repeated: u64,
     unreadable: u64,
+}
+
+/// A fingerprint is a hash already, which nobody outside can foresee.
+#[derive(Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 impl Seen {
@@ -95,13 +114,18 @@ impl Work<'_> {
     pub(super) fn collect(&mut self) -> Result<(), Fault> {
         let mut seen = self.seen_before()?;
         let mut began_anew = false;
+        let (mut checked, mut read) = (None, None);
         while self.row.shown.state == State::Collecting && !self.is_stopped() {
             let live = self.live()?;
-            if self.row.definition.as_deref() != Some(definition_mark(&live)?.as_str()) {
-                // What was staged is what another definition reads.
-                self.begin_anew()?;
-                seen = Seen::default();
-                continue;
+            if !checked.as_ref().is_some_and(|known| Arc::ptr_eq(known, &live)) {
+                if self.row.definition.as_deref() != Some(definition_mark(&live)?.as_str()) {
+                    // What was staged is what another definition reads.
+                    self.begin_anew()?;
+                    seen = Seen::default();
+                    continue;
+                }
+                read = selection(&live.definition);
+                checked = Some(Arc::clone(&live));
             }
             if self.row.shown.pages == 0 && self.row.token.is_none() {
                 match self.token(&live)? {
@@ -118,7 +142,7 @@ impl Work<'_> {
                 }
             }
             let since = self.since(&live)?;
-            match self.ask(&live, since)? {
+            match self.ask(&live, since, read.as_ref())? {
                 // What was changed last is among what was changed since: an answer without anybody is wrong, or that account is gone.
                 Asked::Page(page)
                     if since.is_some() && page.next.is_none() && self.row.shown.collected + page.count == 0 =>
@@ -170,13 +194,12 @@ impl Work<'_> {
     }
 
     /// Asks for the next page, again where that can help.
-    fn ask(&self, live: &LiveApp, since: Option<Timestamp>) -> Result<Asked, Fault> {
+    fn ask(&self, live: &LiveApp, since: Option<Timestamp>, read: Option<&AttributeSelection>) -> Result<Asked, Fault> {
         let app = &live.definition.app;
         let Some(connector) = live.connector.as_ref() else {
             let message = "no connector is registered under this name";
             return Ok(Asked::Failed(Fault::new(Code::UnknownConnector, message)));
         };
-        let read = selection(&live.definition);
         let filter = app.reconcile.as_ref().and_then(|settings| settings.filter.as_deref());
         let asked_at = self.host.clock().now();
         for attempts in 1.. {
@@ -189,8 +212,8 @@ impl Work<'_> {
             }
             let cursor = self.row.cursor.as_deref();
             let list = || match since {
-                Some(since) => connector.list_changed(since, cursor, read.as_ref()),
-                None => connector.list_lines(cursor, filter, read.as_ref()),
+                Some(since) => connector.list_changed(since, cursor, read),
+                None => connector.list_lines(cursor, filter, read),
             };
             let error = match ask(self.host, app, list)? {
                 Ok(page) => return Ok(Asked::Page(page)),

@@ -10,6 +10,7 @@ use crate::model::{
     Situation, SnapshotVerdict, TargetAccount,
 };
 use crate::operation::Operation;
+use crate::planning::digest::item_digest;
 use crate::planning::reaction::{Circumstances, Decided, decide_reaction, reaction_to, suppressed};
 use crate::store::{AccountRow, PlanRow, ReconciliationRow, RequestRow, Tx};
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl Builder<'_> {
         Situation::ALL.iter().copied().filter(told).collect()
     }
 
-    /// The item of a finding; none where nothing is said or done.
+    /// The item of a finding; none where nothing is said or done. It has its digest where the brake has no say in it.
     pub(super) fn item(
         &self,
         tx: &mut Tx<'_>,
@@ -119,7 +120,11 @@ impl Builder<'_> {
             by: None,
         };
         let planned_for = subject.print();
-        Ok(Some(PlanRow { item, planned_for, digest: String::new(), done_at: None }))
+        // Of whom nothing can be sealed any more, the item says less when it is read again.
+        let is_erased = item.finding.user.is_some() && subject.stored.is_none();
+        let is_settled = state != ItemState::Planned && item.finding.faults.is_empty() && !is_erased;
+        let digest = if is_settled { item_digest(&item, &planned_for) } else { String::new() };
+        Ok(Some(PlanRow { item, planned_for, digest, done_at: None }))
     }
 
     /// Why nothing is concluded of a user or an account: we ourselves are at it, or were while the target was read.

@@ -5,9 +5,9 @@ use super::sources::Staged;
 use super::{Work, read, write};
 use crate::fault::Fault;
 use crate::id::AppId;
-use crate::intake::{LiveApp, advance, taken};
+use crate::intake::{LiveApp, advance, plan_digest, taken};
 use crate::lifecycle::Event;
-use crate::model::{ApprovalStatus, BrakeSettings, ItemState, PlanFilter, PlanItem, SnapshotVerdict};
+use crate::model::{ApprovalStatus, BrakeSettings, ItemState, PlanItem, SnapshotVerdict};
 use crate::operation::Operation;
 use crate::planning::brake::{Brake, Hold, Surroundings, can_be_released, is_confirmed};
 use crate::planning::digest::{PlanDigest, item_digest};
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 impl Work<'_> {
-    /// Asks the brake about the whole plan, gives each item its digest, and the plan its own.
+    /// Asks the brake about the whole plan, gives each item the digest that it does not have yet, and the plan its own. Where
+    /// nothing is done, the brake has nothing to hold, and the item is not read again.
     pub(super) fn finish(&mut self, live: &LiveApp) -> Result<(), Fault> {
         let verdict = self.row.shown.verdict.unwrap_or(SnapshotVerdict::Incomplete);
         let settings = live.definition.app.brake.clone().unwrap_or_default();
@@ -33,7 +34,6 @@ impl Work<'_> {
             Ok(())
         })?;
         let braked = brake.decide();
-        let mut digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
         let id = self.row.shown.id.clone();
         let mut waits = false;
         self.each_page_to_change(|tx, page| {
@@ -44,13 +44,14 @@ impl Work<'_> {
                 }
                 one.digest = item_digest(&one.item, &one.planned_for);
                 tx.judge_item(&id, one)?;
-                digest.add(one.item.number, &one.digest, one.item.state == ItemState::Held);
             }
             Ok(())
         })?;
+        let digest = PlanDigest::new(self.row.definition.as_deref().unwrap_or_default(), verdict);
+        let digest = read(self.host, |tx| plan_digest(tx, &id, digest))?;
         let not_kept = if undoes { BTreeSet::new() } else { read(self.host, |tx| not_kept(tx, live))? };
         let shown = &mut self.row.shown;
-        shown.digest = Some(digest.finish());
+        shown.digest = Some(digest);
         let group_notes = std::mem::take(&mut self.group_notes);
         shown.notes.retain(|_| undoes);
         shown.notes.extend(braked.notes.iter().cloned());
@@ -73,11 +74,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Shows the plan page by page.
-    pub(super) fn each_page(
-        &self,
-        mut visit: impl FnMut(&Tx<'_>, &[PlanRow]) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+    /// Shows what the brake is to be asked about page by page.
+    fn each_page(&self, mut visit: impl FnMut(&Tx<'_>, &[PlanRow]) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut after = 0;
         while let Some(last) = read(self.host, |tx| {
             let page = self.page_after(tx, after)?;
@@ -109,8 +107,7 @@ impl Work<'_> {
     }
 
     fn page_after(&self, tx: &Tx<'_>, after: u64) -> Result<Vec<PlanRow>, Fault> {
-        let filter = PlanFilter { after: Some(after), limit: u32::try_from(BATCH).ok(), ..PlanFilter::default() };
-        tx.plan_items(&self.row.shown.id, &filter)
+        tx.unjudged_items(&self.row.shown.id, after, u32::try_from(BATCH).unwrap_or(u32::MAX))
     }
 
     pub(super) fn surroundings(

@@ -6,12 +6,11 @@ use super::{Work, read};
 use crate::analysis::{Piece, Records, Scratch, Visit, VisitPiece};
 use crate::delivery::Host;
 use crate::fault::{Code, Fault};
-use crate::id::{AppId, RequestId, UserId};
+use crate::id::{AppId, RequestId};
 use crate::model::{AccountStatus, TargetAccount};
 use crate::scratch::TempScratch;
-use crate::store::{AccountRow, UserKey, UserState};
+use crate::store::{KnownLink, LinkRow, UserKey, UserState};
 use crate::value::write_text;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// How many rows are read at once.
@@ -23,6 +22,7 @@ type Again<'v> = dyn FnMut(&[u8]) -> Result<(), Fault> + 'v;
 pub(super) struct StoredUsers<'h> {
     host: &'h dyn Host,
     ids: Ids,
+    kept: Kept,
 }
 
 /// What is known of the app's accounts.
@@ -30,6 +30,7 @@ pub(super) struct StoredLinks<'h> {
     host: &'h dyn Host,
     app: AppId,
     ids: Ids,
+    kept: Kept,
 }
 
 /// The accounts that were collected. A place is the page's number and where in it the line begins.
@@ -84,19 +85,54 @@ impl Ids {
     }
 }
 
+/// Records that were read again, by their places: what differs is looked at once to decide, and once more for its finding. When
+/// the room is full, nothing is added.
+#[derive(Default)]
+struct Kept {
+    records: HashMap<u64, Vec<u8>>,
+    bytes: usize,
+}
+
+/// How many bytes of records that were read again are kept, of users and of links each.
+const KEPT: usize = 8 << 20;
+
+/// About how many bytes a record takes beside its text.
+const KEPT_EACH: usize = 64;
+
+impl Kept {
+    /// The record at a place, which `read` reads where it is not there.
+    fn record(
+        &mut self,
+        place: u64,
+        visit: &mut Again<'_>,
+        read: impl FnOnce() -> Result<Vec<u8>, Fault>,
+    ) -> Result<(), Fault> {
+        if let Some(record) = self.records.get(&place) {
+            return visit(record);
+        }
+        let record = read()?;
+        visit(&record)?;
+        if self.bytes + record.len() + KEPT_EACH <= KEPT {
+            self.bytes += record.len() + KEPT_EACH;
+            self.records.insert(place, record);
+        }
+        Ok(())
+    }
+}
+
 fn lost() -> Fault {
     Fault::new(Code::Internal, "there is no record at this place")
 }
 
 impl<'h> StoredUsers<'h> {
     pub(super) fn new(work: &Work<'h>) -> Result<Self, Fault> {
-        Ok(Self { host: work.host, ids: Ids::new()? })
+        Ok(Self { host: work.host, ids: Ids::new()?, kept: Kept::default() })
     }
 }
 
 impl Records for StoredUsers<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
-        self.ids = Ids::new()?;
+        (self.ids, self.kept) = (Ids::new()?, Kept::default());
         let mut after = String::new();
         loop {
             let users = read(self.host, |tx| tx.records_after(&after, PAGE))?;
@@ -110,23 +146,26 @@ impl Records for StoredUsers<'_> {
     }
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
-        let id = self.ids.at(place)?;
-        let stored = read(self.host, |tx| tx.record(&id))?;
-        let gone = || Fault::new(Code::ItemChanged, "a user was erased while the target was compared");
-        let damaged = || Fault::new(Code::StoreDamaged, "a user's record cannot be opened any more");
-        visit(&stored.ok_or_else(gone)?.json.ok_or_else(damaged)?)
+        let Self { host, ids, kept } = self;
+        kept.record(place, visit, || {
+            let id = ids.at(place)?;
+            let stored = read(*host, |tx| tx.record(&id))?;
+            let gone = || Fault::new(Code::ItemChanged, "a user was erased while the target was compared");
+            let damaged = || Fault::new(Code::StoreDamaged, "a user's record cannot be opened any more");
+            stored.ok_or_else(gone)?.json.ok_or_else(damaged)
+        })
     }
 }
 
 impl<'h> StoredLinks<'h> {
     pub(super) fn new(work: &Work<'h>) -> Result<Self, Fault> {
-        Ok(Self { host: work.host, app: work.app.clone(), ids: Ids::new()? })
+        Ok(Self { host: work.host, app: work.app.clone(), ids: Ids::new()?, kept: Kept::default() })
     }
 }
 
 impl Records for StoredLinks<'_> {
     fn each(&mut self, visit: &mut Visit<'_>) -> Result<(), Fault> {
-        self.ids = Ids::new()?;
+        (self.ids, self.kept) = (Ids::new()?, Kept::default());
         let (mut after, mut json) = (String::new(), String::new());
         loop {
             let rows = read(self.host, |tx| tx.links_after(&self.app, &after, PAGE))?;
@@ -134,18 +173,8 @@ impl Records for StoredLinks<'_> {
             after.clone_from(&last.external_id);
             for row in &rows {
                 // Who joins by links does not ask what was applied last, which would have to be unsealed.
-                let (is_deleted, user) = (row.status == AccountStatus::Deleted, row.user.as_deref());
                 json.clear();
-                json.push_str(r#"{"account":"#);
-                write_text(&row.external_id, &mut json);
-                json.push_str(r#","deleted":"#);
-                json.push_str(if is_deleted { "true" } else { "false" });
-                json.push_str(r#","state":"#);
-                write_text(row.link_state.name(), &mut json);
-                if let Some(user) = user {
-                    json.push_str(r#","user":"#);
-                    write_text(user, &mut json);
-                }
+                write_link(row, &mut json);
                 json.push('}');
                 visit(self.ids.keep(&row.external_id)?, json.as_bytes())?;
             }
@@ -153,26 +182,49 @@ impl Records for StoredLinks<'_> {
     }
 
     fn again(&mut self, place: u64, visit: &mut Again<'_>) -> Result<(), Fault> {
-        let id = self.ids.at(place)?;
-        let row = read(self.host, |tx| tx.account_at(&self.app, &id))?;
-        let gone = || Fault::new(Code::Internal, "what is known of an account is gone");
-        visit(link(&row.ok_or_else(gone)?).to_string().as_bytes())
+        let Self { host, app, ids, kept } = self;
+        kept.record(place, visit, || {
+            let id = ids.at(place)?;
+            let gone = || Fault::new(Code::Internal, "what is known of an account is gone");
+            Ok(known_link(&read(*host, |tx| tx.link_at(app, &id))?.ok_or_else(gone)?))
+        })
     }
 }
 
-/// What the analysis is told of an account that is known.
-fn link(row: &AccountRow) -> Value {
-    let account = &row.account;
-    json!({
-        "user": account.user.as_ref().map(UserId::as_str),
-        "account": account.external_id,
-        "state": account.link_state,
-        "known": account.known_link,
-        "last": row.applied,
-        "deleted": account.status == AccountStatus::Deleted,
-        "active": account.status == AccountStatus::Active,
-        "frozen": account.frozen,
-    })
+/// The members of a link by which accounts and users are joined.
+fn write_link(row: &LinkRow, json: &mut String) {
+    json.push_str(r#"{"account":"#);
+    write_text(&row.external_id, json);
+    json.push_str(r#","deleted":"#);
+    json.push_str(truth(row.status == AccountStatus::Deleted));
+    json.push_str(r#","state":"#);
+    write_text(row.link_state.name(), json);
+    if let Some(user) = &row.user {
+        json.push_str(r#","user":"#);
+        write_text(user, json);
+    }
+}
+
+/// What the analysis is told of an account that is known, when it looks closely.
+fn known_link(known: &KnownLink) -> Vec<u8> {
+    let mut json = String::new();
+    write_link(&known.link, &mut json);
+    let flags =
+        [("known", known.known), ("frozen", known.frozen), ("active", known.link.status == AccountStatus::Active)];
+    for (name, flag) in flags {
+        json.extend([",", "\"", name, "\":", truth(flag)]);
+    }
+    let mut json = json.into_bytes();
+    if let Some(applied) = &known.applied {
+        json.extend_from_slice(br#","last":"#);
+        json.extend_from_slice(applied);
+    }
+    json.push(b'}');
+    json
+}
+
+fn truth(truth: bool) -> &'static str {
+    if truth { "true" } else { "false" }
 }
 
 /// About how many bytes of a page are shown at once.

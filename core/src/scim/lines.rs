@@ -81,9 +81,8 @@ impl<'b> Lines<'b> {
             }
             self.rows += 1;
             let (_, id) = account.external_id.as_ref()?;
-            if !self.ids.contains(id) {
+            if self.ids.insert(id.clone()) {
                 account.write(&attributes, &mut self.text)?;
-                self.ids.insert(account.external_id?.1);
             }
             Some(end)
         })

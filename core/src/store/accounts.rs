@@ -1,5 +1,6 @@
 //! Accounts and their links. Attributes are sealed under the key of the user who owns the account.
 
+use super::vault::unseal;
 use super::{Tx, UserKey, limit_of, time_of, unknown_word, unseal_object};
 use crate::fault::Fault;
 use crate::id::{AppId, UserId};
@@ -43,6 +44,15 @@ pub(crate) struct LinkRow {
     pub(crate) user: Option<String>,
     pub(crate) link_state: LinkState,
     pub(crate) status: AccountStatus,
+}
+
+/// Whose an account is, with what the analysis asks besides when it looks closely.
+pub(crate) struct KnownLink {
+    pub(crate) link: LinkRow,
+    pub(crate) known: bool,
+    pub(crate) frozen: bool,
+    /// The JSON of the attributes that we sent last.
+    pub(crate) applied: Option<Vec<u8>>,
 }
 
 struct Raw {
@@ -155,12 +165,36 @@ impl Tx<'_> {
             params![app.as_str(), after, i64::from(limit)],
             |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)),
         )?;
-        let link = |(external_id, user, state, status): (String, Option<String>, String, String)| {
-            let link_state = LinkState::from_name(&state).ok_or_else(|| unknown_word("account.link_state"))?;
-            let status = AccountStatus::from_name(&status).ok_or_else(|| unknown_word("account.status"))?;
-            Ok(LinkRow { external_id, user, link_state, status })
-        };
         rows.into_iter().map(link).collect()
+    }
+
+    /// The link of one account. What was seen of the account is not unsealed for that.
+    pub(crate) fn link_at(&self, app: &AppId, external_id: &str) -> Result<Option<KnownLink>, Fault> {
+        let row = self.row(
+            "SELECT a.user_id, a.link_state, a.status, a.known_link, a.frozen, a.applied, k.key FROM account AS a
+             LEFT JOIN user_key AS k ON k.user_id = a.user_id WHERE a.app_id = $1 AND a.external_id = $2",
+            params![app.as_str(), external_id],
+            |row| {
+                let words = (external_id.to_owned(), row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok((
+                    words,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get::<_, Option<Vec<u8>>>(5)?,
+                    row.get::<_, Option<Vec<u8>>>(6)?,
+                ))
+            },
+        )?;
+        let Some((words, known, frozen, applied, key)) = row else { return Ok(None) };
+        let link = link(words)?;
+        let Some(applied) = applied else { return Ok(Some(KnownLink { link, known, frozen, applied })) };
+        let key = match (&link.user, key) {
+            (Some(user), key) => key.map(|key| self.vault.unwrap(user, &key)).transpose()?,
+            (None, _) => self.known_app_key(app)?,
+        };
+        let place = place(app.as_str(), external_id);
+        let applied = key.map(|key| unseal(&key, &place, &applied)).transpose()?;
+        Ok(Some(KnownLink { link, known, frozen, applied }))
     }
 
     /// How many accounts of an app are linked to somebody and not gone.
@@ -262,6 +296,12 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+fn link((external_id, user, state, status): (String, Option<String>, String, String)) -> Result<LinkRow, Fault> {
+    let link_state = LinkState::from_name(&state).ok_or_else(|| unknown_word("account.link_state"))?;
+    let status = AccountStatus::from_name(&status).ok_or_else(|| unknown_word("account.status"))?;
+    Ok(LinkRow { external_id, user, link_state, status })
 }
 
 fn account(row: Raw, key: Option<&UserKey>) -> Result<AccountRow, Fault> {

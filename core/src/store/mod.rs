@@ -20,6 +20,7 @@ mod metrics;
 mod not_kept;
 mod observations;
 mod open;
+mod packing;
 mod plans;
 mod process;
 mod reconciliations;
@@ -38,7 +39,7 @@ mod users;
 mod vault;
 mod waits;
 
-pub(crate) use accounts::AccountRow;
+pub(crate) use accounts::{AccountRow, KnownLink, LinkRow};
 pub(crate) use apps::definition_text;
 pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, GivenMembership, Kept};

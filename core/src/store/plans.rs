@@ -160,6 +160,17 @@ impl Tx<'_> {
         rows.into_iter().map(|row| self.item(id, key.as_ref(), row)).collect()
     }
 
+    /// Items by their numbers about which the brake is still to be asked: those that are planned, and those without a digest.
+    pub(crate) fn unjudged_items(&self, id: &RequestId, after: u64, limit: u32) -> Result<Vec<PlanRow>, Fault> {
+        let text = format!(
+            "SELECT {COLUMNS} FROM plan_item WHERE reconciliation_id = $1 AND number > $2
+             AND (state = 'planned' OR digest = '') ORDER BY number LIMIT $3"
+        );
+        let rows = self.rows(&text, params![id.as_str(), after.cast_signed(), i64::from(limit)], raw)?;
+        let key = self.reconciliation_key(id)?;
+        rows.into_iter().map(|row| self.item(id, key.as_ref(), row)).collect()
+    }
+
     /// The next items in a state, oldest first.
     pub(crate) fn next_items(&self, id: &RequestId, state: ItemState, limit: u32) -> Result<Vec<PlanRow>, Fault> {
         let text = format!(

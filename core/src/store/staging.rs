@@ -1,7 +1,8 @@
-//! What a reconciliation collected: pages of accounts, sealed under its own key.
+//! What a reconciliation collected: pages of accounts, packed and sealed under its own key.
 
+use super::packing::{pack, unpack};
 use super::{Tx, UserKey, vault};
-use crate::fault::Fault;
+use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use rusqlite::params;
 
@@ -15,7 +16,7 @@ impl Tx<'_> {
         lines: &[u8],
         count: u64,
     ) -> Result<(), Fault> {
-        let sealed = self.vault.seal(key, &place(id, number), lines)?;
+        let sealed = self.vault.seal(key, &place(id, number), &pack(lines))?;
         self.execute(
             "INSERT INTO staged_page (reconciliation_id, number, accounts, count) VALUES ($1, $2, $3, $4)",
             params![id.as_str(), number.cast_signed(), sealed, count.cast_signed()],
@@ -30,7 +31,9 @@ impl Tx<'_> {
             params![id.as_str(), number.cast_signed()],
             |row| row.get::<_, Vec<u8>>(0),
         )?;
-        sealed.map(|sealed| vault::unseal(key, &place(id, number), &sealed)).transpose()
+        let Some(sealed) = sealed else { return Ok(None) };
+        let damaged = || Fault::new(Code::StoreDamaged, "a page of a listing cannot be read");
+        unpack(vault::unseal(key, &place(id, number), &sealed)?).ok_or_else(damaged).map(Some)
     }
 
     /// Drops what was collected.

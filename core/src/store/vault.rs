@@ -5,11 +5,12 @@
 use crate::fault::{Code, Fault};
 use crate::id::Random;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use chacha20poly1305::{AeadInOut, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 const NONCE: usize = 24;
+const TAG: usize = 16;
 const PLAIN: u8 = 0;
 const SEALED: u8 = 1;
 
@@ -98,12 +99,14 @@ impl Vault {
         let mut nonce = [0; NONCE];
         self.random.fill(&mut nonce)?;
         let cipher = XChaCha20Poly1305::new((&**key).into());
-        let payload = Payload { msg: plain, aad: place.as_bytes() };
-        let sealed = cipher
-            .encrypt(&XNonce::from(nonce), payload)
+        let mut stored = Vec::with_capacity(NONCE + plain.len() + TAG);
+        stored.extend_from_slice(&nonce);
+        stored.extend_from_slice(plain);
+        let sealed = stored.get_mut(NONCE..).unwrap_or_default();
+        let tag = cipher
+            .encrypt_inout_detached(&XNonce::from(nonce), place.as_bytes(), sealed.into())
             .map_err(|_| Fault::new(Code::Internal, "a value could not be sealed"))?;
-        let mut stored = nonce.to_vec();
-        stored.extend(sealed);
+        stored.extend_from_slice(&tag);
         Ok(stored)
     }
 }

@@ -12,11 +12,12 @@ const STEP: u64 = 64 * 1024;
 
 /// Reads a body of at most `largest` bytes, decompressed.
 pub(super) fn read(body: &mut ureq::Body, encoding: Option<&str>, largest: u64) -> Result<Vec<u8>, ureq::Error> {
+    let told = body.content_length().unwrap_or_default().min(SMALL);
     let reader = body.as_reader();
     if encoding.is_some_and(|encoding| ["gzip", "x-gzip"].iter().any(|known| encoding.eq_ignore_ascii_case(known))) {
         return decompressed(reader, largest);
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or_default());
     reader.take(largest.saturating_add(1)).read_to_end(&mut bytes)?;
     if length(&bytes) > largest { Err(ureq::Error::BodyExceedsLimit(largest)) } else { Ok(bytes) }
 }

@@ -2,15 +2,16 @@
 
 use crate::directory::{COMPARED, SOURCES};
 use crate::reconcile::{by_hand, matching, scim_path};
-use crate::{Arguments, timed};
-use rollkeeper::model::{App, Reconciliation};
+use crate::{Arguments, processor_seconds, timed};
+use rollkeeper::model::{App, Reconciliation, State};
 use rollkeeper::{Engine, RunOptions};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 const PAGE: u32 = 500;
 
@@ -109,6 +110,32 @@ fn storing(path: &Path, id: &str) -> Result<Value, Box<dyn Error>> {
         "items": {"rows": items.len(), "bytes": bytes(&items), "seconds": items_took.as_secs_f64()}}))
 }
 
+/// How long it took, and how much processor time, until everything was read and staged, and until the plan was there.
+struct Watched {
+    began: Instant,
+    processor: f64,
+    collected: Mutex<Option<Value>>,
+}
+
+impl Watched {
+    fn new() -> Self {
+        Self { began: Instant::now(), processor: processor_seconds(), collected: Mutex::new(None) }
+    }
+
+    fn so_far(&self) -> Value {
+        json!({"seconds": self.began.elapsed().as_secs_f64(), "processor": processor_seconds() - self.processor})
+    }
+
+    /// Notes when the last page was staged.
+    fn see(&self, shown: &Reconciliation) -> bool {
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.state == State::Collected && collected.is_none() {
+            *collected = Some(self.so_far());
+        }
+        true
+    }
+}
+
 /// Reads the target that `point` was told of, compares it with what is in the file, and plans. Gives the time, the counts, and the
 /// rows of the file before and after.
 pub(crate) fn reconcile(arguments: &Arguments) -> Result<(Duration, usize, Value), Box<dyn Error>> {
@@ -116,10 +143,13 @@ pub(crate) fn reconcile(arguments: &Arguments) -> Result<(Duration, usize, Value
     let engine = Engine::builder().path(&path).open()?;
     let before = rows(&path)?;
     let mut done: Option<Reconciliation> = None;
+    let watched = Watched::new();
     let took = timed(|| {
-        done = Some(engine.reconcile("crm", Some("bench"))?);
+        done = Some(engine.reconcile_watched("crm", Some("bench"), &|shown| watched.see(shown))?);
         Ok(())
     })?;
+    let whole = watched.so_far();
+    let collecting = watched.collected.into_inner().unwrap_or_else(PoisonError::into_inner);
     // What follows reads back what was stored, all at once.
     let peak = crate::peak_mib();
     let done = done.ok_or("it did not end")?;
@@ -132,12 +162,12 @@ pub(crate) fn reconcile(arguments: &Arguments) -> Result<(Duration, usize, Value
     }
     drop(engine);
     let told = json!({"counts": counts, "verdict": done.verdict, "items": done.items, "before": before,
-        "after": rows(&path)?, "peak_mib": peak, "pages": done.pages, "storing": storing(&path, done.id.as_str())?});
+        "after": rows(&path)?, "peak_mib": peak, "pages": done.pages, "collecting": collecting, "whole": whole, "storing": storing(&path, done.id.as_str())?});
     Ok((took, usize::try_from(done.collected)?, told))
 }
 
 /// Reads the pages at `--url` one after the other with a bare client and a structure written for these fields; keeps nothing.
-pub(crate) fn bare_loop(arguments: &Arguments) -> Result<(Duration, usize), Box<dyn Error>> {
+pub(crate) fn bare_loop(arguments: &Arguments) -> Result<(Duration, usize, Value), Box<dyn Error>> {
     let url = arguments.text("url")?;
     let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
     let mut accounts = 0;
@@ -151,5 +181,5 @@ pub(crate) fn bare_loop(arguments: &Arguments) -> Result<(Duration, usize), Box<
             }
         }
     })?;
-    Ok((took, accounts))
+    Ok((took, accounts, json!({"processor": processor_seconds()})))
 }
