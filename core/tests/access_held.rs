@@ -12,14 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-struct World {
-    engine: Engine,
-    clock: VirtualClock,
-    target: MockTarget,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) clock: VirtualClock,
+    pub(crate) target: MockTarget,
 }
 
 /// An app with everything of `more` in it.
-fn app(more: &Value) -> App {
+pub(crate) fn app(more: &Value) -> App {
     let mut app = json!({"id": "crm", "assigned_to": {"profiles": ["P"]}, "create_without_match": true,
         "scope": "user.number >= 0", "mapping": [{"target": "userName", "source": "id"}, {"target": "title", "source": "title"}],
         "entitlements": [{"grant": "permission_set", "name": "Sales", "group": {"id": "g1"}}],
@@ -31,20 +31,20 @@ fn app(more: &Value) -> App {
 }
 
 /// The line that is wrong: the profile does not exist.
-fn wrong() -> App {
+pub(crate) fn wrong() -> App {
     app(&json!({"assigned_to": {"profiles": ["Typo"]}}))
 }
 
 /// An app that the first so many users have lost.
-fn without(lost: usize) -> App {
+pub(crate) fn without(lost: usize) -> App {
     app(&json!({"scope": format!("user.number >= {lost}")}))
 }
 
-fn record(number: usize) -> Value {
+pub(crate) fn record(number: usize) -> Value {
     json!({"id": format!("u{number:03}"), "number": number, "profile": "P", "permission_sets": [], "title": "Nurse"})
 }
 
-fn with(number: usize, more: &Value) -> Value {
+pub(crate) fn with(number: usize, more: &Value) -> Value {
     let mut record = record(number);
     for (key, value) in more.as_object().unwrap() {
         record[key] = value.clone();
@@ -54,7 +54,7 @@ fn with(number: usize, more: &Value) -> Value {
 
 impl World {
     /// So many users with accounts.
-    fn new(users: usize, app: App) -> Self {
+    pub(crate) fn new(users: usize, app: App) -> Self {
         let clock = VirtualClock::new(Timestamp::from_micros(0));
         let engine = Engine::builder().clock(Arc::new(clock.clone())).seed(1).open().unwrap();
         engine.put_app(app, Some("adam")).unwrap();
@@ -67,65 +67,65 @@ impl World {
         world
     }
 
-    fn put_app(&self, app: App) -> Vec<Request> {
+    pub(crate) fn put_app(&self, app: App) -> Vec<Request> {
         self.engine.put_app(app, Some("adam")).unwrap()
     }
 
-    fn put(&self, record: Value) {
+    pub(crate) fn put(&self, record: Value) {
         self.engine.put_user(User::from_value(record).unwrap(), None).unwrap();
     }
 
     /// Puts a list of all users.
-    fn list(&self, records: &[Value]) {
+    pub(crate) fn list(&self, records: &[Value]) {
         self.engine.put_users_snapshot(Value::from(records).to_string().as_bytes(), Some("hr")).unwrap();
     }
 
-    fn run(&self) {
+    pub(crate) fn run(&self) {
         self.engine.run(&RunOptions::default()).unwrap();
         self.clock.advance(Period::from_seconds(11));
         self.engine.run(&RunOptions::default()).unwrap();
     }
 
     /// How many accounts can be used at the target.
-    fn active(&self) -> usize {
+    pub(crate) fn active(&self) -> usize {
         self.target.accounts().iter().filter(|account| account.active).count()
     }
 
-    fn is_active(&self, number: usize) -> bool {
+    pub(crate) fn is_active(&self, number: usize) -> bool {
         let filter = AccountFilter { user: Some(format!("u{number:03}")), ..AccountFilter::default() };
         self.engine.accounts(&filter).unwrap().iter().any(|account| account.status == AccountStatus::Active)
     }
 
     /// The plans of what definitions would take away, oldest first.
-    fn plans(&self) -> Vec<Reconciliation> {
+    pub(crate) fn plans(&self) -> Vec<Reconciliation> {
         let filter = ReconciliationFilter { kind: Some(ReconciliationKind::Source), ..ReconciliationFilter::default() };
         let all = self.engine.reconciliations(&filter).unwrap();
         all.into_iter().filter(|one| one.app.is_some()).collect()
     }
 
     /// The plan that waits.
-    fn waiting(&self) -> Option<Reconciliation> {
+    pub(crate) fn waiting(&self) -> Option<Reconciliation> {
         let mut waiting = self.plans().into_iter().filter(|plan| plan.state == State::Committing);
         let first = waiting.next();
         assert!(waiting.next().is_none(), "two plans wait");
         first
     }
 
-    fn items(&self, plan: &Reconciliation) -> Vec<PlanItem> {
+    pub(crate) fn items(&self, plan: &Reconciliation) -> Vec<PlanItem> {
         self.engine.plan(plan.id.as_str(), &PlanFilter::default()).unwrap()
     }
 
-    fn release(&self, plan: &Reconciliation, by: &str) -> Result<Reconciliation, Code> {
+    pub(crate) fn release(&self, plan: &Reconciliation, by: &str) -> Result<Reconciliation, Code> {
         let released = self.engine.release(plan.id.as_str(), plan.digest.as_deref().unwrap(), by);
         released.map_err(|error| error.code())
     }
 
-    fn requests(&self, operation: Operation) -> Vec<Request> {
+    pub(crate) fn requests(&self, operation: Operation) -> Vec<Request> {
         let all = self.engine.requests(&RequestFilter::default()).unwrap();
         all.into_iter().filter(|request| request.operation == operation).collect()
     }
 
-    fn foretold(&self, app: App) -> ImpactSummary {
+    pub(crate) fn foretold(&self, app: App) -> ImpactSummary {
         let mut impact = self.engine.impact(app, ImpactOptions::default()).unwrap();
         impact.by_ref().for_each(|user| drop(user.unwrap()));
         impact.summary().clone()

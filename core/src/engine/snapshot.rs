@@ -147,7 +147,7 @@ impl Engine {
                 let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
                 users.try_for_each(|user| {
                     if kept.remove(user.id.as_str()) {
-                        keep_access(tx, app, &mut removals, user.id.as_str(), Some(&user))?;
+                        removals.keep_access(tx, &app.definition, user.id.as_str(), Some(&user), LISTED)?;
                     }
                     let Some(account) = tx.account_of(id, user.id.as_str())? else { return Ok(()) };
                     held.remove(&account);
@@ -156,10 +156,7 @@ impl Engine {
             })?;
         }
         // Of who is not in the list no more is let go than of the others.
-        self.view(|tx| {
-            held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account))?;
-            kept.iter().try_for_each(|user| keep_access(tx, app, &mut removals, user, None))
-        })?;
+        self.view(|tx| removals.add_held(tx, &app.definition, &held, &kept, LISTED))?;
         Ok(removals)
     }
 
@@ -304,12 +301,6 @@ impl Engine {
         })?;
         open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
     }
-}
-
-/// The access of a user that is held is held again, unless the record of the list gives it back or says that the user left.
-fn keep_access(tx: &Tx<'_>, app: &LiveApp, removals: &mut Removals, user: &str, instead: Option<&User>) -> Settled<()> {
-    let Some(stored) = tx.user(user)? else { return Ok(()) };
-    removals.add_access(tx, &app.definition, &stored, instead, LISTED)
 }
 
 /// Judges a list, and logs that it came. One of which records were withheld is not believed in the rest either.

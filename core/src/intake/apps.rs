@@ -12,8 +12,9 @@ use serde_json::json;
 /// How many users are decided for before the next are read.
 const BATCH: u32 = 500;
 
-/// Stores an app's definition and decides for every user. The same definition again changes nothing. Where it would take so
-/// many accounts or memberships away that it looks like a mistake, those are held. `old` is the definition in use before.
+/// Stores an app's definition and decides for every user. Where it would take so many accounts or memberships away that it looks
+/// like a mistake, those are held. `old` is the definition in use before. The same definition again changes nothing, but that what
+/// is still held though its plan is over has a plan again.
 pub(crate) fn put_app(
     tx: &mut Tx<'_>,
     app: &LiveApp,
@@ -25,11 +26,17 @@ pub(crate) fn put_app(
     let id = &definition.app.id;
     let before = tx.app(id.as_str())?.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
     let changed = changed_keys(before.as_ref(), &definition.app);
-    let Some(text) = definition_change(before.as_ref(), &definition.app) else { return Ok(Vec::new()) };
+    let Some(text) = definition_change(before.as_ref(), &definition.app) else {
+        let text = "the app was put again";
+        if let Some(held) = Removals::left_held(tx, definition, text)? {
+            held.settle(tx, app, Occasion { text, by, is_list: true, brakes })?;
+        }
+        return Ok(Vec::new());
+    };
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    // An app that was deleted and comes back finds its accounts, and what was held of them.
-    if before.is_some() || tx.count_linked(id)? > 0 || !tx.held_users(id)?.is_empty() {
+    // An app that was deleted and comes back finds its accounts.
+    if before.is_some() || tx.count_linked(id)? > 0 {
         let occasion = Occasion { text: &text, by, is_list: false, brakes };
         Removals::of_definition(tx, definition, old, &text)?.settle(tx, app, occasion)?;
     }

@@ -14,7 +14,7 @@ mod removals;
 mod snapshot;
 mod users;
 
-pub(crate) use access::{access_print, held_back, held_by, taken};
+pub(crate) use access::{access_held, held_back, held_by, planned_for, still_holds, taken};
 pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{

@@ -4,7 +4,7 @@
 use super::membership::whole_difference;
 use super::reconciliation::end_reconciliation;
 use super::removal_plan::{Occasion, Taking, held_before, make_plan};
-use super::{LanePlan, LiveApp, Trigger, access_print, membership_print, plan_lane, taken};
+use super::{LanePlan, LiveApp, Trigger, access_held, membership_print, plan_lane, planned_for, taken};
 use crate::definition::Definition;
 use crate::fault::Fault;
 use crate::id::{AppId, RequestId};
@@ -36,6 +36,19 @@ pub(crate) struct Removals {
 }
 
 impl Removals {
+    /// What is held and no plan waits for: the one by which it was held is over. None where a plan waits, or nothing is held.
+    pub(crate) fn left_held(tx: &Tx<'_>, definition: &Definition, text: &str) -> Result<Option<Self>, Fault> {
+        let app = &definition.app.id;
+        let (accounts, users) = (tx.held_accounts(app)?, tx.held_users(app)?);
+        if (accounts.is_empty() && users.is_empty()) || !tx.open_removals(app)?.is_empty() {
+            return Ok(None);
+        }
+        let mut removals = Self::default();
+        removals.add_held(tx, definition, &accounts, &users, text)?;
+        removals.takings.retain(|one| one.held.is_some());
+        Ok(Some(removals))
+    }
+
     /// What a definition would take away of what everybody has. `old` is the one before, `text` what differs, in words.
     pub(crate) fn of_definition(
         tx: &Tx<'_>,
@@ -97,7 +110,7 @@ impl Removals {
                 old.standing(present, tx.now).is_ok_and(|standing| standing.wants_account())
             };
             if !is_protected || old.is_some_and(had) {
-                self.add_access(tx, definition, &stored, None, text)?;
+                self.takings.extend(access_taking(tx, definition, &stored, None, text)?);
                 found(&mut self.takings);
             }
         }
@@ -166,35 +179,32 @@ impl Removals {
         Ok(())
     }
 
-    /// What would be taken away of a user's account, by the stored record or by the one that is about to take its place. Nothing
-    /// is counted of who may have it, is suspended or has left by the own record, or of whom the scope cannot be evaluated.
-    pub(crate) fn add_access(
+    /// The access of a user that is held is held again, unless the record of a list, where there is one, has its own say.
+    pub(crate) fn keep_access(
         &mut self,
         tx: &Tx<'_>,
         definition: &Definition,
-        stored: &StoredUser,
+        user: &str,
         instead: Option<&User>,
         text: &str,
     ) -> Result<(), Fault> {
-        let present = instead.or((stored.state == UserState::Present).then_some(&stored.user));
-        let Ok(standing) = definition.standing(present, tx.now) else { return Ok(()) };
-        if standing.wants_account() || standing.is_explicit() {
-            return Ok(());
-        }
-        let trigger = Trigger { text, by: None, is_definition: true };
-        let LanePlan::Steps(steps) = plan_lane(tx, definition, stored, trigger)? else { return Ok(()) };
-        let Some(reaction) = steps.taking(tx.now) else { return Ok(()) };
-        if standing.frozen && reaction == Reaction::Deactivate {
-            return Ok(());
-        }
-        let (app, user) = (&definition.app.id, &stored.user.id);
-        let account = tx.account_of(app, user.as_str())?;
-        let planned_for = access_print(tx, definition, user, instead)?;
-        let held = tx.access_held_by(app, user)?;
-        let mut taking = Taking::access(user, account, reaction, planned_for, held);
-        taking.item.why = standing.because;
-        self.takings.push(taking);
+        let Some(stored) = tx.user(user)? else { return Ok(()) };
+        let taking = access_taking(tx, definition, &stored, instead, text)?;
+        self.takings.extend(taking.filter(|one| one.held.is_some()));
         Ok(())
+    }
+
+    /// What is held in an app, of accounts and of users of whom no list says anything else.
+    pub(crate) fn add_held<'a>(
+        &mut self,
+        tx: &Tx<'_>,
+        definition: &Definition,
+        accounts: impl IntoIterator<Item = &'a String>,
+        users: impl IntoIterator<Item = &'a String>,
+        text: &str,
+    ) -> Result<(), Fault> {
+        accounts.into_iter().try_for_each(|account| self.add_owner(tx, definition, account))?;
+        users.into_iter().try_for_each(|user| self.keep_access(tx, definition, user, None, text))
     }
 
     /// Whether nothing would be taken away.
@@ -212,7 +222,7 @@ impl Removals {
         occasion: Occasion<'_>,
     ) -> Result<Option<RequestId>, Fault> {
         let id = &app.definition.app.id;
-        supersede(tx, id, occasion.by)?;
+        end_removals(tx, id, occasion.by, "a newer definition or list of users took its place")?;
         let mut reasons = self.reasons(tx, &app.definition, occasion)?;
         let (trips, keeps) = (!reasons.is_empty(), occasion.is_list && occasion.brakes);
         if !keeps {
@@ -263,6 +273,29 @@ impl Removals {
     }
 }
 
+/// What would be taken away of a user's account, by the stored record or by the one that is about to take its place. Nothing is
+/// counted of who may have it, or of whom the scope cannot be evaluated; of who is suspended or has left by the own record, that the
+/// account is deleted.
+fn access_taking(
+    tx: &Tx<'_>,
+    definition: &Definition,
+    stored: &StoredUser,
+    instead: Option<&User>,
+    text: &str,
+) -> Result<Option<Taking>, Fault> {
+    let present = instead.or((stored.state == UserState::Present).then_some(&stored.user));
+    let standing = definition.standing(present, tx.now).ok().filter(|standing| !standing.wants_account());
+    let Some(standing) = standing else { return Ok(None) };
+    let trigger = Trigger { text, by: None, is_definition: true };
+    let LanePlan::Steps(steps) = plan_lane(tx, definition, stored, trigger)? else { return Ok(None) };
+    let Some(reaction) = steps.taking(&standing, tx.now) else { return Ok(None) };
+    let (app, user) = (&definition.app.id, &stored.user.id);
+    let held = access_held(tx, app, user, &standing)?;
+    let mut taking = Taking::access(user, tx.account_of(app, user.as_str())?, reaction, planned_for(&standing), held);
+    taking.item.why = standing.because;
+    Ok(Some(taking))
+}
+
 /// What the brake is to know of an app besides what would be taken away.
 fn surroundings(tx: &Tx<'_>, definition: &Definition, admins: &[String]) -> Result<Surroundings, Fault> {
     let app = &definition.app;
@@ -292,12 +325,12 @@ fn note_silent(tx: &Tx<'_>, app: &AppId, takings: &[Taking]) -> Result<(), Fault
     tx.note_lost_accounts(app, count(Reaction::Deactivate), count(Reaction::Delete))
 }
 
-/// Ends what an older definition or list left for a person to decide: a newer one took its place.
-fn supersede(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>) -> Result<(), Fault> {
+/// Ends what a definition or list left for a person to decide, and says why.
+pub(super) fn end_removals(tx: &mut Tx<'_>, app: &AppId, by: Option<&str>, why: &str) -> Result<(), Fault> {
     for id in tx.open_removals(app)? {
         let Some(row) = tx.reconciliation(id.as_str())? else { continue };
         let event = if row.shown.state == State::Committing { Event::Complete } else { Event::Cancel };
-        end_reconciliation(tx, &id, event, by, "a newer definition or list of users took its place")?;
+        end_reconciliation(tx, &id, event, by, why)?;
     }
     Ok(())
 }
