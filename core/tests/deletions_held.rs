@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop at what must not happen")]
 
 use crate::access_held::{World, app, record, with, without, wrong};
-use rollkeeper::model::{App, HoldScope, ItemState, Reaction, Situation};
+use rollkeeper::model::{App, HoldScope, ItemState, Reaction, Situation, State};
 use rollkeeper::{Code, Operation, Period, StoredOr};
 use serde_json::{Value, json};
 
@@ -339,4 +339,24 @@ fn an_account_that_was_being_made_is_released_with_the_others() {
     let plan = world.waiting().unwrap();
     assert_eq!(world.release(&plan, "eve").unwrap().items[&ItemState::Done], 6);
     is(&world, 0, 6);
+}
+
+#[test]
+fn an_app_that_is_deleted_leaves_no_plan_and_no_mark() {
+    let world = held(&json!({}));
+    let plan = world.waiting().unwrap();
+    world.engine.delete_app("crm", Some("adam")).unwrap();
+    assert!(world.waiting().is_none());
+    let ended = world.engine.reconciliation(plan.id.as_str()).unwrap();
+    assert_eq!((ended.state, ended.items[&ItemState::Expired]), (State::Completed, 3));
+    assert_eq!(world.release(&plan, "eve").unwrap_err(), Code::InvalidTransition);
+    let log = world.engine.log(&rollkeeper::model::LogFilter::default()).unwrap();
+    let of_plan = |entry: &&rollkeeper::model::LogEntry| entry.request.as_deref() == Some(plan.id.as_str());
+    let last = log.iter().rfind(of_plan).unwrap();
+    assert_eq!((last.kind.as_str(), last.by.as_deref()), ("completed", Some("adam")));
+    assert_eq!(last.details["why"], "the app was deleted; accounts stay as they are");
+    // When it comes back it is counted anew.
+    world.put_app(ends("deactivated", &delete()));
+    is(&world, 17, 20);
+    assert_eq!(world.items(&world.waiting().unwrap()).len(), 3);
 }

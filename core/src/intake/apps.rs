@@ -1,5 +1,6 @@
 //! Apps come, change and go.
 
+use super::removals::end_removals;
 use super::{LiveApp, Occasion, Removals, Trigger, cancel, decide_lane, end_reconciliation};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
@@ -88,6 +89,9 @@ pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<
         }
         ended.extend(tx.request(request_id.as_str())?.map(|row| row.request));
     }
+    end_removals(tx, id, by, "the app was deleted; accounts stay as they are")?;
+    tx.release_memberships(id)?;
+    tx.release_access(id)?;
     tx.delete_app(id)?;
     let details = json!({"ended": ended.len(), "accounts": "stay as they are"});
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_deleted", details) })?;
