@@ -6,8 +6,7 @@ use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    Leaver, LiveApp, Loss, Occasion, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers,
-    supersede,
+    Leaver, LiveApp, Loss, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers, supersede,
 };
 use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, User};
 use crate::planning::digest::PlanDigest;
@@ -107,7 +106,6 @@ impl Engine {
     /// wrong. The records are stored all the same. Gives the plans that a second person has to release.
     fn hold_memberships(&self, records: &[Readable], by: Option<&str>) -> Settled<Vec<RequestId>> {
         let (mut plans, mut done) = (Vec::new(), BTreeSet::new());
-        let occasion = Occasion { text: LISTED, by, is_list: true, brakes: self.shared.brake };
         'again: loop {
             self.shared.refresh()?;
             let (apps, revision) = self.shared.apps();
@@ -119,7 +117,7 @@ impl Engine {
                 if !removals.is_empty() {
                     // What was counted for one definition says nothing of another that was put meanwhile.
                     let settle = |tx: &mut Tx<'_>, _: &_| match tx.apps_revision()? == revision {
-                        true => removals.settle(tx, app, occasion).map(Some),
+                        true => removals.settle(tx, app, (LISTED, by), self.shared.brake).map(Some),
                         false => Ok(None),
                     };
                     let Some(plan) = self.transact(settle)? else { continue 'again };

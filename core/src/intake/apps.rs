@@ -1,7 +1,7 @@
 //! Apps come, change and go.
 
-use super::removals::end_removals;
-use super::{LiveApp, Occasion, Removals, Trigger, cancel, decide_lane, end_reconciliation};
+use super::removal_plan::end_removals;
+use super::{LiveApp, RemovalCount, Removals, Replacement, Trigger, cancel, decide_lane, end_reconciliation};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::lifecycle::Event;
@@ -25,21 +25,25 @@ pub(crate) fn put_app(
 ) -> Result<Vec<Request>, Fault> {
     let definition = &app.definition;
     let id = &definition.app.id;
-    let before = tx.app(id.as_str())?.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
+    let stored = tx.app(id.as_str())?;
+    // An app that was deleted and comes back finds its accounts.
+    let was_known = stored.is_some();
+    let before = stored.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
     let changed = changed_keys(before.as_ref(), &definition.app);
     let Some(text) = definition_change(before.as_ref(), &definition.app) else {
         let text = "the app was put again";
         if let Some(held) = Removals::left_held(tx, definition, text)? {
-            held.settle(tx, app, Occasion { text, by, is_list: true, brakes })?;
+            held.settle(tx, app, (text, by), brakes)?;
         }
         return Ok(Vec::new());
     };
+    let replacement = Replacement { new: definition, old, text: &text };
+    let counted = was_known.then(|| RemovalCount::whole(tx, &replacement)).transpose()?;
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    // An app that was deleted and comes back finds its accounts.
-    if before.is_some() || tx.count_linked(id)? > 0 {
-        let occasion = Occasion { text: &text, by, is_list: false, brakes };
-        Removals::of_definition(tx, definition, old, &text)?.settle(tx, app, occasion)?;
+    if let Some(counted) = counted {
+        let counted = if brakes { counted } else { counted.without_brake() };
+        replacement.settle(tx, app, counted, by)?;
     }
     let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();
