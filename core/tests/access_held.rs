@@ -482,3 +482,69 @@ fn definitions_are_held_from_the_limits_on_as_was_foretold_also_where_it_drips()
         }
     }
 }
+
+#[test]
+fn no_definition_switches_off_its_own_brake() {
+    let many = json!([{"percent": 50, "count": 100}]);
+    let loose = || json!({"brake": {"deactivations": many}});
+    let deletes = |limits: Value| json!({"operations": {"delete": true}, "deprovision": {"unassigned": {"action": "delete"}}, "brake": limits});
+    let admins = |ids: &[&str]| json!({"brake": {"admins": ids}});
+    let protected = |ids: &[&str]| json!({"protected": {"external_ids": ids}});
+    // What the definition before has, what the new one has, how many of five lose the app by it, and why that is held.
+    let cases = [
+        (json!({}), loose(), 2, vec!["deactivations"]),
+        (json!({}), loose(), 1, vec![]),
+        (loose(), json!({}), 2, vec!["deactivations"]),
+        (loose(), loose(), 2, vec![]),
+        (deletes(json!({})), deletes(json!({"deletes": many})), 1, vec!["deletes"]),
+        (deletes(json!({"deletes": many})), deletes(json!({"deletes": many})), 1, vec![]),
+        // To allow deletions is not held for not having been allowed.
+        (loose(), deletes(json!({"deletes": many, "deactivations": many})), 1, vec!["deletes"]),
+        (admins(&["1"]), json!({}), 1, vec!["last_admin"]),
+        (admins(&["1"]), admins(&["1", "5"]), 1, vec!["last_admin"]),
+        (admins(&["1", "5"]), json!({}), 1, vec![]),
+        (protected(&["1"]), json!({}), 1, vec!["protected"]),
+        (protected(&["1"]), protected(&["1"]), 1, vec!["protected"]),
+        (protected(&["2"]), json!({}), 1, vec![]),
+    ];
+    for (before, mut after, lost, reasons) in cases {
+        after["scope"] = json!(format!("user.number >= {lost}"));
+        for deletes_app in [false, true] {
+            let world = World::new(5, app(&json!({})));
+            world.put_app(app(&before));
+            // Also where the app is deleted in between; nobody knows then who had the protected account.
+            if deletes_app {
+                world.engine.delete_app("crm", None).unwrap();
+            }
+            let foretold = world.foretold(app(&after)).held;
+            world.put_app(app(&after));
+            let brake = world.waiting().map(|plan| plan.brake).unwrap_or_default();
+            let names: Vec<_> = brake.iter().map(|reason| reason.name.as_str()).collect();
+            let is_untouched = deletes_app && after["protected"]["external_ids"] == json!(["1"]);
+            let expected = if is_untouched { Vec::new() } else { reasons.clone() };
+            assert_eq!(names, expected, "{before} to {after}, deleted: {deletes_app}");
+            assert_eq!(foretold.brake, brake, "{before} to {after}, deleted: {deletes_app}");
+        }
+    }
+}
+
+#[test]
+fn no_definition_loosens_the_brake_of_its_groups_for_itself() {
+    let grant = |name: &str| json!({"grant": "permission_set", "name": name, "group": {"id": "g1"}});
+    let both = json!([grant("Sales"), grant("Old")]);
+    let loose = json!({"group_removals": [{"percent": 50, "count": 100}]});
+    for (before, is_held) in [(json!({}), true), (loose.clone(), false)] {
+        let world = World::new(12, app(&json!({"entitlements": both, "brake": before})));
+        let set = |number: usize| if number < 10 { "Old" } else { "Sales" };
+        (0..12).for_each(|number| world.put(with(number, &json!({"permission_sets": [set(number)]}))));
+        world.run();
+        assert_eq!(world.target.members("g1").len(), 12);
+        let after = app(&json!({"entitlements": [grant("Sales")], "brake": loose}));
+        let foretold = world.foretold(after.clone()).held;
+        world.put_app(after);
+        world.run();
+        assert_eq!(foretold.memberships, if is_held { 10 } else { 0 });
+        assert_eq!(world.waiting().map(|plan| plan.brake).unwrap_or_default(), foretold.brake);
+        assert_eq!(world.target.members("g1").len(), if is_held { 12 } else { 2 });
+    }
+}

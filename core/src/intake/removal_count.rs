@@ -93,6 +93,7 @@ impl Replacement<'_> {
 
 /// Counts what a definition would take away, of one user and account after the other.
 pub(crate) struct RemovalCount {
+    /// By the settings of the definition, and by those of the one before: none switches off its own brake.
     brakes: Vec<Brake>,
     lost: Lost,
     moves: Moves,
@@ -109,9 +110,13 @@ pub(crate) struct Counted {
 }
 
 impl RemovalCount {
-    /// Begins to count.
+    /// Begins to count, while the definition before is still the one that is stored. One of a deleted app still counts.
     pub(crate) fn begin(tx: &Tx<'_>, definition: &Definition) -> Result<Self, Fault> {
-        let brakes = vec![brake_of(tx, &definition.app, &definition.app)?];
+        let app = &definition.app;
+        let before = tx.app(app.id.as_str())?.map(|(before, _)| before);
+        let other = before.filter(|before| before.brake != app.brake || before.protected != app.protected);
+        let judges = std::iter::once(app).chain(&other);
+        let brakes = judges.map(|judge| brake_of(tx, app, judge)).collect::<Result<_, _>>()?;
         Ok(Self { brakes, lost: Lost::default(), moves: Moves::new(), account: String::new() })
     }
 
