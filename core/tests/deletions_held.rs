@@ -250,8 +250,10 @@ fn the_account_of_who_is_suspended_is_disabled_and_not_deleted() {
     is(&world, 0, 0);
 }
 
-/// What became of a plan until a user leaves.
-fn states() -> [(&'static str, fn(&World)); 6] {
+/// What became of a plan until a user leaves, in words and done.
+type Becomes = (&'static str, fn(&World));
+
+fn states() -> [Becomes; 6] {
     [
         ("it is open", |_| {}),
         ("it is two days old", |world| world.clock.advance(days(2))),

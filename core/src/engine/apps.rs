@@ -17,7 +17,8 @@ impl Engine {
     ///
     /// Where so many would lose their account, its use, or their memberships that it looks like a mistake, nothing of that is
     /// requested: it is held in a plan of the kind [`Source`](crate::model::ReconciliationKind::Source), until a second person
-    /// agrees with [`Engine::release`]. [`Engine::impact`] tells beforehand.
+    /// agrees with [`Engine::release`]. So it is with accounts of users who left before, where the definition newly has them
+    /// deleted. [`Engine::impact`] tells beforehand.
     ///
     /// # Errors
     /// Every fault of the definition at once (`unknown_connector`, `unknown_attribute`, `expression_invalid`, …); with
