@@ -12,14 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-struct World {
-    engine: Engine,
-    clock: VirtualClock,
-    target: MockTarget,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) clock: VirtualClock,
+    pub(crate) target: MockTarget,
 }
 
 /// An app with everything of `more` in it.
-fn app(more: &Value) -> App {
+pub(crate) fn app(more: &Value) -> App {
     let mut app = json!({"id": "crm", "assigned_to": {"profiles": ["P"]}, "create_without_match": true,
         "scope": "user.number >= 0", "mapping": [{"target": "userName", "source": "id"}, {"target": "title", "source": "title"}],
         "entitlements": [{"grant": "permission_set", "name": "Sales", "group": {"id": "g1"}}],
@@ -31,20 +31,20 @@ fn app(more: &Value) -> App {
 }
 
 /// The line that is wrong: the profile does not exist.
-fn wrong() -> App {
+pub(crate) fn wrong() -> App {
     app(&json!({"assigned_to": {"profiles": ["Typo"]}}))
 }
 
 /// An app that the first so many users have lost.
-fn without(lost: usize) -> App {
+pub(crate) fn without(lost: usize) -> App {
     app(&json!({"scope": format!("user.number >= {lost}")}))
 }
 
-fn record(number: usize) -> Value {
+pub(crate) fn record(number: usize) -> Value {
     json!({"id": format!("u{number:03}"), "number": number, "profile": "P", "permission_sets": [], "title": "Nurse"})
 }
 
-fn with(number: usize, more: &Value) -> Value {
+pub(crate) fn with(number: usize, more: &Value) -> Value {
     let mut record = record(number);
     for (key, value) in more.as_object().unwrap() {
         record[key] = value.clone();
@@ -54,7 +54,7 @@ fn with(number: usize, more: &Value) -> Value {
 
 impl World {
     /// So many users with accounts.
-    fn new(users: usize, app: App) -> Self {
+    pub(crate) fn new(users: usize, app: App) -> Self {
         let clock = VirtualClock::new(Timestamp::from_micros(0));
         let engine = Engine::builder().clock(Arc::new(clock.clone())).seed(1).open().unwrap();
         engine.put_app(app, Some("adam")).unwrap();
@@ -67,65 +67,65 @@ impl World {
         world
     }
 
-    fn put_app(&self, app: App) -> Vec<Request> {
+    pub(crate) fn put_app(&self, app: App) -> Vec<Request> {
         self.engine.put_app(app, Some("adam")).unwrap()
     }
 
-    fn put(&self, record: Value) {
+    pub(crate) fn put(&self, record: Value) {
         self.engine.put_user(User::from_value(record).unwrap(), None).unwrap();
     }
 
     /// Puts a list of all users.
-    fn list(&self, records: &[Value]) {
+    pub(crate) fn list(&self, records: &[Value]) {
         self.engine.put_users_snapshot(Value::from(records).to_string().as_bytes(), Some("hr")).unwrap();
     }
 
-    fn run(&self) {
+    pub(crate) fn run(&self) {
         self.engine.run(&RunOptions::default()).unwrap();
         self.clock.advance(Period::from_seconds(11));
         self.engine.run(&RunOptions::default()).unwrap();
     }
 
     /// How many accounts can be used at the target.
-    fn active(&self) -> usize {
+    pub(crate) fn active(&self) -> usize {
         self.target.accounts().iter().filter(|account| account.active).count()
     }
 
-    fn is_active(&self, number: usize) -> bool {
+    pub(crate) fn is_active(&self, number: usize) -> bool {
         let filter = AccountFilter { user: Some(format!("u{number:03}")), ..AccountFilter::default() };
         self.engine.accounts(&filter).unwrap().iter().any(|account| account.status == AccountStatus::Active)
     }
 
     /// The plans of what definitions would take away, oldest first.
-    fn plans(&self) -> Vec<Reconciliation> {
+    pub(crate) fn plans(&self) -> Vec<Reconciliation> {
         let filter = ReconciliationFilter { kind: Some(ReconciliationKind::Source), ..ReconciliationFilter::default() };
         let all = self.engine.reconciliations(&filter).unwrap();
         all.into_iter().filter(|one| one.app.is_some()).collect()
     }
 
     /// The plan that waits.
-    fn waiting(&self) -> Option<Reconciliation> {
+    pub(crate) fn waiting(&self) -> Option<Reconciliation> {
         let mut waiting = self.plans().into_iter().filter(|plan| plan.state == State::Committing);
         let first = waiting.next();
         assert!(waiting.next().is_none(), "two plans wait");
         first
     }
 
-    fn items(&self, plan: &Reconciliation) -> Vec<PlanItem> {
+    pub(crate) fn items(&self, plan: &Reconciliation) -> Vec<PlanItem> {
         self.engine.plan(plan.id.as_str(), &PlanFilter::default()).unwrap()
     }
 
-    fn release(&self, plan: &Reconciliation, by: &str) -> Result<Reconciliation, Code> {
+    pub(crate) fn release(&self, plan: &Reconciliation, by: &str) -> Result<Reconciliation, Code> {
         let released = self.engine.release(plan.id.as_str(), plan.digest.as_deref().unwrap(), by);
         released.map_err(|error| error.code())
     }
 
-    fn requests(&self, operation: Operation) -> Vec<Request> {
+    pub(crate) fn requests(&self, operation: Operation) -> Vec<Request> {
         let all = self.engine.requests(&RequestFilter::default()).unwrap();
         all.into_iter().filter(|request| request.operation == operation).collect()
     }
 
-    fn foretold(&self, app: App) -> ImpactSummary {
+    pub(crate) fn foretold(&self, app: App) -> ImpactSummary {
         let mut impact = self.engine.impact(app, ImpactOptions::default()).unwrap();
         impact.by_ref().for_each(|user| drop(user.unwrap()));
         impact.summary().clone()
@@ -480,5 +480,71 @@ fn definitions_are_held_from_the_limits_on_as_was_foretold_also_where_it_drips()
             world.run();
             assert_eq!(world.active(), case.users - definition.lost + held, "{}", case.description);
         }
+    }
+}
+
+#[test]
+fn no_definition_switches_off_its_own_brake() {
+    let many = json!([{"percent": 50, "count": 100}]);
+    let loose = || json!({"brake": {"deactivations": many}});
+    let deletes = |limits: Value| json!({"operations": {"delete": true}, "deprovision": {"unassigned": {"action": "delete"}}, "brake": limits});
+    let admins = |ids: &[&str]| json!({"brake": {"admins": ids}});
+    let protected = |ids: &[&str]| json!({"protected": {"external_ids": ids}});
+    // What the definition before has, what the new one has, how many of five lose the app by it, and why that is held.
+    let cases = [
+        (json!({}), loose(), 2, vec!["deactivations"]),
+        (json!({}), loose(), 1, vec![]),
+        (loose(), json!({}), 2, vec!["deactivations"]),
+        (loose(), loose(), 2, vec![]),
+        (deletes(json!({})), deletes(json!({"deletes": many})), 1, vec!["deletes"]),
+        (deletes(json!({"deletes": many})), deletes(json!({"deletes": many})), 1, vec![]),
+        // To allow deletions is not held for not having been allowed.
+        (loose(), deletes(json!({"deletes": many, "deactivations": many})), 1, vec!["deletes"]),
+        (admins(&["1"]), json!({}), 1, vec!["last_admin"]),
+        (admins(&["1"]), admins(&["1", "5"]), 1, vec!["last_admin"]),
+        (admins(&["1", "5"]), json!({}), 1, vec![]),
+        (protected(&["1"]), json!({}), 1, vec!["protected"]),
+        (protected(&["1"]), protected(&["1"]), 1, vec!["protected"]),
+        (protected(&["2"]), json!({}), 1, vec![]),
+    ];
+    for (before, mut after, lost, reasons) in cases {
+        after["scope"] = json!(format!("user.number >= {lost}"));
+        for deletes_app in [false, true] {
+            let world = World::new(5, app(&json!({})));
+            world.put_app(app(&before));
+            // Also where the app is deleted in between; nobody knows then who had the protected account.
+            if deletes_app {
+                world.engine.delete_app("crm", None).unwrap();
+            }
+            let foretold = world.foretold(app(&after)).held;
+            world.put_app(app(&after));
+            let brake = world.waiting().map(|plan| plan.brake).unwrap_or_default();
+            let names: Vec<_> = brake.iter().map(|reason| reason.name.as_str()).collect();
+            let is_untouched = deletes_app && after["protected"]["external_ids"] == json!(["1"]);
+            let expected = if is_untouched { Vec::new() } else { reasons.clone() };
+            assert_eq!(names, expected, "{before} to {after}, deleted: {deletes_app}");
+            assert_eq!(foretold.brake, brake, "{before} to {after}, deleted: {deletes_app}");
+        }
+    }
+}
+
+#[test]
+fn no_definition_loosens_the_brake_of_its_groups_for_itself() {
+    let grant = |name: &str| json!({"grant": "permission_set", "name": name, "group": {"id": "g1"}});
+    let both = json!([grant("Sales"), grant("Old")]);
+    let loose = json!({"group_removals": [{"percent": 50, "count": 100}]});
+    for (before, is_held) in [(json!({}), true), (loose.clone(), false)] {
+        let world = World::new(12, app(&json!({"entitlements": both, "brake": before})));
+        let set = |number: usize| if number < 10 { "Old" } else { "Sales" };
+        (0..12).for_each(|number| world.put(with(number, &json!({"permission_sets": [set(number)]}))));
+        world.run();
+        assert_eq!(world.target.members("g1").len(), 12);
+        let after = app(&json!({"entitlements": [grant("Sales")], "brake": loose}));
+        let foretold = world.foretold(after.clone()).held;
+        world.put_app(after);
+        world.run();
+        assert_eq!(foretold.memberships, if is_held { 10 } else { 0 });
+        assert_eq!(world.waiting().map(|plan| plan.brake).unwrap_or_default(), foretold.brake);
+        assert_eq!(world.target.members("g1").len(), if is_held { 12 } else { 2 });
     }
 }

@@ -16,6 +16,7 @@ mod conformance;
 mod connection;
 mod credentials;
 mod definitions;
+mod deletions_held;
 mod documents;
 mod expression_cases;
 mod expressions;

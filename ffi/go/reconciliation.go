@@ -267,7 +267,8 @@ func (e *Engine) Commit(id, digest, by string) (Reconciliation, error) {
 }
 
 // Release says that a second person agrees to what the brake holds of the plan with that digest: it is let through once,
-// within 24 hours. It fails as [Engine.Commit], and with ErrFourEyes where it is the same person.
+// within 24 hours, and of what a definition or a list would take away at any time. It fails as [Engine.Commit], and with
+// ErrFourEyes where it is the same person.
 func (e *Engine) Release(id, digest, by string) (Reconciliation, error) {
 	return read[Reconciliation](e.text(func(engine *cEngine, a *arguments, out **C.char, failure **cError) cStatus {
 		return C.rollkeeper_engine_release(engine, a.name(id), a.name(digest), a.name(by), out, failure)

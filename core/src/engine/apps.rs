@@ -6,9 +6,9 @@ use crate::connector::mock::MockTarget;
 use crate::connector::{Connector, Outcome, caught};
 use crate::delivery::{Host, lock};
 use crate::fault::{Code, Fault};
-use crate::intake::{self, LiveApp};
+use crate::intake::{self, LiveApp, LiveApps};
 use crate::model::{App, AppTest, Request};
-use crate::store::definition_text;
+use crate::store::{Tx, definition_text};
 use std::sync::Arc;
 
 impl Engine {
@@ -17,7 +17,8 @@ impl Engine {
     ///
     /// Where so many would lose their account, its use, or their memberships that it looks like a mistake, nothing of that is
     /// requested: it is held in a plan of the kind [`Source`](crate::model::ReconciliationKind::Source), until a second person
-    /// agrees with [`Engine::release`]. [`Engine::impact`] tells beforehand.
+    /// agrees with [`Engine::release`]. So it is with accounts of users who left before, where the definition newly has them
+    /// deleted. [`Engine::impact`] tells beforehand.
     ///
     /// # Errors
     /// Every fault of the definition at once (`unknown_connector`, `unknown_attribute`, `expression_invalid`, …); with
@@ -32,8 +33,7 @@ impl Engine {
             known.mapping == app.mapping && known.connector == app.connector
         };
         let (apps, _) = self.shared.apps();
-        let old = apps.get(&id);
-        let known = old.filter(same);
+        let known = apps.get(&id).filter(same);
         let live = match (self.shared.make_live(app.clone(), true), known) {
             (Err(_), Some(known)) => self.shared.make_live_again(app, known.described.clone()).map_err(failed)?,
             (made, _) => made.map_err(failed)?,
@@ -47,9 +47,11 @@ impl Engine {
         }
         // The apps in use are read again from the store, where everybody sees the same.
         let brakes = self.shared.brake;
-        let old = old.map(|old| &old.definition);
-        let requests =
-            self.transact(|tx, _| intake::put_app(tx, &live, old, by, brakes)).map_err(|fault| failed(vec![fault]))?;
+        let put = |tx: &mut Tx<'_>, apps: &LiveApps| {
+            let old = apps.get(&id).map(|old| &old.definition);
+            intake::put_app(tx, &live, old, by, brakes)
+        };
+        let requests = self.transact(put).map_err(|fault| failed(vec![fault]))?;
         self.shared.run.recall();
         self.shared.refresh().map_err(|fault| failed(vec![fault]))?;
         Ok(requests)

@@ -5,7 +5,8 @@ use super::{Engine, Error, Result, Shared};
 use crate::fault::{Code, Fault};
 use crate::id::AppId;
 use crate::intake::{
-    LanePlan, LaneStep, LaneSteps, LiveApp, Removals, Trigger, definition_change, memberships_of, not_stored, plan_lane,
+    LanePlan, LaneStep, LaneSteps, LiveApp, RemovalCount, Replacement, Trigger, definition_change, memberships_of,
+    not_stored, plan_lane,
 };
 use crate::model::{
     App, ChangeKind, GroupMembership, ImpactAttribute, ImpactHeld, ImpactOperation, ImpactOptions, ImpactSummary,
@@ -69,6 +70,7 @@ impl Engine {
             summary: empty_summary(id, change.is_some(), total),
             change,
             progress: None,
+            removals: None,
             after: String::new(),
             buffer: Vec::new().into_iter(),
             ended: false,
@@ -86,6 +88,8 @@ pub struct Impact {
     /// What changes, in words; none where nothing does.
     change: Option<String>,
     progress: Option<ImpactProgress>,
+    /// What would be taken away of those who were looked at; none before the first, and where no brake is asked.
+    removals: Option<RemovalCount>,
     after: String,
     buffer: std::vec::IntoIter<UserImpact>,
     ended: bool,
@@ -122,11 +126,14 @@ impl Impact {
         let failed = |fault| Error::new("impact", fault).about("app", self.summary.app.as_str());
         let closed = || Fault::new(Code::Closed, "the engine is closed");
         let engine = self.engine.upgrade().map(|shared| Engine { shared }).ok_or_else(|| failed(closed()));
+        let removals = self.removals.take();
         let page = engine.and_then(|engine| {
             let brakes = engine.shared.brake;
-            engine.view(|tx| self.look(tx, brakes)).map_err(failed)
+            engine.view(|tx| self.look(tx, removals, brakes)).map_err(failed)
         });
-        let Looked { users, accounts, affected, after, held, is_last } = page.inspect_err(|_| self.ended = true)?;
+        let Looked { users, accounts, affected, after, removals, held, is_last } =
+            page.inspect_err(|_| self.ended = true)?;
+        self.removals = removals;
         self.summary.users += users;
         self.summary.accounts += accounts;
         affected.iter().for_each(|user| count(&mut self.summary, user));
@@ -139,20 +146,29 @@ impl Impact {
         Ok(Some(affected))
     }
 
-    fn look(&self, tx: &Tx<'_>, brakes: bool) -> std::result::Result<Looked, Fault> {
+    fn look(&self, tx: &Tx<'_>, removals: Option<RemovalCount>, brakes: bool) -> std::result::Result<Looked, Fault> {
         let mut looked = Looked { after: self.after.clone(), is_last: true, ..Looked::default() };
         let Some(change) = &self.change else { return Ok(looked) };
+        let (new, old) = (&self.new.definition, self.old.as_ref().map(|old| &old.definition));
+        let replacement = Replacement { new, old, text: change };
         let trigger = Trigger { text: change, by: None, is_definition: true };
+        looked.removals = match removals {
+            None if brakes => Some(RemovalCount::begin(tx, new)?),
+            removals => removals,
+        };
         for _ in 0..PAGE {
             let Some(stored) = tx.next_user(&looked.after)? else {
-                // Whether it is too much is known of the whole alone.
-                let (new, old) = (&self.new.definition, self.old.as_ref().map(|old| &old.definition));
-                if brakes {
-                    looked.held = Removals::foretell(tx, new, old, change)?;
+                // Whether it is too much is known of the whole alone; memberships are counted when all users were looked at.
+                let is_last = looked.removals.as_mut().map_or(Ok(true), |count| count.add_members(tx, &replacement))?;
+                if let Some(count) = looked.removals.take_if(|_| is_last) {
+                    looked.held = count.finish(tx, &replacement)?.held();
                 }
-                return Ok(looked);
+                return Ok(Looked { is_last, ..looked });
             };
             looked.after = stored.user.id.to_string();
+            if let Some(count) = &mut looked.removals {
+                count.add_user(tx, &replacement, &stored)?;
+            }
             let account = tx.linked_account(&self.new.definition.app.id, &stored.user.id, &stored.key)?;
             let has_account = self.compare(tx, &Subject { stored, account }, trigger, &mut looked.affected)?;
             looked.users += 1;
@@ -272,6 +288,7 @@ struct Looked {
     accounts: u64,
     affected: Vec<UserImpact>,
     after: String,
+    removals: Option<RemovalCount>,
     held: ImpactHeld,
     is_last: bool,
 }

@@ -36,8 +36,9 @@ impl Engine {
     }
 
     /// A second person agrees to the held part of exactly that plan: once, within 24 hours after the reconciliation was
-    /// begun. Where the plan was committed before, what was held is carried out now; else the commit does it, within 24
-    /// hours. What was found for the first time stays held.
+    /// begun; to what a definition or a list would take away of an app, as long as nothing newer takes its place. Where the
+    /// plan was committed before, what was held is carried out now; else the commit does it, within 24 hours. What was found
+    /// for the first time stays held.
     ///
     /// # Errors
     /// `not_found`; `four_eyes` where it is not a second person: whoever reconciled, committed or reviewed; `plan_changed`

@@ -6,8 +6,7 @@ use crate::delivery::Host;
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{
-    Leaver, LiveApp, Loss, Occasion, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers,
-    supersede,
+    Leaver, LiveApp, Loss, Removals, begin_leavers, item_of, let_leavers_go, loss, observe, seal_leavers, supersede,
 };
 use crate::model::{BrakeSettings, ItemState, PutSnapshot, PutUsers, SnapshotVerdict, User};
 use crate::planning::digest::PlanDigest;
@@ -107,7 +106,6 @@ impl Engine {
     /// wrong. The records are stored all the same. Gives the plans that a second person has to release.
     fn hold_memberships(&self, records: &[Readable], by: Option<&str>) -> Settled<Vec<RequestId>> {
         let (mut plans, mut done) = (Vec::new(), BTreeSet::new());
-        let occasion = Occasion { text: LISTED, by, is_list: true, brakes: self.shared.brake };
         'again: loop {
             self.shared.refresh()?;
             let (apps, revision) = self.shared.apps();
@@ -119,7 +117,7 @@ impl Engine {
                 if !removals.is_empty() {
                     // What was counted for one definition says nothing of another that was put meanwhile.
                     let settle = |tx: &mut Tx<'_>, _: &_| match tx.apps_revision()? == revision {
-                        true => removals.settle(tx, app, occasion).map(Some),
+                        true => removals.settle(tx, app, (LISTED, by), self.shared.brake).map(Some),
                         false => Ok(None),
                     };
                     let Some(plan) = self.transact(settle)? else { continue 'again };
@@ -147,7 +145,7 @@ impl Engine {
                 let mut users = readable.filter_map(|record| User::from_value(record.clone()).ok());
                 users.try_for_each(|user| {
                     if kept.remove(user.id.as_str()) {
-                        keep_access(tx, app, &mut removals, user.id.as_str(), Some(&user))?;
+                        removals.keep_access(tx, &app.definition, user.id.as_str(), Some(&user), LISTED)?;
                     }
                     let Some(account) = tx.account_of(id, user.id.as_str())? else { return Ok(()) };
                     held.remove(&account);
@@ -156,10 +154,7 @@ impl Engine {
             })?;
         }
         // Of who is not in the list no more is let go than of the others.
-        self.view(|tx| {
-            held.iter().try_for_each(|account| removals.add_owner(tx, &app.definition, account))?;
-            kept.iter().try_for_each(|user| keep_access(tx, app, &mut removals, user, None))
-        })?;
+        self.view(|tx| removals.add_held(tx, &app.definition, &held, &kept, LISTED))?;
         Ok(removals)
     }
 
@@ -304,12 +299,6 @@ impl Engine {
         })?;
         open.iter().try_for_each(|id| self.carry_leavers_out(id).map(drop))
     }
-}
-
-/// The access of a user that is held is held again, unless the record of the list gives it back or says that the user left.
-fn keep_access(tx: &Tx<'_>, app: &LiveApp, removals: &mut Removals, user: &str, instead: Option<&User>) -> Settled<()> {
-    let Some(stored) = tx.user(user)? else { return Ok(()) };
-    removals.add_access(tx, &app.definition, &stored, instead, LISTED)
 }
 
 /// Judges a list, and logs that it came. One of which records were withheld is not believed in the rest either.

@@ -7,7 +7,7 @@ use crate::definition::Definition;
 use crate::delivery::{Host, Rendering};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
-use crate::intake::{Gap, LiveApp, gap, held_back, held_by, memberships_of, watched_print};
+use crate::intake::{Gap, LiveApp, access_held, gap, held_back, held_by, memberships_of, watched_print};
 use crate::mapping::{References, RenderInputs, Rendered, RenderedChange, token};
 use crate::model::{App, Change, ConnectorDefinition, GroupMembership, TargetCall, User};
 use crate::scim;
@@ -206,16 +206,16 @@ impl Terms {
         };
         let print = watched_print(tx, &live.definition, &subject.stored)?;
         let references = rendering.into_references();
-        let (mut memberships, mut found) = (Vec::new(), Gap::default());
+        let (mut memberships, mut found, mut held) = (Vec::new(), Gap::default(), None);
         // Where nobody can tell whether an account is wanted, nothing is wanted of it.
         if let Ok(standing) = live.definition.standing(subject.present(), tx.now) {
             let (definition, account, present) = (&live.definition, subject.account.as_ref(), subject.present());
+            held = access_held(tx, &definition.app.id, &subject.stored.user.id, &standing)?;
             memberships = memberships_of(tx, definition, account, present, &standing)?;
             if let Some(account) = account {
                 found = gap(tx, definition, account, present, &standing)?;
             }
         }
-        let held = tx.access_held_by(&live.definition.app.id, &subject.stored.user.id)?;
         Ok(Self { references, iteration, token: token(iteration), faults, print, memberships, gap: found, held })
     }
 
@@ -228,7 +228,7 @@ impl Terms {
 
     /// Why a decision is not carried out where the brake holds it.
     pub(super) fn held_back(&self, standing: &Standing, decision: &Decision) -> Option<String> {
-        self.held.as_ref().filter(|_| held_back(standing, decision)).map(held_by)
+        self.held.as_ref().filter(|_| held_back(standing, decision.operation)).map(held_by)
     }
 
     /// What the mapping gives, or what is wrong: with the record, or because others have its unique values.

@@ -1,22 +1,19 @@
 //! Who keeps the account for the moment: the brake holds that a definition takes it away until a second person agrees.
 
-use crate::definition::Definition;
 use crate::fault::Fault;
 use crate::id::{AppId, RequestId, UserId};
-use crate::model::User;
 use crate::operation::Operation;
 use crate::planning::brake::Taken;
-use crate::scope::{Decision, Standing};
-use crate::store::{Tx, UserState};
+use crate::scope::{Cause, Standing};
+use crate::store::{HeldAccess, Tx};
 use crate::time::{Period, Timestamp};
-use serde_json::json;
 
-/// Whether a decision waits where the brake holds the user's access. Nobody waits for who leaves by the own record, and nobody
-/// who is suspended keeps an account that can be used.
-pub(crate) fn held_back(standing: &Standing, decision: &Decision) -> bool {
-    match decision.operation {
+/// Whether what is decided waits where the brake holds the user's access. Nobody waits for the disabling of who leaves by the own
+/// record, and nobody who is suspended keeps an account that can be used; that the account is deleted waits for all of them.
+pub(crate) fn held_back(standing: &Standing, operation: Operation) -> bool {
+    match operation {
         Operation::Deactivate => !standing.is_explicit() && !standing.frozen,
-        Operation::Delete => !standing.is_explicit(),
+        Operation::Delete => true,
         _ => false,
     }
 }
@@ -26,22 +23,28 @@ pub(crate) fn held_by(plan: &RequestId) -> String {
     format!("the brake holds it: a second person has to release the plan {plan}")
 }
 
-/// A print of what the taking away of a user's access depends on: which account it is, and whether the user may have it.
-/// Where it differs on release, the item is not what was planned. `instead` is the record that is about to take the place of
-/// the stored one.
-pub(crate) fn access_print(
+/// Why the user may not have the account, as the item of a plan keeps it: where that differs on release, the item is not what was
+/// planned.
+pub(crate) fn planned_for(standing: &Standing) -> String {
+    let names: Vec<&str> = standing.causes.iter().map(|cause| cause.name()).collect();
+    names.join(" ")
+}
+
+/// Whether the brake still holds it. It does not where the record has had its own say since: the user may have the account again, or is
+/// disabled, deleted or expired now and was not when the definition came.
+pub(crate) fn still_holds(held: &HeldAccess, standing: &Standing) -> bool {
+    let is_known = |cause: Cause| held.planned_for.split(' ').any(|known| known == cause.name());
+    !standing.wants_account() && standing.explicit().is_none_or(is_known)
+}
+
+/// The plan by which the brake still holds what a definition takes away of a user's access.
+pub(crate) fn access_held(
     tx: &Tx<'_>,
-    definition: &Definition,
+    app: &AppId,
     user: &UserId,
-    instead: Option<&User>,
-) -> Result<String, Fault> {
-    let account = tx.account_of(&definition.app.id, user.as_str())?;
-    let present = tx.user(user.as_str())?.filter(|stored| stored.state == UserState::Present);
-    let present = present.map(|stored| instead.cloned().unwrap_or(stored.user));
-    let standing = definition.standing(present.as_ref(), tx.now).ok();
-    let stands = standing.map(|standing| (standing.wants_account(), standing.is_explicit()));
-    let text = json!(["rollkeeper access 1", user, account, stands]);
-    Ok(crate::value::sha256_hex(text.to_string().as_bytes()))
+    standing: &Standing,
+) -> Result<Option<RequestId>, Fault> {
+    Ok(tx.access_held_by(app, user)?.filter(|held| still_holds(held, standing)).map(|held| held.plan))
 }
 
 /// What was taken away of an app's accounts lately, by plans and by definitions.

@@ -1,6 +1,7 @@
 //! Apps come, change and go.
 
-use super::{LiveApp, Occasion, Removals, Trigger, cancel, decide_lane, end_reconciliation};
+use super::removal_plan::end_removals;
+use super::{LiveApp, RemovalCount, Removals, Replacement, Trigger, cancel, decide_lane, end_reconciliation};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::lifecycle::Event;
@@ -12,8 +13,9 @@ use serde_json::json;
 /// How many users are decided for before the next are read.
 const BATCH: u32 = 500;
 
-/// Stores an app's definition and decides for every user. The same definition again changes nothing. Where it would take so
-/// many accounts or memberships away that it looks like a mistake, those are held. `old` is the definition in use before.
+/// Stores an app's definition and decides for every user. Where it would take so many accounts or memberships away that it looks
+/// like a mistake, those are held. `old` is the definition in use before. The same definition again changes nothing, but that what
+/// is still held though its plan is over has a plan again.
 pub(crate) fn put_app(
     tx: &mut Tx<'_>,
     app: &LiveApp,
@@ -23,15 +25,25 @@ pub(crate) fn put_app(
 ) -> Result<Vec<Request>, Fault> {
     let definition = &app.definition;
     let id = &definition.app.id;
-    let before = tx.app(id.as_str())?.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
+    let stored = tx.app(id.as_str())?;
+    // An app that was deleted and comes back finds its accounts.
+    let was_known = stored.is_some();
+    let before = stored.filter(|(_, deleted)| deleted.is_none()).map(|(app, _)| app);
     let changed = changed_keys(before.as_ref(), &definition.app);
-    let Some(text) = definition_change(before.as_ref(), &definition.app) else { return Ok(Vec::new()) };
+    let Some(text) = definition_change(before.as_ref(), &definition.app) else {
+        let text = "the app was put again";
+        if let Some(held) = Removals::left_held(tx, definition, text)? {
+            held.settle(tx, app, (text, by), brakes)?;
+        }
+        return Ok(Vec::new());
+    };
+    let replacement = Replacement { new: definition, old, text: &text };
+    let counted = was_known.then(|| RemovalCount::whole(tx, &replacement)).transpose()?;
     tx.put_app(&definition.app)?;
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_put", json!({"changed": changed})) })?;
-    // An app that was deleted and comes back finds its accounts, and what was held of them.
-    if before.is_some() || tx.count_linked(id)? > 0 || !tx.held_users(id)?.is_empty() {
-        let occasion = Occasion { text: &text, by, is_list: false, brakes };
-        Removals::of_definition(tx, definition, old, &text)?.settle(tx, app, occasion)?;
+    if let Some(counted) = counted {
+        let counted = if brakes { counted } else { counted.without_brake() };
+        replacement.settle(tx, app, counted, by)?;
     }
     let trigger = Trigger { text: &text, by, is_definition: true };
     let mut made = Vec::new();
@@ -81,6 +93,9 @@ pub(crate) fn delete_app(tx: &mut Tx<'_>, id: &str, by: Option<&str>) -> Result<
         }
         ended.extend(tx.request(request_id.as_str())?.map(|row| row.request));
     }
+    end_removals(tx, id, by, "the app was deleted; accounts stay as they are")?;
+    tx.release_memberships(id)?;
+    tx.release_access(id)?;
     tx.delete_app(id)?;
     let details = json!({"ended": ended.len(), "accounts": "stay as they are"});
     tx.log(LogEvent { app: Some(id), by, ..LogEvent::new("app_deleted", details) })?;

@@ -1,6 +1,6 @@
 //! One lane, which is one user in one app: its open requests are brought in line with what is wanted now.
 
-use super::{NewRequest, gap, held_back, held_by, insert, watched_print};
+use super::{NewRequest, gap, held_back, held_by, insert, still_holds, watched_print};
 use crate::definition::Definition;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
@@ -8,7 +8,7 @@ use crate::lane::{Place, beside, effect_order, first, wait_of_first};
 use crate::lifecycle::Event;
 use crate::model::{ApprovalStatus, Reaction, Request, State, WaitingFor};
 use crate::operation::Operation;
-use crate::scope::{Decision, Projected, decide};
+use crate::scope::{Decision, Projected, Standing, decide};
 use crate::store::{AccountRow, LogEvent, RequestRow, StoredUser, Tx, UserState, fingerprint};
 use crate::time::{Period, Timestamp};
 use serde_json::json;
@@ -47,7 +47,7 @@ pub(crate) struct LaneSteps {
     pub(crate) projected: Projected,
     /// The account, and the groups of which the brake held that it leaves them and for which somebody asks again.
     freed: Option<(String, Vec<String>)>,
-    /// Whether the brake held the access, and need not any more: the user may have it again, or left by its own record.
+    /// Whether the brake held the access, and does not any more: the user may have it again, or left by its own record since.
     lifts: bool,
     print: String,
     asked: String,
@@ -66,8 +66,9 @@ pub(crate) enum LaneStep {
 }
 
 impl LaneSteps {
-    /// What would be taken away, held or not: the account, or its use. One that would be deleted later is disabled first.
-    pub(crate) fn taking(&self, now: Timestamp) -> Option<Reaction> {
+    /// What would be taken away that the brake may hold, and holds or not: the account, or its use. One that would be deleted
+    /// later is disabled first.
+    pub(crate) fn taking(&self, standing: &Standing, now: Timestamp) -> Option<Reaction> {
         let mut taking = None;
         for step in &self.steps {
             let (decision, is_new) = match step {
@@ -75,12 +76,13 @@ impl LaneSteps {
                 LaneStep::Keep(row, decision) => (decision, is_sooner(row, decision, now)),
                 LaneStep::Withhold(..) => continue,
             };
-            match decision.operation {
-                Operation::Deactivate if is_new => taking = Some(Reaction::Deactivate),
-                Operation::Delete if is_new && (taking.is_none() || decision.not_before.is_none()) => {
-                    taking = Some(Reaction::Delete);
-                }
-                _ => {}
+            if !is_new || !held_back(standing, decision.operation) {
+                continue;
+            }
+            if decision.operation == Operation::Deactivate {
+                taking = Some(Reaction::Deactivate);
+            } else if taking.is_none() || decision.not_before.is_none() {
+                taking = Some(Reaction::Delete);
             }
         }
         taking
@@ -110,7 +112,8 @@ pub(crate) fn plan_lane(
         // The user has an account that is left alone; no second one is made.
         return Ok(LanePlan::Nothing);
     }
-    let held = tx.access_held_by(app, user)?;
+    let mark = tx.access_held_by(app, user)?;
+    let held = mark.as_ref().filter(|mark| still_holds(mark, &standing)).map(|mark| &mark.plan);
     let print = watched_print(tx, definition, stored)?;
     let asked = fingerprint(&stored.key, &definition.asked_bytes(&stored.user));
     let gap = account.as_ref().map(|account| gap(tx, definition, account, present, &standing)).transpose()?;
@@ -141,7 +144,7 @@ pub(crate) fn plan_lane(
             Some(reason) => LaneStep::Withhold(decision, reason),
             None => {
                 let row = loose.iter().position(|row| stands_for(row, &decision, &print)).map(|at| loose.remove(at));
-                let plan = held.as_ref().filter(|_| held_back(&standing, &decision)).cloned();
+                let plan = held.filter(|_| held_back(&standing, decision.operation)).cloned();
                 match (row, plan) {
                     (Some(row), Some(plan)) if is_sooner(&row, &decision, tx.now) => LaneStep::Hold(decision, plan),
                     (Some(row), _) => LaneStep::Keep(Box::new(row), decision),
@@ -160,7 +163,7 @@ pub(crate) fn plan_lane(
     loose.extend(outdated);
     let freed =
         account.map(|account| (account.account.external_id, gap.freed)).filter(|(_, groups)| !groups.is_empty());
-    let lifts = held.is_some() && (standing.wants_account() || standing.is_explicit());
+    let lifts = mark.is_some() && held.is_none();
     Ok(LanePlan::Steps(LaneSteps { steps, superseded: loose, projected, freed, lifts, print, asked }))
 }
 

@@ -9,12 +9,14 @@ mod losses;
 mod membership;
 mod reconciliation;
 mod reference;
+mod removal_count;
 mod removal_plan;
 mod removals;
 mod snapshot;
+mod taking;
 mod users;
 
-pub(crate) use access::{access_print, held_back, held_by, taken};
+pub(crate) use access::{access_held, held_back, held_by, planned_for, still_holds, taken};
 pub(crate) use apps::{definition_change, delete_app, put_app};
 pub(crate) use insert::{NewRequest, insert, insert_for_account};
 pub(crate) use lane::{
@@ -26,7 +28,7 @@ pub(crate) use reconciliation::{
     advance, begin_reconciliation, definition_mark, end_reconciliation, expire_items, log as log_step, plan_digest,
 };
 pub(crate) use reference::{wake, watched_print};
-pub(crate) use removal_plan::Occasion;
+pub(crate) use removal_count::{RemovalCount, Replacement};
 pub(crate) use removals::Removals;
 pub(crate) use snapshot::{Leaver, begin_leavers, item_of, let_leavers_go, observe, seal_leavers, supersede};
 pub(crate) use users::{begin_and_end, delete_user, put_user};

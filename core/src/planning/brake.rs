@@ -84,9 +84,9 @@ pub enum Hold {
 
 /// Counts a plan's items.
 #[derive(Clone, Debug)]
-pub struct Brake<'a> {
-    settings: &'a BrakeSettings,
-    around: &'a Surroundings,
+pub struct Brake {
+    settings: BrakeSettings,
+    around: Surroundings,
     deactivations: u64,
     unlinks: u64,
     deletes: u64,
@@ -101,12 +101,12 @@ pub struct Brake<'a> {
     groups: Vec<BrakeReason>,
 }
 
-impl<'a> Brake<'a> {
+impl Brake {
     /// Counts from nothing.
-    pub fn new(settings: &'a BrakeSettings, around: &'a Surroundings) -> Self {
+    pub fn new(settings: &BrakeSettings, around: &Surroundings) -> Self {
         Self {
-            settings,
-            around,
+            settings: settings.clone(),
+            around: around.clone(),
             deactivations: 0,
             unlinks: 0,
             deletes: 0,
@@ -183,7 +183,7 @@ impl<'a> Brake<'a> {
 
     /// Decides on the whole plan.
     pub fn decide(self) -> Braked {
-        let around = self.around;
+        let around = &self.around;
         let accounts = around.linked;
         let mut found = Found { reasons: Vec::new(), of: accounts };
         self.shares(&mut found);
@@ -237,7 +237,7 @@ impl<'a> Brake<'a> {
     }
 
     fn shares(&self, found: &mut Found) {
-        let (settings, taken, of) = (self.settings, self.around.taken, found.of);
+        let (settings, taken, of) = (&self.settings, self.around.taken, found.of);
         let planned = self.deactivations + self.unlinks;
         let together = planned.saturating_add(taken.deactivations);
         if planned > 0 && any_trips(&settings.deactivations, together, of) {

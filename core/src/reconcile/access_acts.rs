@@ -3,8 +3,8 @@
 
 use super::act::{Acting, Outcome, changed};
 use crate::fault::{Code, Fault};
-use crate::intake::{LanePlan, Trigger, access_print, decide_lane, plan_lane};
-use crate::store::{PlanRow, Tx};
+use crate::intake::{LanePlan, Trigger, decide_lane, plan_lane, planned_for};
+use crate::store::{PlanRow, Tx, UserState};
 
 impl Acting<'_> {
     /// Takes away what an item says, if everything is as it was planned for. The user's record may be another, as long as it
@@ -18,28 +18,27 @@ impl Acting<'_> {
         let gone = || Fault::new(Code::NotFound, "the user's record was erased");
         let stored = tx.user(item.finding.user.as_deref().unwrap_or_default())?.ok_or_else(gone)?;
         let user = &stored.user.id;
-        if access_print(tx, definition, user, None)? != row.planned_for {
+        let present = (stored.state == UserState::Present).then_some(&stored.user);
+        let standing = definition.standing(present, tx.now)?;
+        // An account that was being made is there by now.
+        let (planned, account) = (item.finding.account.as_deref(), tx.account_of(app, user.as_str())?);
+        let is_another = planned.is_some_and(|planned| account.as_deref() != Some(planned));
+        if is_another || planned_for(&standing) != row.planned_for {
             return Err(changed(item, "who may have the account, or whose it is, is another now"));
         }
-        if item.finding.account.as_deref().is_some_and(|account| self.is_protected(account)) {
+        if account.is_some_and(|account| self.is_protected(&account)) {
             return Err(Fault::new(Code::OperationOff, "the account is protected; it is never touched"));
         }
         tx.hold_access(app, user, None)?;
         let text = item.why.first().map_or("a new definition was put", String::as_str);
         let trigger = Trigger { text, by: plan.released_by.as_deref(), is_definition: false };
-        let taking = match plan_lane(tx, definition, &stored, trigger)? {
-            LanePlan::Steps(steps) => steps.taking(tx.now),
-            LanePlan::Nothing | LanePlan::Undecided(_) => None,
+        // The definition is the same and the record says the same: what is left to do is what was agreed to, or a part of it.
+        let is_left = match plan_lane(tx, definition, &stored, trigger)? {
+            LanePlan::Steps(steps) => steps.taking(&standing, tx.now).is_some(),
+            LanePlan::Nothing | LanePlan::Undecided(_) => false,
         };
-        match taking {
-            None => {
-                let told = Some("there is nothing to take away any more".to_owned());
-                return Ok(Outcome { request: None, told });
-            }
-            Some(reaction) if reaction != item.reaction => {
-                return Err(changed(item, "something else would be taken away now"));
-            }
-            Some(_) => {}
+        if !is_left {
+            return Ok(Outcome { request: None, told: Some("there is nothing to take away any more".to_owned()) });
         }
         let made = decide_lane(tx, definition, &stored, trigger)?;
         made.iter().try_for_each(|request| tx.note_plan(&request.id, &plan.shown.id))?;

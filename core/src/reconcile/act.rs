@@ -6,7 +6,10 @@ use super::update::wanted;
 use crate::delivery::hold;
 use crate::fault::{Code, Fault};
 use crate::id::{RequestId, UserId};
-use crate::intake::{LiveApp, NewRequest, cancel, elect, held_by, insert, insert_for_account, wake, watched_print};
+use crate::intake::{
+    LiveApp, NewRequest, cancel, elect, held_back, held_by, insert, insert_for_account, still_holds, wake,
+    watched_print,
+};
 use crate::model::{
     AccountStatus, Change, LinkState, PlanItem, Reaction, ReconciliationKind, Situation, TargetAccount,
 };
@@ -85,9 +88,12 @@ impl Acting<'_> {
 
     /// What a new definition would take away, and the brake holds, no other plan takes away as long as a second person may release it.
     fn leave_what_is_held(&self, tx: &Tx<'_>, item: &PlanItem, subject: &Subject) -> Result<(), Fault> {
-        let explicit = subject.standing.as_ref().is_ok_and(Standing::is_explicit);
-        let Some(user) = item.finding.user.as_deref().filter(|_| !explicit) else { return Ok(()) };
-        leave_to(tx, item, tx.access_held_by(&self.live.definition.app.id, &UserId::new(user)?)?)
+        let Some(user) = item.finding.user.as_deref() else { return Ok(()) };
+        let operation = if item.reaction == Reaction::Delete { Operation::Delete } else { Operation::Deactivate };
+        let waits = |standing: &Standing, held: &_| still_holds(held, standing) && held_back(standing, operation);
+        let held = tx.access_held_by(&self.live.definition.app.id, &UserId::new(user)?)?;
+        let held = held.filter(|held| subject.standing.as_ref().map_or(true, |standing| waits(standing, held)));
+        leave_to(tx, item, held.map(|held| held.plan))
     }
 
     /// Nothing is done beside a request of the same user, but that one to make an account gives way to a link.

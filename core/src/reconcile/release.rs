@@ -24,7 +24,7 @@ const PAGE: u32 = 500;
 /// # Errors
 /// `four_eyes` where it is not a second person; `plan_changed` where the digest is not that of the plan, an item is not as
 /// it was planned, or the definition changed; `invalid_transition` where nothing waits for a release, it was released
-/// before, or the plan is older than 24 hours.
+/// before, or the plan is older than 24 hours and of what a target or a list of users showed.
 pub(crate) fn release(
     tx: &mut Tx<'_>,
     apps: &LiveApps,
@@ -78,7 +78,8 @@ fn may_release(tx: &Tx<'_>, row: &ReconciliationRow, by: &str) -> Result<(), Fau
     if !can_be_released(&shown.brake) {
         return refused("what is held was found for the first time: another reconciliation must find it again");
     }
-    if tx.now > shown.created_at.plus(VALID) {
+    // What a definition or a list had held is decided again for each user, and a newer one takes its place.
+    if tx.now > shown.created_at.plus(VALID) && !row.is_of_removals() {
         return refused("the plan is more than 24 hours old; reconcile again");
     }
     Ok(())

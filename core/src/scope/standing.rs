@@ -25,6 +25,16 @@ impl Cause {
     pub fn is_leaving(self) -> bool {
         matches!(self, Self::Deactivated | Self::Deleted)
     }
+
+    /// The name that it has in `deprovision`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unassigned => "unassigned",
+            Self::Deactivated => "deactivated",
+            Self::Deleted => "deleted",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// Where a user stands with an app.
@@ -48,7 +58,12 @@ impl Standing {
 
     /// Whether the user's own record says that no active account is wanted, or whoever deleted it: not the app alone.
     pub fn is_explicit(&self) -> bool {
-        self.causes.iter().any(|cause| *cause != Cause::Unassigned)
+        self.explicit().is_some()
+    }
+
+    /// What the user's own record says, or whoever deleted it, for which no active account is wanted.
+    pub fn explicit(&self) -> Option<Cause> {
+        self.causes.iter().copied().find(|cause| *cause != Cause::Unassigned)
     }
 }
 

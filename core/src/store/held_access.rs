@@ -6,15 +6,28 @@ use crate::id::{AppId, RequestId, UserId};
 use crate::time::Timestamp;
 use rusqlite::params;
 
+/// The brake holds what a definition takes away of a user's access.
+pub(crate) struct HeldAccess {
+    /// By that plan.
+    pub(crate) plan: RequestId,
+    /// For what the plan's item was planned.
+    pub(crate) planned_for: String,
+}
+
 impl Tx<'_> {
-    /// The plan by which the brake holds that a user loses the account in an app, or its use.
-    pub(crate) fn access_held_by(&self, app: &AppId, user: &UserId) -> Result<Option<RequestId>, Fault> {
-        let plan = self.row(
-            "SELECT plan_id FROM held_access WHERE app_id = $1 AND user_id = $2",
+    /// What the brake holds of a user's access in an app.
+    pub(crate) fn access_held_by(&self, app: &AppId, user: &UserId) -> Result<Option<HeldAccess>, Fault> {
+        let held = self.row(
+            "SELECT h.plan_id, (SELECT i.planned_for FROM plan_item AS i WHERE i.user_id = h.user_id
+             AND i.reconciliation_id = h.plan_id AND i.group_id IS NULL ORDER BY i.number LIMIT 1)
+             FROM held_access AS h WHERE h.app_id = $1 AND h.user_id = $2",
             [app.as_str(), user.as_str()],
-            |row| row.get::<_, String>(0),
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
         )?;
-        plan.map(RequestId::new).transpose()
+        let read = |(plan, planned_for): (String, Option<String>)| {
+            Ok(HeldAccess { plan: RequestId::new(plan)?, planned_for: planned_for.unwrap_or_default() })
+        };
+        held.map(read).transpose()
     }
 
     /// Everybody whose access in an app the brake holds.

@@ -113,19 +113,11 @@ impl Tx<'_> {
         self.rows(&text, [request.as_str()], raw)?.into_iter().map(parse).collect()
     }
 
-    /// The ledger of an app after a group and an account, in their order.
-    pub(crate) fn ledger_after(
-        &self,
-        app: &AppId,
-        after: (&str, &str),
-        limit: u32,
-    ) -> Result<Vec<MembershipRow>, Fault> {
-        let text = format!(
-            "SELECT {COLUMNS} FROM membership AS m WHERE app_id = $1 AND (external_id, group_id) > ($2, $3)
-             ORDER BY external_id, group_id LIMIT $4"
-        );
-        let rows = self.rows(&text, params![app.as_str(), after.0, after.1, i64::from(limit)], raw)?;
-        rows.into_iter().map(parse).collect()
+    /// The next account, by its id, of which the ledger of an app has a membership.
+    pub(crate) fn next_enrolled(&self, app: &AppId, after: &str) -> Result<Option<String>, Fault> {
+        let text =
+            "SELECT external_id FROM membership WHERE app_id = $1 AND external_id > $2 ORDER BY external_id LIMIT 1";
+        self.row(text, [app.as_str(), after], |row| row.get(0))
     }
 
     /// Stores a membership whole. No call about it is out.

@@ -43,6 +43,7 @@ pub(crate) use accounts::{AccountRow, KnownLink, LinkRow};
 pub(crate) use apps::definition_text;
 pub(crate) use gates::GateRows;
 pub(crate) use given::{Given, GivenMembership, Kept};
+pub(crate) use held_access::HeldAccess;
 pub(crate) use log::Event as LogEvent;
 pub(crate) use memberships::MembershipRow;
 pub(crate) use plans::{PlanRow, RELEASED};

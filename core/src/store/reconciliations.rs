@@ -52,6 +52,11 @@ impl ReconciliationRow {
         self.shown.kind == ReconciliationKind::Source && self.shown.app.is_none()
     }
 
+    /// Whether it is of what a definition or a list of users would take away in an app.
+    pub(crate) fn is_of_removals(&self) -> bool {
+        self.shown.kind == ReconciliationKind::Source && self.shown.app.is_some()
+    }
+
     /// A new one of which nothing is known yet.
     pub(crate) fn new(id: RequestId, kind: ReconciliationKind, app: Option<AppId>, now: Timestamp) -> Self {
         let shown = Reconciliation {

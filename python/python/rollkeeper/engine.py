@@ -443,7 +443,10 @@ class Engine:
         return Reconciliation(self._native.commit(id, digest, by))
 
     def release(self, id: str, digest: str, *, by: str) -> Reconciliation:
-        """A second person agrees to what the brake holds of exactly that plan: it goes through once, within 24 hours."""
+        """A second person agrees to what the brake holds of exactly that plan: it goes through once, within 24 hours.
+
+        What a definition or a list would take away may be released at any time, until a newer one takes its place.
+        """
         return Reconciliation(self._native.release(id, digest, by))
 
     def review(
