@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// How many companies every test run plays; `make test-long` plays a thousand.
-const ALWAYS: u64 = 28;
+const ALWAYS: u64 = 50;
 
 fn companies() -> u64 {
     std::env::var("SNAPSHOT_COMPANIES").ok().and_then(|count| count.parse().ok()).unwrap_or(ALWAYS)
