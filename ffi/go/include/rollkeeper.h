@@ -2036,7 +2036,7 @@ rollkeeper_status rollkeeper_engine_commit(struct rollkeeper_engine *engine,
 
 /**
  * Says that a second person agrees to what the brake holds of the plan with that digest: it is let through once, within
- * 24 hours. Gives the reconciliation as JSON. `by` says who.
+ * 24 hours, and of what a definition or a list would take away at any time. Gives the reconciliation as JSON. `by` says who.
  *
  * Fails as rollkeeper_engine_commit, and with ROLLKEEPER_FOUR_EYES where the same person asked for the reconciliation or
  * committed it.
