@@ -18,7 +18,7 @@ test-long:              # the heavy tests in one place, for a night: core/docs/t
 	target/release/simulate --seeds 100000
 	target/release/simulate --seeds 100000 --wide 1
 	target/release/simulate --every 1
-	ROLLKEEPER_KEYCLOAK=1 ROLLKEEPER_PEOPLE=1000 SNAPSHOT_COMPANIES=1000 cargo test --release --workspace --exclude rollkeeper-python --locked --test bad_snapshots --test real_servers -- --nocapture
+	ROLLKEEPER_KEYCLOAK=1 ROLLKEEPER_PEOPLE=1000 SNAPSHOT_COMPANIES=1000 ORACLE_STORIES=2000 cargo test --release --workspace --exclude rollkeeper-python --locked --test bad_snapshots --test real_servers --test reconciliation_oracle -- --nocapture
 	ROLLKEEPER_USERS=50000 ROLLKEEPER_UPDATES=10000 cargo test --release --workspace --exclude rollkeeper-python --locked --test engine -- --nocapture poison:: leavers::
 	ROLLKEEPER_QUEUED=1000000 cargo test --release --locked -p rollkeeper --lib engine::cost -- --nocapture
 	tests/threads/sanitize.sh

@@ -156,27 +156,30 @@ class Directory:
         return [account for account in self.links if self.owner(account) == user]
 
     def standing(self, user):
-        """Whether a user is entitled and active, and the codes of what keeps that from being known."""
-        record = self.users[user]
-        if not record.get("active", True):
-            return False, []
-        if "valid_from" in record and self.now < moment(record["valid_from"]):
-            return False, []
-        if "valid_until" in record and self.now >= moment(record["valid_until"]):
-            return False, []
-        grants = self.options.get("assigned_to", {})
-        has = record.get("profile") in grants.get("profiles", [])
-        for name in ("permission_sets", "permission_set_groups"):
-            has = has or any(one in grants.get(name, []) for one in record.get(name, []))
-        if not has:
-            return False, []
-        scope = self.options.get("scope")
-        if scope is None:
-            return True, []
-        name, value = SCOPE.fullmatch(scope).groups()
-        if name not in record:
-            return True, ["expression_failed"]
-        return record[name] == value, []
+        return standing(self.users[user], self.options, self.now)
+
+
+def standing(record, options, now):
+    """Whether a user is entitled and active, and the codes of what keeps that from being known."""
+    if not record.get("active", True):
+        return False, []
+    if "valid_from" in record and now < moment(record["valid_from"]):
+        return False, []
+    if "valid_until" in record and now >= moment(record["valid_until"]):
+        return False, []
+    grants = options.get("assigned_to", {})
+    has = record.get("profile") in grants.get("profiles", [])
+    for name in ("permission_sets", "permission_set_groups"):
+        has = has or any(one in grants.get(name, []) for one in record.get(name, []))
+    if not has:
+        return False, []
+    scope = options.get("scope")
+    if scope is None:
+        return True, []
+    name, value = SCOPE.fullmatch(scope).groups()
+    if name not in record:
+        return True, ["expression_failed"]
+    return record[name] == value, []
 
 
 def finding(situation, user=None, account=None, rule=None, candidates=(), drifts=(), faults=()):

@@ -1,5 +1,5 @@
-//! The oracle of `tests/oracle`, a plain Python program written from `core/docs/reconciliation.md`, and the engine find the same
-//! in directories at random, item by item. `ORACLE_DIRECTORIES` tells how many.
+//! The oracles of `tests/oracle`, plain Python programs written from `core/docs/reconciliation.md`, and the engine find and plan
+//! the same in directories and stories at random, item by item. `ORACLE_DIRECTORIES` and `ORACLE_STORIES` tell how many.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
@@ -10,13 +10,28 @@ fn python(program: &str, arguments: &[&str]) -> Output {
     Command::new("python3").arg(folder.join(program)).args(arguments).output().unwrap()
 }
 
+/// What a comparison told, which found no difference.
+fn compared(program: &str, arguments: &[&str]) -> String {
+    let output = python(program, arguments);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    told.into_owned()
+}
+
 #[test]
 fn the_oracle_and_the_engine_find_the_same() {
     let directories = std::env::var("ORACLE_DIRECTORIES").unwrap_or_else(|_| "300".to_owned());
-    let output = python("compare.py", &[env!("CARGO_BIN_EXE_analyze"), "--directories", &directories]);
-    let told = String::from_utf8_lossy(&output.stdout);
-    println!("{told}");
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    println!("{}", compared("compare.py", &[env!("CARGO_BIN_EXE_analyze"), "--directories", &directories]));
+}
+
+#[test]
+fn the_oracle_of_memberships_and_the_engine_plan_and_do_the_same() {
+    let stories = std::env::var("ORACLE_STORIES").ok();
+    // Many people take long; what they show, fewer show as well.
+    let few = ["--stories", "200", "--most-people", "24"];
+    let arguments = stories.as_ref().map_or(few.to_vec(), |stories| vec!["--stories", stories]);
+    let arguments = [&[env!("CARGO_BIN_EXE_memberships")], arguments.as_slice()].concat();
+    println!("{}", compared("compare_memberships.py", &arguments));
 }
 
 #[test]

@@ -140,8 +140,9 @@ pub(crate) fn membership_print(
     }
     let entry = known.map(|row| json!([row.entry.state, row.entry.queued, row.ours]));
     let stands = standing.map(|standing| (standing.wants_account(), standing.frozen));
-    let link_state = living.map(|account| account.link_state);
-    let text = json!(["rollkeeper membership 1", external_id, group, owner, link_state, stands, wanted, entry]);
+    // An account that nobody owns may become known by what the very plan does.
+    let is_ignored = living.is_some_and(|account| account.link_state == LinkState::Ignored);
+    let text = json!(["rollkeeper membership 2", external_id, group, owner, is_ignored, stands, wanted, entry]);
     Ok(crate::value::sha256_hex(text.to_string().as_bytes()))
 }
 

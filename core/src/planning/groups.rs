@@ -154,6 +154,14 @@ impl Group {
             GroupReference::DisplayName(other) => name.as_ref() == Some(&other.to_lowercase()),
         })
     }
+
+    /// Whether it has this id, or this name to the letter.
+    pub(crate) fn is_exactly(&self, reference: &GroupReference) -> bool {
+        match reference {
+            GroupReference::Id(id) => *id == self.id,
+            GroupReference::DisplayName(name) => self.display_name.as_deref() == Some(name),
+        }
+    }
 }
 
 /// An account that is linked to a user, as far as it matters for memberships.

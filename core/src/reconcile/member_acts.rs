@@ -4,8 +4,9 @@ use super::act::{Acting, changed, leave_to, why};
 use crate::fault::{Code, Fault};
 use crate::id::RequestId;
 use crate::intake::{LiveApp, NewRequest, asked_reference, elect, insert, insert_for_account, membership_print};
-use crate::model::{AccountStatus, GroupReference, LinkState, PlanItem, Reaction};
+use crate::model::{AccountStatus, GroupReference, LinkState, PlanItem, Reaction, User};
 use crate::operation::Operation;
+use crate::planning::groups::Group;
 use crate::store::{Given, GivenMembership, PlanRow, ReconciliationRow, StoredUser, Tx};
 
 impl Acting<'_> {
@@ -34,19 +35,31 @@ impl Acting<'_> {
             let held = known.as_ref().and_then(|known| known.held_by.clone());
             leave_to(tx, item, held.filter(|plan| *plan != self.reconciliation.shown.id))?;
         }
+        let adds = item.reaction == Reaction::Update;
+        let shown = stored.as_ref().filter(|_| adds).and_then(|stored| self.shown_reference(&stored.user, group));
         let asked = stored.as_ref().map(|stored| asked_reference(tx, definition, &stored.user, group)).transpose()?;
-        let named = known.as_ref().map(|known| known.entry.reference.clone()).or(asked.flatten());
+        let named = known.as_ref().map(|known| known.entry.reference.clone()).or(shown).or(asked.flatten());
         let one = GivenMembership {
             group: group.to_owned(),
             reference: named.unwrap_or_else(|| GroupReference::Id(group.to_owned())),
-            add: item.reaction == Reaction::Update,
-            ours: known.is_some_and(|known| known.ours) || item.reaction == Reaction::Update,
+            add: adds,
+            ours: known.is_some_and(|known| known.ours) || adds,
         };
         if one.add && stored.is_none() {
             return Err(changed(item, "nobody owns the account"));
         }
         let plan = Planner { live: self.live, plan: self.reconciliation, restores: false };
         plan.request(tx, item, stored, &why(item), one).map(Some)
+    }
+
+    /// How an entitlement that the user's grants stand for names the group as the listing showed it. By this name the user
+    /// stays in it, whatever the target called its groups when requests asked for them last.
+    fn shown_reference(&self, user: &User, group: &str) -> Option<GroupReference> {
+        let size = self.reconciliation.shown.groups.iter().find(|size| size.group == group)?;
+        let shown = Group { id: group.to_owned(), display_name: size.display_name.clone(), members: None };
+        let entitlements = &self.live.definition.app.entitlements;
+        let asking = entitlements.iter().filter(|one| one.is_for(user) && shown.is_named(std::slice::from_ref(one)));
+        asking.map(|one| &one.group).min_by_key(|named| !shown.is_exactly(named)).cloned()
     }
 }
 

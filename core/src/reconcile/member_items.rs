@@ -54,7 +54,7 @@ impl Builder<'_> {
         Ok(PlanRow { item, planned_for, digest: String::new(), done_at: None })
     }
 
-    /// Why a reaction may not follow; none where it may, or does nothing.
+    /// Why a reaction may not follow; none where it may, or does nothing. Before somebody is in a group there is an account.
     fn against(
         &self,
         tx: &Tx<'_>,
@@ -84,13 +84,16 @@ impl Builder<'_> {
         if !app.operations.allows(Operation::Update) {
             return text("the app does not allow Update");
         }
-        if reaction == Reaction::Remove {
-            if found.situation == Situation::MembershipUnmanaged && !found.authoritative {
-                return text("the group is not `authoritative`");
-            }
-            if found.user.is_none() && !is_listed && subject.row.is_none() {
-                return text("the target shows no account of that id");
-            }
+        let is_known = match reaction {
+            Reaction::Remove => found.user.is_some() || subject.row.is_some(),
+            _ => around.verdict == SnapshotVerdict::Incomplete,
+        };
+        let is_unmanaged = found.situation == Situation::MembershipUnmanaged;
+        if reaction == Reaction::Remove && is_unmanaged && !found.authoritative {
+            return text("the group is not `authoritative`");
+        }
+        if !is_known && !is_listed {
+            return text("the target shows no account of that id");
         }
         if reaction == Reaction::Update && found.user.is_some() {
             match &subject.standing {

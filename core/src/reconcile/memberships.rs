@@ -61,8 +61,7 @@ impl Work<'_> {
         let host = self.host;
         let id = &self.app;
         let mut given = |group: &str| read(host, |tx| tx.given_in(id, group));
-        let mut planned =
-            Planned { work: self, builder, listed: self.listed(builder)?, number: after, batch: Vec::new() };
+        let mut planned = Planned { work: self, builder, listed: Listed::default(), number: after, batch: Vec::new() };
         let summary = compare_groups(rules, holders, groups, &mut given, &mut |found| planned.take(found))?;
         planned.store()?;
         self.note_groups(summary);
@@ -207,17 +206,6 @@ impl Work<'_> {
         }
     }
 
-    /// The accounts of the listing, where somebody of them may be taken out of a group without being anybody's.
-    fn listed(&self, builder: &Builder<'_>) -> Result<Listed, Fault> {
-        let mut listed = Listed { hasher: RandomState::new(), ids: HashSet::new() };
-        if reaction_to(&builder.settings, Situation::MembershipUnmanaged) == Reaction::Remove {
-            self.each_listed(&mut |id| {
-                listed.ids.insert(listed.hasher.hash_one(id));
-            })?;
-        }
-        Ok(listed)
-    }
-
     /// The groups about which the brake is asked: as they were compared, or, where nothing was, as the ledger has them.
     pub(super) fn group_sizes(&self, tx: &Tx<'_>, since: Timestamp) -> Result<BTreeMap<String, GroupAround>, Fault> {
         let mut around = BTreeMap::new();
@@ -241,15 +229,27 @@ impl Work<'_> {
 /// Whose a login is; none where it is several accounts'.
 type Logins = BTreeMap<String, Option<String>>;
 
-/// The external ids of a listing, as keyed hashes.
+/// The external ids of the listing, as keyed hashes. They are read when somebody may be given a membership, or lose one.
+#[derive(Default)]
 struct Listed {
     hasher: RandomState,
-    ids: HashSet<u64>,
+    ids: Option<HashSet<u64>>,
 }
 
 impl Listed {
+    fn read(&mut self, work: &Work<'_>) -> Result<(), Fault> {
+        if self.ids.is_none() {
+            let mut ids = HashSet::new();
+            work.each_listed(&mut |id| {
+                ids.insert(self.hasher.hash_one(id));
+            })?;
+            self.ids = Some(ids);
+        }
+        Ok(())
+    }
+
     fn has(&self, account: &str) -> bool {
-        self.ids.contains(&self.hasher.hash_one(account))
+        self.ids.as_ref().is_some_and(|ids| ids.contains(&self.hasher.hash_one(account)))
     }
 }
 
@@ -277,6 +277,12 @@ impl Planned<'_> {
             return Ok(());
         }
         let batch = std::mem::take(&mut self.batch);
+        let changes = |found: &Membership| {
+            matches!(reaction_to(&builder.settings, found.situation), Reaction::Update | Reaction::Remove)
+        };
+        if batch.iter().any(changes) {
+            self.listed.read(work)?;
+        }
         self.number = write_ahead(work.host, |tx, _| {
             let mut number = after;
             tx.save_reconciliation(&work.row)?;

@@ -140,7 +140,7 @@ fn decide(
 ) -> Result<PlanRow, Fault> {
     let chosen = builder.chosen.unwrap_or(Reaction::Review);
     if let Some(membership) = found_of(builder, &old.item) {
-        let new = builder.membership(tx, old.item.number, &membership, true)?;
+        let new = builder.membership(tx, old.item.number, &membership, seen.is_some())?;
         return if new.planned_for == old.planned_for { Ok(new) } else { Err(changed(old)) };
     }
     let same_user = found.finding.user == old.item.finding.user;
