@@ -57,6 +57,7 @@ class Company:
         self.view = {}
         # Whose account is linked or ignored, the accounts that are known, and what was given under which name.
         self.links, self.ignored, self.known, self.ledger = {}, {}, {}, {}
+        self.former = set()
         self.observed, self.removed, self.accepted = {}, [], None
         # What a definition would have taken away, and waits for a second person.
         self.held = set()
@@ -349,7 +350,7 @@ class Company:
             return "operation_off"
         if reaction == "remove" and found["situation"] == "membership_unmanaged" and not found["authoritative"]:
             return "not_authoritative"
-        if reaction == "remove" and user is None and account not in self.accounts and account not in self.known:
+        if reaction == "remove" and user is None and account not in {*self.accounts, *self.known, *self.former}:
             return "no_account"
         if reaction == "update" and verdict != "incomplete" and account not in self.accounts:
             return "no_account"
@@ -430,6 +431,7 @@ class Company:
             elif situation == "missing" and verdict == "complete" and not self.standing(one["user"])[0]:
                 self.links.pop(account, None)
                 self.known.pop(account, None)
+                self.former.add(account)
                 self.ledger = {key: name for key, name in self.ledger.items() if key[1] != account}
             if situation in ("orphaned", "found", "ambiguous", "taken"):
                 self.known[account] = self.accounts[account]["username"]
