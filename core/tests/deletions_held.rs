@@ -362,3 +362,56 @@ fn an_app_that_is_deleted_leaves_no_plan_and_no_mark() {
     is(&world, 17, 20);
     assert_eq!(world.items(&world.waiting().unwrap()).len(), 3);
 }
+
+#[test]
+fn that_a_validity_ends_of_somebody_disabled_before_is_no_new_word() {
+    let ends = |action: &Value| {
+        app(&json!({"operations": {"delete": true}, "deprovision": {"deactivated": action, "expired": action}}))
+    };
+    let world = World::new(20, ends(&disable()));
+    for number in 0..LEAVERS {
+        world.put(with(number, &json!({"active": false, "valid_until": "1970-01-03T00:00:00Z"})));
+    }
+    is(&world, 17, 20);
+    world.put_app(ends(&delete()));
+    world.clock.advance(days(5));
+    is(&world, 17, 20);
+    assert_eq!(world.requests(Operation::Delete).len(), 0);
+}
+
+/// Who agrees that an account is disabled has not agreed that it is deleted.
+#[test]
+fn a_deletion_that_somebody_ended_comes_with_no_release() {
+    let more = json!({"operations": {"delete": true}, "deprovision": {"unassigned": delete()}});
+    let mut wrong_line = more.clone();
+    wrong_line["assigned_to"] = json!({"profiles": ["Typo"]});
+    let world = World::new(20, app(&more));
+    let scope = HoldScope { app: Some("crm".to_owned()), ..HoldScope::default() };
+    world.engine.hold(&scope, "boss", "the target is moved").unwrap();
+    let by_hand = world.engine.submit("crm", "u004", Operation::Delete, Some("boss"), None).unwrap();
+    world.put_app(app(&wrong_line));
+    let plan = world.waiting().unwrap();
+    let reactions: Vec<Reaction> = world.items(&plan).iter().map(|item| item.reaction).collect();
+    assert_eq!((reactions[3], reactions[4]), (Reaction::Delete, Reaction::Deactivate));
+    world.engine.cancel(by_hand.id.as_str(), Some("boss")).unwrap();
+    world.engine.resume(&scope, "boss").unwrap();
+    is(&world, 20, 20);
+    let released = world.release(&plan, "eve").unwrap();
+    assert_eq!((released.items[&ItemState::Done], released.items[&ItemState::Refused]), (19, 1));
+    is(&world, 1, 1);
+}
+
+/// A day is what somebody has to notice it.
+#[test]
+fn an_account_that_is_deleted_within_a_day_counts_as_deleted() {
+    for (after, reaction) in [("PT1S", Reaction::Delete), ("PT23H59M", Reaction::Delete), ("P1D", Reaction::Deactivate)]
+    {
+        let more = json!({"operations": {"delete": true}, "deprovision": {"unassigned": later(after)}});
+        let mut wrong_line = more.clone();
+        wrong_line["assigned_to"] = json!({"profiles": ["Typo"]});
+        let world = World::new(20, app(&more));
+        world.put_app(app(&wrong_line));
+        let items = world.items(&world.waiting().unwrap());
+        assert!(items.iter().all(|item| item.reaction == reaction), "{after}");
+    }
+}

@@ -69,6 +69,8 @@ pub(super) fn by_links(
             }
         }
     }
+    // They are read again in the order in which they stand.
+    keyless.sort_unstable();
     Ok((linked, keyless))
 }
 

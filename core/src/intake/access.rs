@@ -31,9 +31,10 @@ pub(crate) fn planned_for(standing: &Standing) -> String {
 }
 
 /// Whether the brake still holds it. It does not where the record has had its own say since: the user may have the account again, or is
-/// disabled, deleted or expired now and was not when the definition came.
+/// disabled, deleted or expired now and was not when the definition came. That the validity of somebody disabled ends is no new word.
 pub(crate) fn still_holds(held: &HeldAccess, standing: &Standing) -> bool {
-    let is_known = |cause: Cause| held.planned_for.split(' ').any(|known| known == cause.name());
+    let has = |cause: Cause| held.planned_for.split(' ').any(|known| known == cause.name());
+    let is_known = |cause: Cause| has(cause) || cause == Cause::Expired && has(Cause::Deactivated);
     !standing.wants_account() && standing.explicit().is_none_or(is_known)
 }
 

@@ -67,7 +67,7 @@ pub(crate) enum LaneStep {
 
 impl LaneSteps {
     /// What would be taken away that the brake may hold, and holds or not: the account, or its use. One that would be deleted
-    /// later is disabled first.
+    /// a day later or more is disabled first.
     pub(crate) fn taking(&self, standing: &Standing, now: Timestamp) -> Option<Reaction> {
         let mut taking = None;
         for step in &self.steps {
@@ -81,12 +81,24 @@ impl LaneSteps {
             }
             if decision.operation == Operation::Deactivate {
                 taking = Some(Reaction::Deactivate);
-            } else if taking.is_none() || decision.not_before.is_none() {
+            } else if taking.is_none() || is_soon(decision, now) {
                 taking = Some(Reaction::Delete);
             }
         }
         taking
     }
+
+    /// Whether a new deletion is among it that nobody has a day to stop.
+    pub(crate) fn deletes_soon(&self, now: Timestamp) -> bool {
+        let is_so = |decision: &Decision| decision.operation == Operation::Delete && is_soon(decision, now);
+        self.steps.iter().any(|step| matches!(step, LaneStep::Make(decision) if is_so(decision)))
+    }
+}
+
+/// Whether a decision is carried out within a day.
+fn is_soon(decision: &Decision, now: Timestamp) -> bool {
+    let tomorrow = now.as_micros().saturating_add(Period::from_seconds(86_400).as_micros());
+    decision.not_before.is_none_or(|at| at.as_micros() < tomorrow)
 }
 
 /// Decides afresh for one user and app, and stores nothing. What is wanted is compared with the account and with what is

@@ -4,6 +4,7 @@
 use super::act::{Acting, Outcome, changed};
 use crate::fault::{Code, Fault};
 use crate::intake::{LanePlan, Trigger, decide_lane, plan_lane, planned_for};
+use crate::model::Reaction;
 use crate::store::{PlanRow, Tx, UserState};
 
 impl Acting<'_> {
@@ -33,12 +34,16 @@ impl Acting<'_> {
         let text = item.why.first().map_or("a new definition was put", String::as_str);
         let trigger = Trigger { text, by: plan.released_by.as_deref(), is_definition: false };
         // The definition is the same and the record says the same: what is left to do is what was agreed to, or a part of it.
-        let is_left = match plan_lane(tx, definition, &stored, trigger)? {
-            LanePlan::Steps(steps) => steps.taking(&standing, tx.now).is_some(),
-            LanePlan::Nothing | LanePlan::Undecided(_) => false,
+        let steps = match plan_lane(tx, definition, &stored, trigger)? {
+            LanePlan::Steps(steps) => Some(steps).filter(|steps| steps.taking(&standing, tx.now).is_some()),
+            LanePlan::Nothing | LanePlan::Undecided(_) => None,
         };
-        if !is_left {
+        let Some(steps) = steps else {
             return Ok(Outcome { request: None, told: Some("there is nothing to take away any more".to_owned()) });
+        };
+        // A deletion that was under way when the plan was made, and that somebody has ended since, is in no plan.
+        if item.reaction != Reaction::Delete && steps.deletes_soon(tx.now) {
+            return Err(changed(item, "the account would be deleted now, and not only disabled"));
         }
         let made = decide_lane(tx, definition, &stored, trigger)?;
         made.iter().try_for_each(|request| tx.note_plan(&request.id, &plan.shown.id))?;

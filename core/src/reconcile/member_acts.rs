@@ -7,7 +7,7 @@ use crate::intake::{LiveApp, NewRequest, asked_reference, elect, insert, insert_
 use crate::model::{AccountStatus, GroupReference, LinkState, PlanItem, Reaction, User};
 use crate::operation::Operation;
 use crate::planning::groups::Group;
-use crate::store::{Given, GivenMembership, PlanRow, ReconciliationRow, StoredUser, Tx};
+use crate::store::{Given, GivenMembership, PlanRow, ReconciliationRow, StoredUser, Tx, UserState};
 
 impl Acting<'_> {
     /// Does what an item about a membership says, if everything is as it was planned for.
@@ -29,7 +29,10 @@ impl Acting<'_> {
             return Err(changed(item, "the account is linked otherwise now"));
         }
         let known = tx.memberships(&definition.app.id, account)?.into_iter().find(|known| known.entry.group == group);
-        let standing = stored.as_ref().map(|stored| definition.standing(Some(&stored.user), tx.now));
+        let standing = stored.as_ref().map(|stored| {
+            let present = (stored.state == UserState::Present).then_some(&stored.user);
+            definition.standing(present, tx.now)
+        });
         let leaves = standing.is_some_and(|standing| standing.is_ok_and(|standing| standing.is_explicit()));
         if item.reaction == Reaction::Remove && !leaves {
             let held = known.as_ref().and_then(|known| known.held_by.clone());
