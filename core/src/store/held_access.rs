@@ -17,10 +17,10 @@ pub(crate) struct HeldAccess {
 impl Tx<'_> {
     /// What the brake holds of a user's access in an app.
     pub(crate) fn access_held_by(&self, app: &AppId, user: &UserId) -> Result<Option<HeldAccess>, Fault> {
-        // The plus lets SQLite look for the user; in the order of the plan it would walk through half of its items.
+        // A user has one such item in a plan. It is looked for by the user: along the plan, half of its items would be read.
         let held = self.row(
             "SELECT h.plan_id, (SELECT i.planned_for FROM plan_item AS i WHERE i.user_id = h.user_id
-             AND +i.reconciliation_id = h.plan_id AND i.group_id IS NULL ORDER BY i.number LIMIT 1)
+             AND i.reconciliation_id || '' = h.plan_id AND i.group_id IS NULL LIMIT 1)
              FROM held_access AS h WHERE h.app_id = $1 AND h.user_id = $2",
             [app.as_str(), user.as_str()],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)),
