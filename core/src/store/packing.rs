@@ -10,14 +10,15 @@ const PACKED: u8 = 1;
 /// How far back a member is looked for by its name.
 const WINDOW: usize = 8 * 1024;
 
-/// How many members may be looked for in vain before none is looked for any more.
-const MOST_IN_VAIN: usize = 512;
+/// How many bytes may be looked through for names, for each byte of the text, before none is looked for any more: whatever names a
+/// target makes up, a page takes a time that goes with its size.
+const MOST_LOOKED_THROUGH: usize = 64;
 
 /// The text in little room; as it is where that takes more.
 pub(super) fn pack(text: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(text.len() / 2 + 16);
     packed.push(PACKED);
-    Packer { text, from: 0, to: 0, in_vain: 0 }.pack(&mut packed);
+    Packer { text, from: 0, to: 0, looked_through: 0 }.pack(&mut packed);
     if packed.len() <= text.len() || text.first() == Some(&PACKED) { packed } else { text.to_vec() }
 }
 
@@ -48,7 +49,8 @@ struct Packer<'t> {
     from: usize,
     /// How far it is packed.
     to: usize,
-    in_vain: usize,
+    /// How many bytes were looked through for names.
+    looked_through: usize,
 }
 
 impl Packer<'_> {
@@ -88,14 +90,16 @@ impl Packer<'_> {
     /// the next quotation mark.
     fn next(&mut self, own: usize) -> usize {
         let end = self.to + own;
-        if self.in_vain < MOST_IN_VAIN && self.text.get(end..).is_some_and(|rest| rest.starts_with(b"\":")) {
+        let may_look = self.looked_through / MOST_LOOKED_THROUGH < self.text.len();
+        if may_look && self.text.get(end..).is_some_and(|rest| rest.starts_with(b"\":")) {
             let start = self.text.get(..end).and_then(|before| before.iter().rposition(|byte| *byte == b'"'));
             let name = self.text.get(start.unwrap_or(end)..end + 2).unwrap_or_default();
             let window = self.to.saturating_sub(WINDOW);
             let known = self.text.get(window..self.to).unwrap_or_default();
-            match known.windows(name.len()).rposition(|one| one == name) {
-                Some(at) => return window + at + name.len() - 2,
-                None => self.in_vain += 1,
+            let found = known.windows(name.len()).rposition(|one| one == name);
+            self.looked_through += known.len() - found.unwrap_or_default();
+            if let Some(at) = found {
+                return window + at + name.len() - 2;
             }
         }
         let known = self.text.get(self.from..self.to).unwrap_or_default();
@@ -169,6 +173,18 @@ mod tests {
         let text: String = (0..500).map(|id| line(id * 7919 % 100_000, id % 3 == 0)).collect();
         let packed = pack(text.as_bytes());
         assert!(packed.len() * 5 < text.len() * 2, "{} of {}", packed.len(), text.len());
+        assert_eq!(unpack(packed).unwrap(), text.as_bytes());
+    }
+
+    /// Names that hardly ever stand within the window.
+    #[test]
+    fn names_that_stand_far_back_are_not_looked_for_without_end() {
+        let name = |number: usize| number.wrapping_mul(2_654_435_761) >> 7 & 0xf_ffff;
+        let text: String = (0..20_000).map(|number| format!(r#""{:07}":{number},"#, name(number))).collect();
+        let mut packer = Packer { text: text.as_bytes(), from: 0, to: 0, looked_through: 0 };
+        let mut packed = vec![PACKED];
+        packer.pack(&mut packed);
+        assert!(packer.looked_through <= MOST_LOOKED_THROUGH * text.len() + WINDOW);
         assert_eq!(unpack(packed).unwrap(), text.as_bytes());
     }
 
